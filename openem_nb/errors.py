@@ -1,0 +1,117 @@
+"""One family of errors: each names a situation and says what to do next.
+
+Every error that the package raises on purpose is an :class:`OpenEMError`. The message says what
+happened, the ``hint`` what a person can do about it; panels and the console show both.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BadAnswer",
+    "Cancelled",
+    "CannotWrite",
+    "ChecksumMismatch",
+    "InvalidInput",
+    "NotAllowed",
+    "NotFound",
+    "NotLoggedIn",
+    "OpenEMError",
+    "QueryTruncatedWarning",
+    "RateLimited",
+    "RunFailed",
+    "TokenExpired",
+    "Unreachable",
+]
+
+
+class OpenEMError(Exception):
+    """Something that a person has to know, with a hint at the next step.
+
+    Parameters
+    ----------
+    message :
+        What happened, in one or two sentences.
+    hint :
+        What to do next; empty where the message says it all.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        """Show message and hint in place of a traceback in a notebook (an IPython hook)."""
+        text = f"{type(self).__name__}: {self}"
+        return [text, f"What to do: {self.hint}"] if self.hint else [text]
+
+
+class InvalidInput(OpenEMError, ValueError):
+    """A parameter, query, identifier or date that cannot be used as it stands."""
+
+
+class NotLoggedIn(OpenEMError):
+    """The service wants to know who asks, and nobody is logged in."""
+
+
+class TokenExpired(NotLoggedIn):
+    """The stored token was good once and has run out."""
+
+
+class NotAllowed(OpenEMError):
+    """The service knows who asks and refuses."""
+
+
+class NotFound(OpenEMError, LookupError):
+    """What was asked for does not exist there."""
+
+
+class RateLimited(OpenEMError):
+    """The service still asks for a pause after all retries."""
+
+
+class Unreachable(OpenEMError):
+    """No usable connection: nobody answers, the answer breaks off, or the service has a fault."""
+
+
+class BadAnswer(OpenEMError):
+    """The service answered with something that cannot be what it promises."""
+
+
+class ChecksumMismatch(OpenEMError):
+    """The bytes that came are not the bytes that were promised."""
+
+
+class CannotWrite(OpenEMError, OSError):
+    """A file or folder cannot be written: read-only, no space, or in use by another process."""
+
+
+class Cancelled(OpenEMError):
+    """The work was cancelled by request; what was whole before is kept."""
+
+
+class RunFailed(OpenEMError):
+    """A notebook run ended with an error.
+
+    Parameters
+    ----------
+    message :
+        What happened.
+    cell :
+        Number of the cell that failed, counted from 1 over all cells; None if it was not a cell.
+    ename, evalue :
+        Name and text of the exception as the notebook recorded it.
+    hint :
+        What to do next.
+    """
+
+    def __init__(
+        self, message: str, *, cell: int | None = None, ename: str = "", evalue: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.cell = cell
+        self.ename = ename
+        self.evalue = evalue
+
+
+class QueryTruncatedWarning(UserWarning):
+    """The answer holds fewer (or more) rows than the service says exist."""

@@ -1,0 +1,80 @@
+"""Small values that several floors share: a search result and numbers for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["SearchResult", "format_bytes", "format_duration"]
+
+
+class SearchResult(pd.DataFrame):
+    """A table of hits that also knows how many there are and what was asked.
+
+    It is a :class:`pandas.DataFrame`; whatever is computed from it (a slice, a filter, a merge) is
+    a plain data frame again, because the total belongs to the whole answer only.
+
+    Attributes
+    ----------
+    total : int
+        Number of hits that the service states for the query.
+    query : str
+        The query as it was sent.
+    notice : str or None
+        Text that must be shown with the data (practice data), None for real data.
+    """
+
+    _metadata = ["total", "query", "notice"]  # noqa: RUF012  (the name and type that pandas asks for)
+    total: int
+    query: str
+    notice: str | None
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    @classmethod
+    def of(
+        cls, frame: pd.DataFrame, *, total: int, query: str, notice: str | None = None
+    ) -> SearchResult:
+        """Return ``frame`` as a search result."""
+        result = cls(frame)
+        result.total = total
+        result.query = query
+        result.notice = notice
+        return result
+
+    def __finalize__(self, other: Any, method: str | None = None, **kwargs: Any) -> SearchResult:
+        """Copy nothing: attributes do not travel to derived tables."""
+        return self
+
+
+_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def format_bytes(size: float) -> str:
+    """Return a size in bytes as text in decimal units, three digits: ``1.25 GB``."""
+    value = float(size)
+    for unit in _BYTE_UNITS:
+        if abs(value) < 999.5 or unit == _BYTE_UNITS[-1]:
+            break
+        value /= 1000
+    if unit == "B":
+        return f"{value:.0f} B"
+    return f"{value:.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time span as text with at most two units: ``2 h 5 min``."""
+    total = max(0, round(seconds))
+    if total < 60:
+        return f"{total} s"
+    minutes, rest = divmod(total, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
