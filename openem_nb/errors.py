@@ -105,7 +105,13 @@ class RunFailed(OpenEMError):
     """
 
     def __init__(
-        self, message: str, *, cell: int | None = None, ename: str = "", evalue: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        cell: int | None = None,
+        ename: str = "",
+        evalue: str = "",
+        hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
         self.cell = cell

@@ -1,0 +1,65 @@
+"""The working place for open electron-microscopy data: SciCat, EMDB, EMPIAR and the PDB.
+
+>>> import openem_nb as openem
+>>> openem.emdb.search('"apoferritin" AND resolution:[0 TO 2]')  # doctest: +SKIP
+>>> openem.statistics.harvest()  # doctest: +SKIP
+>>> openem.statistics.swiss().tables["annual"]  # doctest: +SKIP
+
+Everything is loaded on first use, so that importing the package takes a moment only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb._version import __version__
+
+if TYPE_CHECKING:
+    from openem_nb import emdb, empiar, errors, http, jobs, panels, runs, settings, statistics
+    from openem_nb.panels import LoginBox, RepositoryPanel, RunPanel
+    from openem_nb.runs import start as run
+    from openem_nb.status import status
+
+__all__ = [
+    "LoginBox",
+    "RepositoryPanel",
+    "RunPanel",
+    "__version__",
+    "emdb",
+    "empiar",
+    "errors",
+    "http",
+    "jobs",
+    "panels",
+    "run",
+    "runs",
+    "settings",
+    "statistics",
+    "status",
+]
+
+_MEMBERS: Final = {
+    "LoginBox": ("openem_nb.panels", "LoginBox"),
+    "RepositoryPanel": ("openem_nb.panels", "RepositoryPanel"),
+    "RunPanel": ("openem_nb.panels", "RunPanel"),
+    "run": ("openem_nb.runs", "start"),
+    "status": ("openem_nb.status", "status"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a module or a member of the facade on first use (PEP 562)."""
+    if name in _MEMBERS:
+        module, member = _MEMBERS[name]
+        found: Any = getattr(import_module(module), member)
+    elif name in __all__:
+        found = import_module(f"openem_nb.{name}")
+    else:
+        raise AttributeError(f"module 'openem_nb' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
