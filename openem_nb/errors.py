@@ -38,6 +38,8 @@ class OpenEMError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.retry_after: float | None = None
+        """Seconds after which the service asks to be tried again, where it said so."""
 
     def _render_traceback_(self) -> list[str]:
         """Show message and hint in place of a traceback in a notebook (an IPython hook)."""

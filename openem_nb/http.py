@@ -50,9 +50,13 @@ __all__ = ["Response", "Session", "session", "using"]
 T = TypeVar("T")
 Timeout = float | tuple[float, float]
 
-USER_AGENT: Final = f"openem_nb/{__version__} (+https://github.com/SwissOpenEM/openem_nb)
-Python/{platform.python_version()}" CHUNK: Final = 1 << 20 _RETRIED: Final = frozenset({429, 500,
-502, 503, 504}) _LONGEST_PAUSE: Final = 60.0 _BROKEN: Final = (
+USER_AGENT: Final = (
+    f"openem_nb/{__version__} (+https://github.com/SwissOpenEM/openem_nb) "
+    f"Python/{platform.python_version()}"
+)
+CHUNK: Final = 1 << 20
+_LONGEST_PAUSE: Final = 60.0
+_BROKEN: Final = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
@@ -108,7 +112,8 @@ class Response:
         except ValueError as error:
             kind = self.headers.get("Content-Type", "no type").split(";")[0]
             raise BadAnswer(
-                f"{_host(self.url)} answered with {kind} where JSON was expected: {_beginning(self.text)}",
+                f"{_host(self.url)} answered with {kind} where JSON was expected: "
+                f"{_beginning(self.text)}",
                 hint="The service may be in maintenance; try again later.",
             ) from error
 
@@ -188,6 +193,13 @@ def _server_words(response: requests.Response) -> str:
 
 
 def _error(response: requests.Response) -> OpenEMError:
+    """Return the error that an unexpected status stands for."""
+    found = _error_of_status(response)
+    found.retry_after = _retry_after(response)
+    return found
+
+
+def _error_of_status(response: requests.Response) -> OpenEMError:
     host, words, status = _host(response.url), _server_words(response), response.status_code
     said = f": {words}" if words else "."
     match status:
@@ -242,7 +254,7 @@ class _Pace:
         self._next: dict[str, float] = {}
 
     def delay(self, url: str) -> float:
-        """Reserve the next free moment and return the seconds until then; loopback is never held back."""
+        """Reserve the next free moment and return the seconds until then; 0 for loopback."""
         if _is_loopback(url):
             return 0.0
         host = _host(url)
@@ -315,13 +327,15 @@ class Session:
         return self.request("GET", url, **options)
 
     def post(self, url: str, *, idempotent: bool = False, **options: Any) -> Response:
-        """Send a POST request, once; again after a fault only where it is declared ``idempotent``."""
+        """Send a POST request once; after a fault again only if it is ``idempotent``."""
         return self.request("POST", url, idempotent=idempotent, **options)
 
     def json(self, url: str, **options: Any) -> Any:
-        """Return the JSON document at ``url``; a body that is not JSON is asked for again before it counts."""
+        """Return the JSON document at ``url``; a body that is not JSON is asked for again."""
         return self._repeat(
-            lambda: self.get(url, **options).json(), progress=options.get("progress")
+            lambda: self.get(url, **options).json(),
+            worth=(BadAnswer,),
+            progress=options.get("progress"),
         )
 
     def text(self, url: str, **options: Any) -> str:
@@ -378,18 +392,16 @@ class Session:
             max_age is not None and method == "GET" and not (stream or private or _is_loopback(url))
         )
         raw_session = self._with_cache() if cached else self._live
-        wait = (
-            (self.timeout[0], timeout)
-            if isinstance(timeout, int | float)
-            else timeout or self.timeout
-        )
+        if isinstance(timeout, int | float):
+            timeout = (self.timeout[0], timeout)
         options: dict[str, Any] = {
             "params": params,
             "headers": sent_headers,
             "data": data,
             "json": json,
+            "timeout": timeout or self.timeout,
+            "stream": stream,
         }
-        options |= {"timeout": wait, "stream": stream}
         if cached:
             options["expire_after"] = timedelta(seconds=max_age or 0)
         if _is_loopback(url):
@@ -403,67 +415,44 @@ class Session:
                 raise _unreachable(url, error) from error
             except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
                 raise InvalidInput(f"{url!r} is not an address: {error}") from error
-            if answer.status_code in expect:
-                return Response(answer)
-            error = _error(answer)
-            answer.close()
-            if answer.status_code in _RETRIED:
-                raise _Again(error, _retry_after(answer)) from None
-            raise error
+            if answer.status_code not in expect:
+                with answer:
+                    raise _error(answer)
+            return Response(answer)
 
-        repeatable = idempotent if idempotent is not None else method in ("GET", "HEAD")
-        return self._repeat(attempt, times=self.retries if repeatable else 0, progress=progress)
+        if not (idempotent or method in ("GET", "HEAD")):
+            return attempt()
+        return self._repeat(attempt, worth=(Unreachable, RateLimited), progress=progress)
 
     def _repeat(
         self,
         attempt: Callable[[], T],
         *,
-        times: int | None = None,
+        worth: tuple[type[OpenEMError], ...],
         progress: Progress | None = None,
     ) -> T:
-        """Call until it succeeds; :class:`BadAnswer` (not JSON) and broken connections are worth a repeat."""
-        left = self.retries if times is None else times
-        nested = (
-            times is None
-        )  # json() around request(): connection faults were repeated inside already
+        """Call until it succeeds, or an error is not ``worth`` another attempt, or none is left."""
         pause = self.backoff
-        while True:
-            asked: float | None = None
+        for left in reversed(range(self.retries + 1)):
             try:
                 return attempt()
-            except _Again as again:
-                failure, asked = again.error, again.pause
-            except Unreachable as error:
-                if nested:
+            except worth as error:
+                asked = error.retry_after
+                if left == 0 or (asked or 0) > _LONGEST_PAUSE:
                     raise
-                failure = error
-            except BadAnswer as error:
-                if not nested:
-                    raise
-                failure = error
-            if left <= 0 or (asked or 0) > _LONGEST_PAUSE:
-                raise failure
-            left -= 1
-            seconds = asked if asked is not None else pause * random.uniform(0.5, 1.5)  # noqa: S311
-            _log.info("%s Next attempt in %.1f s, %d left.", failure, seconds, left)
+                seconds = asked if asked is not None else pause * random.uniform(0.5, 1.5)  # noqa: S311
+                _log.info("%s Next attempt in %.1f s, %d left.", error, seconds, left)
             _sleep(seconds, progress)
             pause = min(2 * pause, _LONGEST_PAUSE / 2)
+        raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
         """Close all connections and the cache."""
         self._live.close()
         with self._lock:
             if self._cached is not None:
-                self._cached.close()
+                self._cached.close()  # type: ignore[no-untyped-call]  # published without types
                 self._cached = None
-
-
-class _Again(Exception):
-    """The service asks for, or deserves, another attempt."""
-
-    def __init__(self, error: OpenEMError, pause: float | None) -> None:
-        self.error = error
-        self.pause = pause
 
 
 def _no_netrc(request: Any) -> Any:

@@ -18,7 +18,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from enum import StrEnum
@@ -97,9 +97,9 @@ class ProgressState:
         label = html.escape(self.message or "Progress", quote=True)
         value = "" if self.fraction is None else f' value="{self.fraction * 100:.0f}"'
         return (
-            f'<div class="oem-progress"><progress aria-label="{label}"
-            max="100"{value}></progress> ' f"<span>{label}</span>
-            <span>{html.escape(self.text)}</span></div>"
+            '<div class="oem-progress">'
+            f'<progress aria-label="{label}" max="100"{value}></progress> '
+            f"<span>{label}</span> <span>{html.escape(self.text)}</span></div>"
         )
 
     def _repr_html_(self) -> str:
@@ -107,7 +107,7 @@ class ProgressState:
 
 
 class _Subscription:
-    """One listener, told at most once an interval; a state that came too soon is delivered late, not lost."""
+    """One listener, told at most once an interval; what came too soon is delivered late."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -148,7 +148,7 @@ class _Subscription:
 
 
 class Progress:
-    """How far a piece of work is, and whether somebody asked it to stop. Safe to use from any thread.
+    """How far a piece of work is, and whether it was asked to stop; safe in any thread.
 
     Examples
     --------
@@ -176,7 +176,10 @@ class Progress:
         message: str | None = None,
         unit: str | None = None,
     ) -> None:
-        """Say how far the work is; what is not given stays. A new message with ``done=0`` begins a new stage."""
+        """Say how far the work is; what is not given stays.
+
+        An amount below the last one begins a new stage, with a new rate and no total.
+        """
         with self._lock:
             if done is not None:
                 if done < self._done:
@@ -223,7 +226,7 @@ class Progress:
             )
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener(state)`` on changes, at most five times a second, from the working thread or a timer.
+        """Call ``listener(state)`` on changes, at most five times a second, in some thread.
 
         Returns the function that ends this; it delivers the last state before it returns.
         """
@@ -332,6 +335,7 @@ class Job(Generic[T]):
         self._future.add_done_callback(lambda _: callback(self))
 
     def run(self, work: Callable[[Progress], T]) -> None:
+        """Do the work in this thread and keep its result or error; called once, by the runner."""
         if not self._future.set_running_or_notify_cancel():
             return
         try:
@@ -348,6 +352,8 @@ class Job(Generic[T]):
 class JobRunner:
     """Threads for work that waits for networks and disks.
 
+    The threads are daemons: a job never keeps a finished program alive.
+
     Parameters
     ----------
     workers :
@@ -355,44 +361,49 @@ class JobRunner:
     """
 
     def __init__(self, *, workers: int = 4) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="openem")
-        self._jobs: list[Job[Any]] = []
+        self._places = threading.BoundedSemaphore(workers)
+        self._running: dict[threading.Thread, Job[Any]] = {}
         self._lock = threading.Lock()
 
     def submit(self, work: Callable[[Progress], T], /, *, title: str) -> Job[T]:
         """Run ``work(progress)`` in the background and return its job at once."""
         job: Job[T] = Job(title)
+
+        def run() -> None:
+            try:
+                with self._places:
+                    job.run(work)
+            finally:
+                with self._lock:
+                    del self._running[threading.current_thread()]
+
+        thread = threading.Thread(target=run, name=f"openem: {title}", daemon=True)
         with self._lock:
-            self._jobs = [other for other in self._jobs if not other.done]
-            self._jobs.append(job)
-        self._pool.submit(job.run, work)
+            self._running[thread] = job
+        thread.start()
         return job
 
     def close(self) -> None:
-        """Cancel what runs and wait until all threads have ended."""
+        """Cancel what runs or queues and wait until all threads have ended."""
         with self._lock:
-            jobs = tuple(self._jobs)
-        for job in jobs:
+            running = dict(self._running)
+        for job in running.values():
             job.cancel()
-        self._pool.shutdown(wait=True)
+        for thread in running:
+            thread.join()
 
 
-_shared: JobRunner | None = None
-_shared_lock = threading.Lock()
+_shared = JobRunner()
 
 
 def runner() -> JobRunner:
     """Return the runner that this process shares."""
-    global _shared
-    with _shared_lock:
-        if _shared is None:
-            _shared = JobRunner()
-        return _shared
+    return _shared
 
 
 @contextlib.contextmanager
 def follow(stream: TextIO) -> Iterator[Progress]:
-    """Give a :class:`Progress` that is drawn as one line of a terminal, or as rare lines of a log file."""
+    """Give a :class:`Progress` drawn as one line of a terminal, or as rare lines of a log."""
     progress = Progress()
     terminal = stream.isatty()
     last_message: list[str] = []

@@ -90,7 +90,7 @@ class Profile:
     flavour: Flavour | None = None
     """Backend dialect: ``psi5`` (PSI's own line) or ``v427`` (release 4.27, as at ETHZ)."""
     pid_prefix: str | None = None
-    """Prefix of the persistent identifiers that the instance hands out; None where it is not known."""
+    """Prefix of the persistent identifiers of the instance; None where it is not known."""
     onedep_api: str | None = None
     """Address of the OneDep deposition API."""
 
@@ -186,7 +186,7 @@ def folders() -> Folders:
         except OSError as error:
             raise CannotWrite(
                 f"The folder {path} cannot be made: {error.strerror or error}.",
-                hint="Set OPENEM_HOME (and OPENEM_DATA for large files) to a folder where you may write.",
+                hint="Set OPENEM_HOME (and OPENEM_DATA for large files) to a writable folder.",
             ) from error
     return found
 
@@ -258,12 +258,12 @@ def _custom_profile(name: str, entries: Any, path: Path) -> Profile:
             raise InvalidInput(f"{path}: profiles.{name} has the unknown key {key!r}.", hint=hint)
         if not isinstance(value, str):
             raise InvalidInput(f"{path}: profiles.{name}.{key} must be text.", hint=hint)
-        if key in _ARCHIVE_FIELDS or key.endswith(("_api", "_site")):
-            if not value.startswith(("https://", "http://")):
-                raise InvalidInput(
-                    f"{path}: profiles.{name}.{key} = {value!r} is not an address.",
-                    hint="It begins with https://.",
-                )
+        is_address = key in _ARCHIVE_FIELDS or key.endswith(("_api", "_site"))
+        if is_address and not value.startswith(("https://", "http://")):
+            raise InvalidInput(
+                f"{path}: profiles.{name}.{key} = {value!r} is not an address.",
+                hint="It begins with https://.",
+            )
     if entries.get("flavour") not in (None, "psi5", "v427"):
         raise InvalidInput(f"{path}: profiles.{name}.flavour must be psi5 or v427.", hint=hint)
     addresses = {key: value.rstrip("/") for key, value in entries.items() if key in _ARCHIVE_FIELDS}
@@ -364,7 +364,7 @@ def _running_practice(url: str) -> Services:
 
 @cache
 def _own_practice(entries: int, seed: int) -> Services:
-    """Start the facility as a child; its stdin is a pipe that closes with this process, however it ends."""
+    """Start the facility as a child; its stdin closes with this process, however it ends."""
     import atexit
     import subprocess
 

@@ -19,15 +19,15 @@ class SearchResult(pd.DataFrame):
     ----------
     total : int
         Number of hits that the service states for the query.
-    query : str
-        The query as it was sent.
+    query_sent : str
+        The query as it was sent to the service.
     notice : str or None
         Text that must be shown with the data (practice data), None for real data.
     """
 
-    _metadata = ["total", "query", "notice"]  # noqa: RUF012  (the name and type that pandas asks for)
+    _metadata = ["total", "query_sent", "notice"]  # noqa: RUF012  (the name and type that pandas asks for)
     total: int
-    query: str
+    query_sent: str
     notice: str | None
 
     @property
@@ -41,7 +41,7 @@ class SearchResult(pd.DataFrame):
         """Return ``frame`` as a search result."""
         result = cls(frame)
         result.total = total
-        result.query = query
+        result.query_sent = query
         result.notice = notice
         return result
 

@@ -1,0 +1,91 @@
+"""Fixtures for all layers: a practice facility and an environment that points at it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from openem_nb import http, jobs
+from openem_nb.practice import Facility, serve
+
+SAMPLES = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Return the folder of real samples beside the checkout; skip where it is missing."""
+    if not SAMPLES.is_dir():
+        pytest.skip("the folder of real samples is not beside the checkout")
+    return SAMPLES
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test settings, folders and a session of its own; fail if it leaves work behind."""
+    for name in list(os.environ):
+        if name.startswith("OPENEM_") and name != "OPENEM_PICTURES":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENEM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("OPENEM_DATA", str(tmp_path / "data"))
+    threads = set(threading.enumerate())
+    children = {child.pid for child in psutil.Process().children()}
+    with http.using(http.Session(retries=3, backoff=0.01, timeout=(2.0, 5.0))):
+        yield
+    jobs.runner().close()
+    deadline = time.monotonic() + 5
+    while left := _left_behind(threads, children):
+        if time.monotonic() > deadline:
+            pytest.fail(f"left behind: {left}")
+        time.sleep(0.02)
+
+
+def _left_behind(threads: set[threading.Thread], children: set[int]) -> list[object]:
+    """Return new threads and child processes, except the threads of a practice facility."""
+    new: list[object] = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in threads and not thread.name.startswith("practice")
+    ]
+    new += [
+        child
+        for child in psutil.Process().children()
+        if child.pid not in children and child.status() != psutil.STATUS_ZOMBIE
+    ]
+    return new
+
+
+@pytest.fixture(scope="session")
+def shared_facility() -> Iterator[Facility]:
+    """Run one practice facility for all tests that only read from it."""
+    with serve(entries=400, seed=7) as facility:
+        yield facility
+
+
+@pytest.fixture
+def practice(shared_facility: Facility, monkeypatch: pytest.MonkeyPatch) -> Iterator[Facility]:
+    """Point the environment at the shared facility; faults end with the test."""
+    monkeypatch.setenv("OPENEM_PROFILE", "practice")
+    monkeypatch.setenv("OPENEM_PRACTICE_URL", shared_facility.url)
+    yield shared_facility
+    shared_facility.clear_faults()
+
+
+@pytest.fixture
+def facility(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Facility]]:
+    """Return a function that starts a facility of the test's own and points the environment at it."""
+    with ExitStack() as stack:
+
+        def start(*, entries: int = 300, seed: int = 1) -> Facility:
+            own = stack.enter_context(serve(entries=entries, seed=seed))
+            monkeypatch.setenv("OPENEM_PROFILE", "practice")
+            monkeypatch.setenv("OPENEM_PRACTICE_URL", own.url)
+            return own
+
+        yield start
