@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-
-from openem_nb import http, jobs
 from openem_nb.practice import Facility, serve
+
+from openem_nb import http, jobs, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "data"
 
@@ -36,6 +39,7 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setenv("OPENEM_DATA", str(tmp_path / "data"))
     threads = set(threading.enumerate())
     children = {child.pid for child in psutil.Process().children()}
+    settings._running_practice.cache_clear()
     with http.using(http.Session(retries=3, backoff=0.01, timeout=(2.0, 5.0))):
         yield
     jobs.runner().close()
@@ -79,7 +83,7 @@ def practice(shared_facility: Facility, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @pytest.fixture
 def facility(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Facility]]:
-    """Return a function that starts a facility of the test's own and points the environment at it."""
+    """Return a function that starts a facility of the test's own and points to it."""
     with ExitStack() as stack:
 
         def start(*, entries: int = 300, seed: int = 1) -> Facility:

@@ -1,0 +1,156 @@
+"""What works right now: services, log-in, versions, disk."""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb import http, settings
+from openem_nb._version import __version__
+from openem_nb.errors import OpenEMError
+from openem_nb.values import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+__all__ = ["Line", "lines", "status"]
+
+_PACKAGES: Final = ("jupyterlab", "ipywidgets", "papermill", "duckdb", "pandas", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the status."""
+
+    topic: str
+    """``profile``, ``service``, ``log-in``, ``folder`` or ``version``."""
+    name: str
+    """What the line is about."""
+    ok: bool | None
+    """Whether it works; None where there is nothing that could fail."""
+    detail: str
+    """What is known about it, in words."""
+
+
+def status(name: str | None = None) -> pd.DataFrame:
+    """Return what works right now as a table with the columns topic, name, ok and detail.
+
+    Parameters
+    ----------
+    name :
+        Profile to look at; the active one if None.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(
+        [[getattr(line, field.name) for field in fields(Line)] for line in lines(name)],
+        columns=[field.name for field in fields(Line)],
+    )
+    return table.astype({"ok": "boolean"})
+
+
+def lines(name: str | None = None) -> list[Line]:
+    """Return what works right now; a service that does not answer is a line, not an error."""
+    profile = settings.profile(name)
+    found = [Line("profile", profile.name, None, profile.title)]
+    found += _services(profile)
+    found += [_log_in(profile.name)] if profile.scicat_api else []
+    found += _folders()
+    found.append(Line("version", "openem_nb", None, __version__))
+    found.append(Line("version", "Python", None, platform.python_version()))
+    found += [Line("version", package, None, _version(package)) for package in _PACKAGES]
+    return found
+
+
+def _services(profile: settings.Profile) -> Iterable[Line]:
+    try:
+        archives = settings.services(profile.name)
+    except OpenEMError as error:
+        return [Line("service", "EMDB and EMPIAR", False, f"{error} {error.hint}".strip())]
+    probes = [
+        ("EMDB", archives.emdb_api + "/facet/*?field=current_status"),
+        ("EMDB files", archives.emdb_files + "/structures/"),
+        ("EMPIAR", archives.empiar_api + "/latest_citations"),
+        ("EMPIAR files", archives.empiar_files + "/"),
+    ]
+    if profile.scicat_api:
+        probes.append(("SciCat", profile.scicat_api + "/health"))
+    with ThreadPoolExecutor(len(probes), thread_name_prefix="status") as pool:
+        return list(pool.map(_probe, probes))
+
+
+def _probe(probe: tuple[str, str]) -> Line:
+    """Ask a service for little; any answer but a fault means that it is there."""
+    name, url = probe
+    host = url.split("/")[2]
+    started = time.monotonic()
+    try:
+        any_answer = tuple(range(200, 500))
+        with http.session().get(url, stream=True, timeout=10.0, expect=any_answer) as answer:
+            took = 1000 * (time.monotonic() - started)
+            return Line(
+                "service", name, True, f"{host} answers (status {answer.status}, {took:.0f} ms)"
+            )
+    except OpenEMError as error:
+        return Line("service", name, False, f"{error} {error.hint}".strip())
+
+
+def _log_in(service: str) -> Line:
+    try:
+        token = settings.token(service)
+    except OpenEMError as error:
+        return Line("log-in", service, False, f"{error} {error.hint}".strip())
+    if token is None:
+        return Line("log-in", service, False, "Nobody is logged in; public data only.")
+    claims = _claims(token)
+    who = str(claims.get("username") or claims.get("preferred_username") or claims.get("sub") or "")
+    person = who or "an unnamed user"
+    expires = claims.get("exp")
+    if not isinstance(expires, int | float):
+        return Line("log-in", service, True, f"Token of {person}, no expiry known.")
+    moment = datetime.fromtimestamp(expires, UTC)
+    if moment <= datetime.now(UTC):
+        return Line(
+            "log-in", service, False, f"Token of {person} expired {moment:%Y-%m-%d %H:%M} UTC."
+        )
+    return Line(
+        "log-in", service, True, f"Token of {person}, valid until {moment:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+def _claims(token: settings.Secret) -> dict[str, Any]:
+    """Return what a JSON Web Token says of itself (RFC 7519); empty if it is no such token."""
+    parts = token.reveal().split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        body = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _folders() -> list[Line]:
+    found = settings.folders()
+    free = [(name, getattr(found, name)) for name in ("config", "runs", "data")]
+    return [
+        Line("folder", name, None, f"{path} ({format_bytes(shutil.disk_usage(path).free)} free)")
+        for name, path in free
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
