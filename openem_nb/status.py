@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Line", "lines", "status"]
+__all__ = ["Line", "lines", "log_in", "status"]
 
 _PACKAGES: Final = ("jupyterlab", "ipywidgets", "papermill", "duckdb", "pandas", "numpy")
 
@@ -64,7 +64,7 @@ def lines(name: str | None = None) -> list[Line]:
     profile = settings.profile(name)
     found = [Line("profile", profile.name, None, profile.title)]
     found += _services(profile)
-    found += [_log_in(profile.name)] if profile.scicat_api else []
+    found += [log_in(profile.name)] if profile.scicat_api else []
     found += _folders()
     found.append(Line("version", "openem_nb", None, __version__))
     found.append(Line("version", "Python", None, platform.python_version()))
@@ -105,7 +105,8 @@ def _probe(probe: tuple[str, str]) -> Line:
         return Line("service", name, False, f"{error} {error.hint}".strip())
 
 
-def _log_in(service: str) -> Line:
+def log_in(service: str) -> Line:
+    """Return who is logged in to a service, and until when, without asking the service."""
     try:
         token = settings.token(service)
     except OpenEMError as error:
