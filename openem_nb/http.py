@@ -265,6 +265,17 @@ class _Pace:
             return moment - now
 
 
+class _Adapter(HTTPAdapter):
+    """Closes its connections when it is closed, not when the garbage collector finds them."""
+
+    def close(self) -> None:
+        pools = self.poolmanager.pools
+        for pool in [pools.get(key) for key in list(pools.keys())]:
+            if pool is not None:
+                pool.close()
+        super().close()
+
+
 class Session:
     """HTTP for the whole package; safe to use from many threads.
 
@@ -301,7 +312,7 @@ class Session:
     def _prepared(raw: requests.Session) -> requests.Session:
         raw.headers["User-Agent"] = USER_AGENT
         raw.auth = _no_netrc
-        adapter = HTTPAdapter(pool_connections=16, pool_maxsize=32, max_retries=0)
+        adapter = _Adapter(pool_connections=16, pool_maxsize=32, max_retries=0)
         raw.mount("https://", adapter)
         raw.mount("http://", adapter)
         return raw

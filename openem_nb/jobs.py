@@ -122,16 +122,26 @@ class _Subscription:
             if wait > 0:
                 self._pending = state
                 if self._timer is None:
-                    self._timer = threading.Timer(wait, self._deliver_pending)
+                    self._timer = threading.Timer(wait, self._deliver_late)
                     self._timer.daemon = True
                     self._timer.start()
                 return
             self._last, self._pending = time.monotonic(), None
+            late, self._timer = self._timer, None
+            if late is not None:  # it was about to deliver an older state
+                late.cancel()
         self._listener(state)
+
+    def _deliver_late(self) -> None:
+        with self._lock:
+            if self._timer is not threading.current_thread():
+                return  # overtaken by a newer state or by the end
+            self._timer = None
+        self._deliver_pending()
 
     def _deliver_pending(self) -> None:
         with self._lock:
-            state, self._pending, self._timer = self._pending, None, None
+            state, self._pending = self._pending, None
             self._last = time.monotonic()
         if state is not None:
             self._listener(state)
@@ -142,8 +152,6 @@ class _Subscription:
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-            if timer is not threading.current_thread():
-                timer.join()
         self._deliver_pending()
 
 

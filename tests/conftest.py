@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from openem_nb.practice import Facility, serve
 
 from openem_nb import http, jobs, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from openem_nb.practice import Facility
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "data"
 
@@ -68,6 +69,8 @@ def _left_behind(threads: set[threading.Thread], children: set[int]) -> list[obj
 @pytest.fixture(scope="session")
 def shared_facility() -> Iterator[Facility]:
     """Run one practice facility for all tests that only read from it."""
+    from openem_nb.practice import serve
+
     with serve(entries=400, seed=7) as facility:
         yield facility
 
@@ -84,6 +87,8 @@ def practice(shared_facility: Facility, monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.fixture
 def facility(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Facility]]:
     """Return a function that starts a facility of the test's own and points to it."""
+    from openem_nb.practice import serve
+
     with ExitStack() as stack:
 
         def start(*, entries: int = 300, seed: int = 1) -> Facility:
