@@ -112,6 +112,7 @@ class _Subscription:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._lock = threading.Lock()
+        self._delivering = threading.RLock()  # a listener may end its own subscription
         self._last = -INTERVAL
         self._pending: ProgressState | None = None
         self._timer: threading.Timer | None = None
@@ -140,11 +141,12 @@ class _Subscription:
         self._deliver_pending()
 
     def _deliver_pending(self) -> None:
-        with self._lock:
-            state, self._pending = self._pending, None
-            self._last = time.monotonic()
-        if state is not None:
-            self._listener(state)
+        with self._delivering:
+            with self._lock:
+                state, self._pending = self._pending, None
+                self._last = time.monotonic()
+            if state is not None:
+                self._listener(state)
 
     def close(self) -> None:
         """Deliver what is pending, now and in this thread, and stop."""
