@@ -13,13 +13,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from openem_nb.errors import BadAnswer
 
-__all__ = ["Node", "read_date"]
+__all__ = ["Node", "ask_twice", "read_date"]
+
+T = TypeVar("T")
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _DATE = re.compile(
@@ -27,6 +29,17 @@ _DATE = re.compile(
     r"(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-]00:?00)?",
     re.ASCII,
 )
+
+
+def ask_twice(ask: Callable[[], T]) -> T:
+    """Return what ``ask`` returns, asking once more after a :class:`BadAnswer`.
+
+    What is damaged in the archive stays damaged, but most damage happens on the way.
+    """
+    try:
+        return ask()
+    except BadAnswer:
+        return ask()
 
 
 def read_date(text: str) -> date:

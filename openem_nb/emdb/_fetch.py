@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import islice
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from openem_nb import http, settings
-from openem_nb._payload import Node
+from openem_nb._payload import Node, ask_twice
 from openem_nb._records import empiar_id
 from openem_nb.emdb import _lucene, _search
 from openem_nb.emdb._reading import parse
@@ -119,23 +120,21 @@ def _batch(ids: list[str], progress: Progress | None) -> tuple[Batch, bool]:
     site = settings.services().emdb_site
     for payload in payloads:
         name = _name(payload)
-        if name not in ids or name in found or name in failed:
+        if name not in ids or name in found:
             continue
-        try:
+        with contextlib.suppress(BadAnswer):  # asked for alone below, that decides
             found[name] = parse(payload, site=site)
-        except BadAnswer as error:
-            failed[name] = str(error)
     not_found = []
     faults, reason = 0, ""
     for name in ids:
-        if name in found or name in failed:
+        if name in found:
             continue
         # Alone, an entry is there or it is not; a search that leaves it out proves nothing.
         if faults >= _ENOUGH_FAULTS:
             failed[name] = reason
             continue
         try:
-            found[name] = _single(name, progress)
+            found[name] = ask_twice(lambda name=name: _single(name, progress))
             answered, faults = True, 0
         except Cancelled:
             raise
@@ -237,7 +236,7 @@ def entry(id: str | int, *, progress: Progress | None = None) -> Entry:  # noqa:
     """
     name = normalise_id(id)
     try:
-        result = _single(name, progress)
+        result = ask_twice(lambda: _single(name, progress))
     except NotFound:
         raise NotFound(
             f"EMDB has no entry {name}.",
