@@ -1,0 +1,74 @@
+"""What all front ends share: their source text, and requests that are always answered."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import anywidget
+
+from openem_nb.errors import OpenEMError
+from openem_nb.resources import folder
+
+__all__ = ["FrontEnd", "module", "style"]
+
+Handler = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+
+_IMPORT = re.compile(r'^import \{[^}]+\} from "\.\./shared/([a-z_]+\.mjs)";\n', re.MULTILINE)
+_log = logging.getLogger(__name__)
+
+
+@cache
+def module(name: str) -> str:
+    """Return the source of the front end ``name`` with its shared parts put in front.
+
+    A notebook loads a front end from one text, where ``../shared`` leads nowhere.
+    """
+    widgets = folder("widgets")
+    source = (widgets / name / "widget.mjs").read_text(encoding="utf-8")
+    shared = [
+        (widgets / "shared" / part).read_text(encoding="utf-8").replace("\nexport ", "\n")
+        for part in _IMPORT.findall(source)
+    ]
+    return "".join([*shared, _IMPORT.sub("", source)])
+
+
+@cache
+def style(name: str | None = None) -> str:
+    """Return the theme, followed by the style of the front end ``name`` where one is given."""
+    widgets = folder("widgets")
+    paths = [widgets / "shared" / "theme.css"]
+    if name:
+        paths.append(widgets / name / "widget.css")
+    return "".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+class FrontEnd(anywidget.AnyWidget):
+    """A widget whose front end asks for things by message and gets an answer to every message."""
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._handlers: dict[str, Handler] = {}
+        self.on_msg(self._dispatch)
+
+    def answer(self, action: str, handler: Handler) -> None:
+        """Let ``handler(content)`` answer the requests named ``action``."""
+        self._handlers[action] = handler
+
+    def _dispatch(self, _: Any, message: Any, __: Any) -> None:
+        if not isinstance(message, dict) or message.get("type") != "request":
+            return
+        key = message.get("key")
+        try:
+            content = self._handlers[message["action"]](message.get("content") or {})
+        except OpenEMError as error:
+            self.send({"type": "error", "key": key, "message": f"{error} {error.hint}".strip()})
+        except Exception as error:  # noqa: BLE001  (a person waits for the answer)
+            _log.exception("A request of the front end failed: %r", message.get("action"))
+            text = f"Unexpected {type(error).__name__}: {error}"
+            self.send({"type": "error", "key": key, "message": text})
+        else:
+            self.send({"type": "reply", "key": key, "content": dict(content or {})})

@@ -1,0 +1,97 @@
+"""What every panel has: the notice, the error view, the list of work, and a clean end."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import ipywidgets
+
+from openem_nb import jobs, settings
+from openem_nb.panels import _html
+from openem_nb.panels.error_view import ErrorView
+from openem_nb.panels.job_list import JobList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openem_nb.jobs import Job, Progress
+
+__all__ = ["Panel"]
+
+T = TypeVar("T")
+
+
+class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
+    """A column of widgets over public functions.
+
+    Callbacks may come in any thread: they read traits, start work, and return. Work runs in the
+    shared job runner; what comes back is shown from there, under the panel's lock.
+    """
+
+    def __init__(self, heading: str) -> None:
+        self._lock = threading.RLock()
+        self.banner = _html.text_widget()
+        self.errors = ErrorView()
+        self.jobs = JobList()
+        self.job: Job[Any] | None = None
+        """The newest piece of work, None before the first."""
+        title = _html.text_widget(f"<h2>{heading}</h2>")
+        super().__init__([_html.theme(), title, self.banner])
+        self.add_class("oem-panel")
+        self._start("Find the services", lambda _: settings.services().notice, self._show_notice)
+
+    def _show_notice(self, notice: str | None) -> None:
+        self.banner.value = _html.banner(notice)
+
+    def _add(self, *widgets: ipywidgets.Widget) -> None:
+        self.children = (*self.children, *widgets)
+
+    def _start(
+        self,
+        title: str,
+        work: Callable[[Progress], T],
+        show: Callable[[T], None],
+        *,
+        finish: Callable[[], None] = lambda: None,
+        again: Callable[[], None] | None = None,
+        keep: bool = False,
+        describe: Callable[[T], str] = lambda _: "",
+    ) -> Job[T]:
+        """Do ``work`` in the background, then ``show`` its result; an error goes to the error view.
+
+        Parameters
+        ----------
+        finish :
+            Called at the end in every case.
+        again :
+            What a person may press to try once more.
+        keep, describe :
+            As in :meth:`JobList.follow`.
+        """
+
+        def whole(progress: Progress) -> T:
+            try:
+                result = work(progress)
+                with self._lock:
+                    show(result)
+            except BaseException as error:
+                with self._lock:
+                    self.errors.show(error, again=again)
+                raise
+            finally:
+                with self._lock:
+                    finish()
+            return result
+
+        job = jobs.runner().submit(whole, title=title)
+        self.job = job
+        self.jobs.follow(job, retry=again, keep=keep, describe=describe)
+        return job
+
+    def close(self) -> None:
+        """End all updates and widgets of the panel; runs and downloads go on."""
+        self.jobs.close()
+        for child in self.children:
+            child.close()
+        super().close()

@@ -1,0 +1,123 @@
+"""Errors for people: what happened, what to do, and the details for whoever mends it."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import traitlets
+
+from openem_nb.errors import (
+    BadAnswer,
+    Cancelled,
+    NotLoggedIn,
+    OpenEMError,
+    RateLimited,
+    TokenExpired,
+    Unreachable,
+)
+from openem_nb.panels._front_end import FrontEnd, module, style
+from openem_nb.panels.login_box import LoginBox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Disclosure", "ErrorView"]
+
+
+class Disclosure(FrontEnd):
+    """A sentence, a hint, and a text that opens on demand and can be copied."""
+
+    _esm = module("disclosure")
+    _css = style("disclosure")
+
+    tone = traitlets.Unicode("plain").tag(sync=True)
+    sentence = traitlets.Unicode().tag(sync=True)
+    hint = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode("Details").tag(sync=True)
+    text = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, label: str = "Details", *, tone: str = "plain") -> None:
+        super().__init__(label=label, tone=tone)
+
+
+_UNEXPECTED_HINT = (
+    "This is a fault of the program, not of your input. "
+    "Copy the details into a report of the problem."
+)
+_RETRY = (Unreachable, RateLimited, BadAnswer)
+
+
+class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without types
+    """Shows one error, with what fits it: a log-in box, or a button to try again."""
+
+    def __init__(self) -> None:
+        self.disclosure = Disclosure(tone="error")
+        self.retry = ipywidgets.Button(description="Try again")
+        self.retry.add_class("oem-button")
+        self.retry.on_click(self._on_retry)
+        self.login: LoginBox | None = None
+        self._again: Callable[[], None] | None = None
+        super().__init__([self.disclosure])
+        self.error: BaseException | None = None
+
+    def show(self, error: BaseException, *, again: Callable[[], None] | None = None) -> None:
+        """Show ``error``; ``again`` does what failed once more.
+
+        A cancelled piece of work is no error: it clears the view.
+        """
+        if isinstance(error, Cancelled):
+            self.clear()
+            return
+        sentence, hint = explain(error)
+        children: list[ipywidgets.Widget] = [self.disclosure]
+        self._drop_login()
+        if isinstance(error, NotLoggedIn):
+            self.login = LoginBox(done=again)
+            children.append(self.login)
+        elif again is not None and isinstance(error, _RETRY):
+            children.append(self.retry)
+        self._again, self.error = again, error
+        with self.disclosure.hold_sync():
+            self.disclosure.sentence = sentence
+            self.disclosure.hint = hint
+            self.disclosure.text = "".join(traceback.format_exception(error))
+        self.children = children
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._again, self.error = None, None
+        with self.disclosure.hold_sync():
+            self.disclosure.sentence = self.disclosure.hint = self.disclosure.text = ""
+        self.children = [self.disclosure]
+        self._drop_login()
+
+    def close(self) -> None:
+        """End the widgets."""
+        self._drop_login()
+        for widget in (self.disclosure, self.retry):
+            widget.close()
+        super().close()
+
+    def _drop_login(self) -> None:
+        if self.login is not None:
+            self.login.close()
+            self.login = None
+
+    def _on_retry(self, _: Any) -> None:
+        again = self._again
+        self.clear()
+        if again is not None:
+            again()
+
+
+def explain(error: BaseException) -> tuple[str, str]:
+    """Return sentence and hint for an error of any kind."""
+    if isinstance(error, TokenExpired):
+        return str(error), error.hint or "Log in again; what you entered is kept."
+    if isinstance(error, OpenEMError):
+        return str(error), error.hint
+    text = str(error)
+    name = type(error).__name__
+    return f"Unexpected {name}: {text}" if text else f"Unexpected {name}", _UNEXPECTED_HINT

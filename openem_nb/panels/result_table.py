@@ -1,0 +1,214 @@
+"""A table of hits in pages, with a selection that survives turning the pages."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets
+import pandas as pd
+from itables.widget import ITable
+
+from openem_nb.panels import _html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PAGE_SIZE", "ResultTable"]
+
+PAGE_SIZE: Final = 100
+"""Rows in one page; the browser never gets more."""
+_SELECT: Final[Any] = {"style": "multi", "info": False, "keys": True}
+
+
+class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without types
+    """Pages of a data frame whose rows have a unique text in the column ``key``.
+
+    Parameters
+    ----------
+    on_choose :
+        Called with the key of a row when a person selects it; it must be quick.
+    """
+
+    def __init__(self, on_choose: Callable[[str], None]) -> None:
+        self._on_choose = on_choose
+        self._lock = threading.RLock()
+        self._frame = pd.DataFrame()
+        self._key = ""
+        self._labels: dict[str, str] = {}
+        self._page = 0
+        self._selected: dict[str, int] = {}
+        self._table: ITable | None = None
+        self.status = _html.text_widget()
+        self.selection = _html.text_widget()
+        self.previous = _button("Previous page", lambda: self.go(self._page - 1))
+        self.next = _button("Next page", lambda: self.go(self._page + 1))
+        self.select_page = _button("Select this page", self._select_page)
+        self.clear_selection = _button("Clear selection", lambda: self.select(()))
+        self._toolbar = ipywidgets.HBox(
+            [
+                *(self.status, self.previous, self.next),
+                *(self.select_page, self.clear_selection, self.selection),
+            ]
+        )
+        self._toolbar.add_class("oem-toolbar")
+        self._holder = ipywidgets.VBox()
+        self._holder.add_class("oem-table")
+        super().__init__([self._toolbar, self._holder])
+        self.layout.display = "none"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All rows of all pages."""
+        return self._frame
+
+    @property
+    def page(self) -> pd.DataFrame:
+        """The rows that are shown."""
+        start = self._page * PAGE_SIZE
+        return self._frame.iloc[start : start + PAGE_SIZE]
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The selected rows of all pages, in the order of the table."""
+        with self._lock:
+            return self._frame.iloc[sorted(self._selected.values())]
+
+    def show(self, frame: pd.DataFrame, *, key: str, labels: dict[str, str]) -> None:
+        """Show the first page of ``frame``.
+
+        Parameters
+        ----------
+        key :
+            Column whose text tells the rows apart.
+        labels :
+            Columns to show and their headings.
+        """
+        with self._lock:
+            self._frame, self._key, self._labels = frame, key, labels
+            self._selected = {}
+            self._turn_to(0)
+
+    def go(self, page: int) -> None:
+        """Show another page, counted from 0; pages that do not exist are not gone to."""
+        with self._lock:
+            if 0 <= page < self.pages:
+                self._turn_to(page)
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least 1."""
+        return max(1, -(-len(self._frame) // PAGE_SIZE))
+
+    def select(self, keys: Any) -> None:
+        """Select the rows with these keys and no others."""
+        with self._lock:
+            wanted = set(keys)
+            places = enumerate(self._frame[self._key]) if self._key else ()
+            self._selected = {key: place for place, key in places if key in wanted}
+            self._draw_selection()
+
+    def close(self) -> None:
+        """End the widgets."""
+        if self._table is not None:
+            self._table.close()
+        super().close()
+
+    def _turn_to(self, page: int) -> None:
+        self._page = page
+        rows = self.page
+        start = page * PAGE_SIZE
+        table = ITable(
+            _for_people(rows[list(self._labels)].rename(columns=self._labels)),
+            maxBytes=0,
+            paging=False,
+            ordering=False,  # it would order this page only, and look as if it ordered all
+            showIndex=False,
+            autoWidth=False,
+            layout={"topStart": None, "topEnd": None, "bottomStart": None, "bottomEnd": None},
+            classes="display compact oem-results",
+            style="width:100%",
+            select=_SELECT,
+            selected_rows=self._places(),
+        )
+        table.observe(self._on_selected_rows, names="selected_rows")
+        # A new table for each page: the selection of one whose data were replaced is not reported,
+        # and late news from the old page cannot be taken for the new one.
+        old, self._table = self._table, table
+        self._holder.children = [table]
+        if old is not None:
+            old.unobserve_all()
+            old.close()
+        total = len(self._frame)
+        self.status.value = _html.status(
+            f"{start + 1:,}–{start + len(rows):,} of {total:,}" if total else "Nothing found"
+        )
+        self.layout.display = ""
+        self.previous.disabled = page == 0
+        self.next.disabled = page + 1 >= self.pages
+        self._holder.layout.display = "" if total else "none"
+        self._draw_selection()
+
+    def _places(self) -> list[int]:
+        start = self._page * PAGE_SIZE
+        return sorted(
+            place - start for place in self._selected.values() if start <= place < start + PAGE_SIZE
+        )
+
+    def _on_selected_rows(self, change: Any) -> None:
+        with self._lock:
+            if change["owner"] is not self._table:
+                return
+            start = self._page * PAGE_SIZE
+            on_page = {
+                str(self._frame[self._key].iat[start + row]): start + row for row in change["new"]
+            }
+            new = [key for key in on_page if key not in self._selected]
+            elsewhere = {
+                key: place
+                for key, place in self._selected.items()
+                if not start <= place < start + PAGE_SIZE
+            }
+            self._selected = {**elsewhere, **on_page}
+            self._draw_selection()
+        if new:
+            self._on_choose(new[-1])
+
+    def _select_page(self) -> None:
+        with self._lock:
+            keys = [*self._selected, *(str(key) for key in self.page[self._key])]
+            self.select(keys)
+
+    def _draw_selection(self) -> None:
+        table = self._table
+        if table is not None:
+            table.unobserve(self._on_selected_rows, names="selected_rows")
+            table.selected_rows = self._places()
+            table.observe(self._on_selected_rows, names="selected_rows")
+        count = len(self._selected)
+        pages = len({place // PAGE_SIZE for place in self._selected.values()})
+        words = f"{count:,} selected in {pages} page{'s' if pages > 1 else ''}"
+        self.selection.value = _html.status(words if count else "None selected")
+        self.clear_selection.disabled = not count
+        self.select_page.disabled = self._frame.empty
+
+
+def _button(text: str, act: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text)
+    button.on_click(lambda _: act())
+    return button
+
+
+def _for_people(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells as text: days, several values with commas, blank for nothing."""
+    return frame.map(_cell).astype(object)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return ", ".join(str(item) for item in value)
+    if pd.isna(value):
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    return f"{value:g}" if isinstance(value, float) else str(value)

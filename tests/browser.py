@@ -1,0 +1,76 @@
+"""A headless Chromium for the component and the lab tests, and pictures of what it shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Return a running Chromium; skip without one, except in CI, where it has to be there."""
+    named = os.environ.get("CHROMIUM")
+    path = named or next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has to install chromium: apt-get install chromium")
+        pytest.skip("no chromium found; install it or set CHROMIUM to its path")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+def picture(of: Any, name: str) -> None:
+    """Keep a picture of a page or an element for the documentation, where that is asked for."""
+    if os.environ.get("OPENEM_PICTURES"):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        of.screenshot(path=PICTURES / f"{name}.png")
+
+
+CONTRAST = """(element) => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const shine = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => {
+      v /= 255;
+      return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  let below = element;
+  let back = [0, 0, 0, 0];
+  while (below && back[3] === 0) {
+    back = parse(getComputedStyle(below).backgroundColor);
+    if (back.length === 3) back.push(1);
+    below = below.parentElement;
+  }
+  if (back[3] === 0) back = [255, 255, 255, 1];
+  const [one, two] = [shine(parse(getComputedStyle(element).color)), shine(back)].sort((a, b) => b - a);
+  return (one + 0.05) / (two + 0.05);
+}"""
+"""JavaScript: contrast of an element's text and what lies behind it (WCAG 2), 1 to 21."""
+
+
+def contrast(locator: Any) -> float:
+    """Return the contrast of the text of an element; 4.5 and more can be read."""
+    return float(locator.evaluate(CONTRAST))

@@ -1,0 +1,92 @@
+"""One front end in a bare page, with a stand-in for the kernel's model."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from browser import browser
+from openem_nb.panels._front_end import module, style
+
+__all__ = ["browser"]
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>component</title>
+<script id="jupyter-config-data" type="application/json">{"baseUrl": "/user/alice/"}</script>
+<style>body { margin: 16px; width: 700px; }</style></head><body><div id="root"></div>
+<script type="module">
+class Model {
+  constructor(state) { this.state = state; this.listeners = {}; this.sent = []; this.saved = []; }
+  get(name) { return this.state[name]; }
+  set(name, value) { this.state[name] = value; }
+  save_changes() { this.saved.push(JSON.parse(JSON.stringify(this.state))); }
+  on(name, listener) { (this.listeners[name] ??= new Set()).add(listener); }
+  off(name, listener) { this.listeners[name]?.delete(listener); }
+  fire(name, ...values) { for (const one of [...(this.listeners[name] ?? [])]) one(...values); }
+  update(state) { Object.assign(this.state, state); for (const name in state) this.fire(`change:${name}`); }
+  send(message) { this.sent.push(message); }
+  answer(message) { this.fire("msg:custom", { key: this.sent.at(-1).key, ...message }); }
+  get count() { return Object.values(this.listeners).reduce((sum, set) => sum + set.size, 0); }
+}
+window.start = async (name, state) => {
+  const front = await import(`/${name}.mjs`);
+  window.model = new Model(state);
+  window.end = await front.default.render({ model: window.model, el: document.getElementById("root") });
+};
+window.ready = true;
+</script></body></html>"""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name, _, kind = self.path.strip("/").partition(".")
+        pages = {"": ("text/html", PAGE)}
+        if kind == "mjs":
+            pages[name] = ("text/javascript", module(name))
+        if name not in pages:
+            self.send_error(404)
+            return
+        content_type, text = pages[name]
+        body = text.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", f"{content_type}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def bench() -> Iterator[str]:
+    """Serve the page and the front ends; return the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def mount(browser: Any, bench: str) -> Iterator[Callable[..., Any]]:
+    """Return ``mount(name, **state)``, which shows a front end and returns its page."""
+    page = browser.new_page(viewport={"width": 740, "height": 700})
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+
+    def show(name: str, **state: Any) -> Any:
+        page.goto(bench)
+        page.wait_for_function("() => window.ready")
+        page.add_style_tag(content=style(name))
+        page.evaluate(f"window.start({json.dumps(name)}, {json.dumps(state)})")
+        return page
+
+    yield show
+    page.close()
+    assert faults == []

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from browser import contrast
+from openem_nb.panels.form import Field
+
+pytestmark = pytest.mark.component
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    fields = [
+        Field("text", "Search for", help="Words"),
+        Field("limit", "Limit", kind="number"),
+        Field("method", "Method", kind="choice", choices=(("", "Any"), ("helical", "Helical"))),
+        Field("raw", "Raw data", kind="check"),
+        Field("day", "Day", kind="date"),
+        Field("names", "Names", kind="lines", wide=True),
+        Field("token", "Token", kind="password"),
+    ]
+    values = {"text": "", "limit": "", "method": "", "raw": False, "day": "", "names": ""}
+    plain = [{name: getattr(one, name) for name in Field.__slots__} for one in fields]
+    begin = {"fields": plain, "values": values, "errors": {}, "busy": False, "status": ""}
+    return {**begin, "label": "Find", "role": "search", "submit_label": "Search", **changes}
+
+
+def sent(page: Any) -> list[dict[str, Any]]:
+    return page.evaluate("window.model.sent")
+
+
+def test_every_field_is_found_by_its_label_and_tells_its_value(mount: Any) -> None:
+    page = mount("form", **state())
+    form = page.get_by_role("search", name="Find")
+    form.get_by_label("Search for").fill("TRPM8")
+    form.get_by_label("Limit").fill("12")
+    form.get_by_label("Method").select_option("Helical")
+    form.get_by_label("Raw data").check()
+    form.get_by_label("Day").fill("2024-11-12")
+    form.get_by_label("Names").fill("a\nb")
+    assert page.evaluate("window.model.saved.at(-1).values") == {
+        "text": "TRPM8",
+        "limit": "12",
+        "method": "helical",
+        "raw": True,
+        "day": "2024-11-12",
+        "names": "a\nb",
+    }
+    described = form.get_by_label("Search for").get_attribute("aria-describedby")
+    assert page.locator(f"#{described.split()[0]}").inner_text() == "Words"
+
+
+def test_enter_sends_what_is_in_the_fields_at_that_moment(mount: Any) -> None:
+    page = mount("form", **state())
+    page.get_by_label("Search for").fill("apo")
+    page.evaluate("window.model.state.values = {}")  # a trait that has not caught up
+    page.get_by_label("Search for").press_sequentially("ferritin")
+    page.get_by_label("Search for").press("Enter")
+    (message,) = sent(page)
+    assert message["action"] == "submit"
+    assert message["content"]["values"]["text"] == "apoferritin"
+    assert page.get_by_role("button", name="Search").is_disabled()
+    page.evaluate("window.model.answer({ type: 'reply', content: { errors: {} } })")
+    page.get_by_role("button", name="Search").click()
+    assert len(sent(page)) == 2
+
+
+def test_a_password_is_in_the_message_only_and_then_gone(mount: Any) -> None:
+    page = mount("form", **state())
+    page.get_by_label("Token").fill("s3cret")
+    assert "s3cret" not in page.evaluate("JSON.stringify(window.model.saved)")
+    page.get_by_label("Token").press("Enter")
+    assert sent(page)[0]["content"]["values"]["token"] == "s3cret"
+    page.evaluate("window.model.answer({ type: 'reply', content: {} })")
+    assert page.get_by_label("Token").input_value() == ""
+
+
+def test_messages_stand_at_their_field_and_block_the_button(mount: Any) -> None:
+    page = mount("form", **state())
+    page.evaluate("window.model.update({ errors: { limit: 'Write a number.' } })")
+    field = page.get_by_label("Limit")
+    assert field.get_attribute("aria-invalid") == "true"
+    shown = page.locator(f"#{field.get_attribute('aria-describedby').split()[1]}")
+    assert shown.inner_text() == "Write a number."
+    assert contrast(shown) >= 4.5
+    assert page.get_by_role("button", name="Search").is_disabled()
+    field.press("Enter")
+    assert sent(page) == []
+    page.evaluate("window.model.update({ errors: {} })")
+    assert page.get_by_role("button", name="Search").is_enabled()
+    assert not shown.is_visible()
+
+
+def test_the_kernels_words_are_shown_when_it_refuses(mount: Any) -> None:
+    page = mount("form", **state())
+    page.get_by_role("button", name="Search").click()
+    page.evaluate("window.model.answer({ type: 'error', message: 'A search is running.' })")
+    assert page.get_by_role("status").inner_text() == "A search is running."
+    assert page.get_by_role("button", name="Search").is_enabled()
+
+
+def test_keys_stay_in_the_form(mount: Any) -> None:
+    page = mount("form", **state())
+    page.evaluate(
+        "() => { window.keys = 0; document.addEventListener('keydown', () => { window.keys += 1; }); }"
+    )
+    page.get_by_label("Names").press("Shift+Enter")
+    page.get_by_label("Names").press("ArrowDown")
+    assert page.evaluate("window.keys") == 0
+
+
+def test_new_fields_keep_the_focus(mount: Any) -> None:
+    page = mount("form", **state())
+    page.get_by_label("Method").focus()
+    page.evaluate("window.model.update({ fields: window.model.state.fields.slice(2, 4) })")
+    assert page.evaluate("document.activeElement.tagName") == "SELECT"
+    assert page.get_by_label("Search for").count() == 0
+
+
+def test_typing_is_not_disturbed_by_values_that_come_back(mount: Any) -> None:
+    page = mount("form", **state())
+    field = page.get_by_label("Search for")
+    field.fill("abcd")
+    field.press("Home")
+    page.evaluate("window.model.update({ values: { ...window.model.state.values } })")
+    field.press_sequentially("x")
+    assert field.input_value() == "xabcd"
+
+
+def test_nothing_is_left_after_the_end(mount: Any) -> None:
+    page = mount("form", **state())
+    page.evaluate("window.end()")
+    assert page.evaluate("window.model.count") == 0
+    assert page.locator("#root").inner_html() == ""

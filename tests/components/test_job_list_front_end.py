@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from openem_nb.panels.job_list import Link, Row
+
+pytestmark = pytest.mark.component
+
+
+def plain(*rows: Row) -> list[dict[str, Any]]:
+    return [asdict(row) for row in rows]
+
+
+RUNNING = Row(
+    "1",
+    "Harvest",
+    "Running",
+    active=True,
+    fraction=0.25,
+    message="Reading <b>EMDB</b>",
+    detail="3 of 12 batches",
+    actions=(("cancel", "Cancel"),),
+)
+
+
+def show(mount: Any, *rows: Row, **changes: Any) -> Any:
+    return mount("job_list", rows=plain(*rows), label="Jobs", empty="", **changes)
+
+
+def test_a_row_says_what_runs_and_how_far_it_is(mount: Any) -> None:
+    page = show(mount, RUNNING)
+    row = page.get_by_role("region", name="Jobs").get_by_role("listitem")
+    bar = row.get_by_role("progressbar", name="Progress of Harvest")
+    assert bar.evaluate("(bar) => bar.value") == 0.25
+    assert "Reading <b>EMDB</b>" in row.inner_text()  # text, never HTML
+    assert "3 of 12 batches" in row.inner_text()
+    page.evaluate("(rows) => window.model.update({ rows })", plain(Row("1", "Harvest", "Running", True)))
+    assert bar.evaluate("(bar) => bar.hasAttribute('value')") is False
+
+
+def test_updates_keep_the_focus_on_the_button(mount: Any) -> None:
+    page = show(mount, RUNNING)
+    page.get_by_role("button", name="Cancel Harvest").focus()
+    later = Row(**{**asdict(RUNNING), "fraction": 0.5, "actions": RUNNING.actions})
+    other = Row("0", "Other", "Done")
+    page.evaluate("(rows) => window.model.update({ rows })", plain(other, later))
+    assert page.evaluate("document.activeElement.textContent") == "Cancel Harvest"
+    assert page.get_by_role("listitem").count() == 2
+
+
+def test_a_click_is_answered_or_says_why_not(mount: Any) -> None:
+    page = show(mount, RUNNING)
+    button = page.get_by_role("button", name="Cancel Harvest")
+    button.click()
+    assert button.is_disabled()
+    (message,) = page.evaluate("window.model.sent")
+    assert (message["action"], message["content"]) == ("cancel", {"row": "1"})
+    page.evaluate("window.model.answer({ type: 'error', message: 'It has ended.' })")
+    assert page.get_by_role("alert").inner_text() == "It has ended."
+    assert button.is_enabled()
+
+
+def test_a_kernel_that_does_not_answer_is_not_waited_for_for_ever(mount: Any) -> None:
+    page = mount("disclosure", tone="plain", sentence="", hint="", label="x", text="")
+    page.clock.install()
+    page = show(mount, RUNNING)
+    page.get_by_role("button", name="Cancel Harvest").click()
+    page.clock.run_for(16_000)
+    assert "kernel does not answer" in page.get_by_role("alert").inner_text()
+    assert page.get_by_role("button", name="Cancel Harvest").is_enabled()
+
+
+def test_links_lead_below_the_servers_base_address(mount: Any) -> None:
+    links = (Link("Open report", "runs/a b/report.html", view="files"),)
+    page = show(mount, Row("1", "Report", "Done", links=links, path="/somewhere/a b"))
+    link = page.get_by_role("link", name="Open report")
+    assert link.get_attribute("href") == "/user/alice/files/runs/a%20b/report.html"
+    assert page.get_by_text("/somewhere/a b").is_visible()
+
+
+def test_a_change_of_state_is_announced(mount: Any) -> None:
+    page = show(mount, RUNNING)
+    done = Row("1", "Harvest", "Done", message="12 batches")
+    page.evaluate("(rows) => window.model.update({ rows })", plain(done))
+    assert page.get_by_role("status").inner_text() == "Harvest: Done. 12 batches"
+    assert page.get_by_role("progressbar").count() == 0
+
+
+def test_an_empty_list_hides_itself_or_says_so(mount: Any) -> None:
+    page = show(mount)
+    assert not page.locator("section").is_visible()
+    page.evaluate("window.model.update({ empty: 'Nothing runs.' })")
+    assert page.get_by_text("Nothing runs.").is_visible()
+    page.evaluate("window.end()")
+    assert page.evaluate("window.model.count") == 0

@@ -1,0 +1,156 @@
+// @ts-check
+import { keepKeys, make } from "../shared/dom.mjs";
+import { request } from "../shared/request.mjs";
+
+/**
+ * One field as the kernel describes it.
+ *
+ * @typedef {object} Field
+ * @property {string} name
+ * @property {"text" | "number" | "choice" | "check" | "date" | "lines" | "password"} kind
+ * @property {string} label
+ * @property {string} help
+ * @property {string} placeholder
+ * @property {boolean} wide
+ * @property {[string, string][]} choices
+ */
+
+/** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control */
+
+let forms = 0;
+
+/** @param {Field} field @returns {Control} */
+function control(field) {
+  if (field.kind === "choice") {
+    const options = field.choices.map(([value, label]) => make("option", { value }, label));
+    return make("select", {}, ...options);
+  }
+  if (field.kind === "lines") return make("textarea", { rows: "3", placeholder: field.placeholder });
+  const types = { check: "checkbox", date: "date", password: "password", text: "text", number: "text" };
+  const attributes = { type: types[field.kind], placeholder: field.placeholder, autocomplete: "off" };
+  const input = make("input", attributes);
+  if (field.kind === "number") input.inputMode = "decimal";
+  return input;
+}
+
+/** @param {Control} input */
+function isCheck(input) {
+  return input instanceof HTMLInputElement && input.type === "checkbox";
+}
+
+/** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
+function render({ model, el }) {
+  forms += 1;
+  const prefix = `oem-form-${forms}`;
+  /** @type {Map<string, { field: Field, input: Control, message: HTMLElement }>} */
+  const rows = new Map();
+  const grid = make("div", { class: "oem-form-grid" });
+  const button = make("button", { type: "submit", class: "oem-button oem-button-main" });
+  const status = make("span", { class: "oem-form-status", role: "status" });
+  const form = make("form", { class: "oem-form", novalidate: "" }, grid);
+  form.append(make("div", { class: "oem-form-actions" }, button, status));
+  el.append(form);
+  const releaseKeys = keepKeys(form);
+
+  /** @param {boolean} secrets */
+  function collect(secrets) {
+    /** @type {Record<string, string | boolean>} */
+    const values = {};
+    for (const [name, { field, input }] of rows) {
+      if (field.kind === "password" && !secrets) continue;
+      values[name] = isCheck(input) ? /** @type {HTMLInputElement} */ (input).checked : input.value;
+    }
+    return values;
+  }
+
+  function showValues() {
+    for (const [name, value] of Object.entries(model.get("values"))) {
+      const input = rows.get(name)?.input;
+      if (!input) continue;
+      if (isCheck(input)) /** @type {HTMLInputElement} */ (input).checked = Boolean(value);
+      else if (input.value !== value) input.value = String(value); // else the caret would jump
+    }
+  }
+
+  /** @param {Record<string, string>} errors */
+  function showErrors(errors) {
+    for (const [name, { input, message }] of rows) {
+      message.textContent = errors[name] ?? "";
+      message.hidden = !errors[name];
+      input.setAttribute("aria-invalid", String(Boolean(errors[name])));
+    }
+    showState();
+  }
+
+  function showState() {
+    const invalid = Object.keys(model.get("errors")).length > 0;
+    button.textContent = model.get("submit_label");
+    button.disabled = model.get("busy") || invalid;
+    status.textContent = invalid ? "Mend the marked fields first." : model.get("status");
+    form.setAttribute("aria-label", model.get("label"));
+    form.setAttribute("aria-busy", String(model.get("busy")));
+    form.setAttribute("role", model.get("role"));
+  }
+
+  function build() {
+    const focused = [...rows].find(([, row]) => row.input === document.activeElement)?.[0];
+    rows.clear();
+    grid.replaceChildren();
+    for (const field of /** @type {Field[]} */ (model.get("fields"))) {
+      const id = `${prefix}-${field.name}`;
+      const input = control(field);
+      const help = make("span", { class: "oem-form-help", id: `${id}-help` }, field.help);
+      const message = make("span", { class: "oem-form-error", id: `${id}-error` });
+      input.id = id;
+      input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
+      const label = make("label", { for: id }, field.label);
+      const classes = `oem-form-field oem-form-${field.kind}${field.wide ? " oem-form-wide" : ""}`;
+      grid.append(make("div", { class: classes }, label, input, help, message));
+      rows.set(field.name, { field, input, message });
+    }
+    showValues();
+    showErrors(model.get("errors"));
+    if (focused) rows.get(focused)?.input.focus();
+  }
+
+  const onErrors = () => showErrors(model.get("errors"));
+  const onInput = () => {
+    model.set("values", collect(false));
+    model.save_changes();
+  };
+  /** @param {Event} event */
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    try {
+      const answer = await request(model, "submit", { values: collect(true) });
+      for (const { field, input } of rows.values()) if (field.kind === "password") input.value = "";
+      showState();
+      if (answer.errors) showErrors(answer.errors);
+    } catch (error) {
+      showState();
+      status.textContent = error instanceof Error ? error.message : String(error);
+    }
+  };
+  const states = ["busy", "label", "role", "status", "submit_label"].map((name) => `change:${name}`);
+
+  build();
+  model.on("change:fields", build);
+  model.on("change:values", showValues);
+  model.on("change:errors", onErrors);
+  for (const name of states) model.on(name, showState);
+  form.addEventListener("input", onInput);
+  form.addEventListener("submit", onSubmit);
+
+  return () => {
+    model.off("change:fields", build);
+    model.off("change:values", showValues);
+    model.off("change:errors", onErrors);
+    for (const name of states) model.off(name, showState);
+    releaseKeys();
+    form.remove();
+  };
+}
+
+export default { render };

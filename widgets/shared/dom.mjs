@@ -1,0 +1,31 @@
+// @ts-check
+
+/**
+ * Make an element.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string>} attributes
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Keep keys to this widget: Shift+Enter would run the cell, arrows would leave it.
+ *
+ * @param {HTMLElement} element
+ * @returns {() => void} ends it
+ */
+export function keepKeys(element) {
+  /** @param {Event} event */
+  const stop = (event) => event.stopPropagation();
+  element.dataset.lmSuppressShortcuts = "true";
+  element.addEventListener("keydown", stop);
+  return () => element.removeEventListener("keydown", stop);
+}

@@ -1,0 +1,41 @@
+// @ts-check
+
+/** How long a person is left waiting for an answer that does not come. */
+const PATIENCE_MS = 15_000;
+
+let counter = 0;
+
+/**
+ * Ask the kernel to do something and wait for its answer.
+ *
+ * A message carries what it is about, so it cannot be overtaken by a change of a trait
+ * that still waits to be sent.
+ *
+ * @param {import("@anywidget/types").AnyModel} model
+ * @param {string} action
+ * @param {Record<string, unknown>} content
+ * @returns {Promise<Record<string, any>>} the answer; rejects with the kernel's words
+ */
+export function request(model, action, content = {}) {
+  counter += 1;
+  const key = `${Date.now()}-${counter}`;
+  return new Promise((resolve, reject) => {
+    const finish = () => {
+      clearTimeout(timer);
+      model.off("msg:custom", listen);
+    };
+    /** @param {any} answer */
+    const listen = (answer) => {
+      if (!answer || answer.key !== key) return;
+      finish();
+      if (answer.type === "reply") resolve(answer.content ?? {});
+      else reject(new Error(answer.message));
+    };
+    const timer = setTimeout(() => {
+      finish();
+      reject(new Error("The kernel does not answer. It may be busy, or it has been restarted: run the cell again."));
+    }, PATIENCE_MS);
+    model.on("msg:custom", listen);
+    model.send({ type: "request", key, action, content });
+  });
+}
