@@ -1,0 +1,511 @@
+"""How much electron microscopy of a country is in EMDB, and how much of it has raw data in EMPIAR.
+
+The rules are those of :data:`DEFINITIONS`; the report prints them, and every number follows from them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from openem_nb._version import __version__
+from openem_nb.errors import InvalidInput
+from openem_nb.statistics import _queries
+from openem_nb.statistics._schema import country_key
+from openem_nb.statistics.archives import Archive, archive_path, content_fingerprint
+from openem_nb.statistics.funders import AliasList, aliases
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["DEFINITIONS", "PUBLISHED", "CountryStatistics", "Published", "swiss"]
+
+DEFINITIONS: Final = {
+    "counted map": "An EMDB entry with status REL whose deposition date and map release date are not after the "
+    "as-of date. Each EMDB id counts once. Obsolete (OBS) entries are listed apart and never counted, "
+    "because the entry that replaces one carries the same grants.",
+    "map of a country": "A counted map with at least one grant whose country, without blanks around it and "
+    "whatever the case, is the asked country. This is the headline figure.",
+    "map by funder alias": "A counted map with at least one grant whose funder's name holds a phrase of the alias "
+    "list, whatever country the grant names. Reported apart; it never changes the headline figure.",
+    "raw data": "A counted map has raw data when at least one EMPIAR entry with status REL, released not after the "
+    "as-of date, names its id.",
+    "EMPIAR entries of a country": "Released EMPIAR entries that name at least one counted map of the country "
+    "(linked); apart from that, released EMPIAR entries with a grant of the country of their own.",
+    "year": "The year in which the map was deposited in EMDB. An EMPIAR entry counts once, in the year of its "
+    "earliest deposited counted map.",
+    "incomplete years": "The year of the as-of date and the one before are marked: maps deposited then may still be "
+    "on hold and will appear in these years later.",
+    "delay": "Days from the map release to the first release of raw data in EMPIAR, over maps with raw data; "
+    "negative where the raw data came first.",
+    "limits": "Grant blocks are missing from many entries, from nearly all before 2017, so early years are "
+    "underestimates. The country of a grant is what the depositor chose. What was released on an "
+    "earlier date and has been made obsolete since is not counted for that date.",
+}
+"""The rules in words, as the report prints them."""
+
+_RATIOS: Final = (
+    (
+        "EMPIAR entries per EMDB entry",
+        "All released EMPIAR entries (of a country: linked to one of its counted maps, or with a grant of its "
+        "own), per counted map. EMPIAR also holds entries that belong to no EMDB map.",
+        ("empiar_any", "entries"),
+        ("world_empiar_all", "world_entries"),
+    ),
+    (
+        "EMPIAR entries with a counted map per EMDB entry",
+        "Released EMPIAR entries that name at least one counted map, per counted map.",
+        ("empiar_entries", "entries"),
+        ("world_empiar_entries", "world_entries"),
+    ),
+    (
+        "EMDB entries with raw data per EMDB entry",
+        "Counted maps with at least one released EMPIAR entry, per counted map: the share with raw data.",
+        ("with_raw_data", "entries"),
+        ("world_with_raw_data", "world_entries"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Figures published for one day, to compare with."""
+
+    day: date
+    country: str
+    emdb: int
+    empiar: int
+    world_emdb: int
+    world_empiar: int
+    ratio_text: str
+
+
+PUBLISHED: Final = Published(
+    date(2024, 11, 12), "Switzerland", 1013, 109, 39950, 1891, "about 10 %"
+)
+"""EMDB and EMPIAR entries on 12 November 2024 as published by the OpenEM project."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountryStatistics:
+    """The statistics of one country at one date, as numbers and as tables."""
+
+    country: str
+    """The country as most grants in the archive spell it."""
+    as_of: date
+    """The last day that counts."""
+    years: tuple[int, int]
+    """First and last deposition year of the yearly tables; the totals cover all years."""
+    entries: int
+    """Counted maps of the country."""
+    with_raw_data: int
+    """Those with raw data."""
+    empiar_entries: int
+    """Released EMPIAR entries linked to them."""
+    empiar_own_grant: int
+    """Released EMPIAR entries with a grant of the country of their own."""
+    empiar_any: int
+    """Either of the two."""
+    world_entries: int
+    """Counted maps of the world."""
+    world_with_raw_data: int
+    """Those with raw data."""
+    world_empiar_entries: int
+    """Released EMPIAR entries linked to a counted map."""
+    world_empiar_all: int
+    """All released EMPIAR entries."""
+    alias_entries: int
+    """Counted maps found by a funder alias."""
+    both_rules: int
+    """Counted maps found by the country and by a funder alias."""
+    obsolete: int
+    """Obsolete entries of the country, not counted."""
+    missing: int
+    """Released or obsolete entries whose details the archive lacks, or has in an older version only."""
+    median_delay: float | None
+    """Median days from map release to raw data; None without raw data."""
+    notice: str | None
+    """Text that every output must show (practice data); None for real data."""
+    warnings: tuple[str, ...]
+    """What a reader must know before using the numbers."""
+    provenance: dict[str, str]
+    """Where the numbers come from: services, queries, counts, dates, versions."""
+    fingerprint: str
+    """SHA-256 of the archive's content."""
+    tables: dict[str, pd.DataFrame]
+    """All tables by name; ``report`` writes each as CSV."""
+
+    @property
+    def share(self) -> float | None:
+        """Share of the country's counted maps that have raw data, 0 to 1."""
+        return self.with_raw_data / self.entries if self.entries else None
+
+    def headline(self) -> list[str]:
+        """Return the result in a few sentences."""
+        lines = [f"PRACTICE DATA: {self.notice}"] if self.notice else []
+        lines += [
+            f"{self.country}: {self.entries:,} released EMDB entries as of {self.as_of}, "
+            f"{self.with_raw_data:,} with raw data in EMPIAR ({_percent(self.with_raw_data, self.entries)}).",
+            f"World: {self.world_entries:,} released EMDB entries, {self.world_with_raw_data:,} with raw data "
+            f"({_percent(self.world_with_raw_data, self.world_entries)}).",
+            f"EMPIAR entries linked to these maps: {self.empiar_entries:,} for {self.country} "
+            f"({_percent(self.empiar_entries, self.entries)} of the maps' number), {self.world_empiar_entries:,} "
+            f"for the world ({_percent(self.world_empiar_entries, self.world_entries)}).",
+            f"Work list: {self.entries - self.with_raw_data:,} maps without raw data.",
+        ]
+        if self.median_delay is not None:
+            lines.append(
+                f"Median delay from map release to raw data: {self.median_delay:,.0f} days."
+            )
+        return lines + [f"Note: {warning}" for warning in self.warnings]
+
+    def __repr__(self) -> str:
+        return f"<CountryStatistics {self.country} {self.as_of}: {self.entries} maps, {self.with_raw_data} with raw data>"
+
+
+def swiss(
+    as_of: date | str | None = None,
+    *,
+    country: str = "Switzerland",
+    years: tuple[int, int] | None = None,
+    archive: Archive | None = None,
+) -> CountryStatistics:
+    """Return the statistics of a country at a date; see :data:`DEFINITIONS` for the rules.
+
+    Parameters
+    ----------
+    as_of :
+        The last day that counts, as a date or ``YYYY-MM-DD``; without it the last day that the archive knows of.
+    country :
+        Any country that a grant in the archive names, in any case.
+    years :
+        First and last deposition year to show in the yearly tables and figures; the totals cover all years.
+    archive :
+        An open archive; without it the one of the active services.
+
+    Raises
+    ------
+    NotFound
+        If nothing has been harvested yet.
+    InvalidInput
+        If no grant names the country (the hint lists close names), or a date or year is out of range.
+
+    Examples
+    --------
+    >>> result = statistics.swiss(as_of="2024-11-12")                       # doctest: +SKIP
+    >>> result.entries, result.with_raw_data                                # doctest: +SKIP
+    >>> result.tables["work_list"].head()                                   # doctest: +SKIP
+    """
+    if archive is None:
+        with Archive(archive_path()) as own:
+            return swiss(as_of, country=country, years=years, archive=own)
+    key = country_key(country)
+    if key is None:
+        raise InvalidInput("The country is empty.", hint='For example country="Switzerland".')
+    last = archive.known_until()
+    with archive.cursor() as cursor:
+        name = _known_country(cursor, country, key)
+        first = _first_day(cursor)
+        day = _day(as_of, first=first, last=last)
+        alias_list = aliases(name)
+        _prepare(cursor, day, key, alias_list)
+        shown = _years(years, first=_first_year(cursor), last=day.year)
+        totals = _queries.counts(cursor, as_of=day, country=key)
+        tables = _tables(cursor, archive.meta(), day, key, shown)
+        tables["totals"] = _totals_table(totals, name)
+        tables["ratios"] = _ratios_table(totals, name)
+        tables["rules"] = _rules_table(totals)
+        tables["aliases"] = pd.DataFrame(
+            [(alias.phrase, alias.source) for alias in alias_list.aliases],
+            columns=["phrase", "source"],
+        )
+        fingerprint = content_fingerprint(cursor)
+        if key == country_key(PUBLISHED.country):
+            tables["published"] = _published_table(cursor, day, key, alias_list)
+    harvest, meta = archive.last_harvest(), archive.meta()
+    alias_count = totals.pop("alias_entries")
+    return CountryStatistics(
+        country=name,
+        as_of=day,
+        years=shown,
+        **totals,
+        alias_entries=alias_count,
+        obsolete=len(tables["obsolete"]),
+        missing=len(tables["missing"]),
+        median_delay=_number(tables["delay"]["median_days"].iloc[0]),
+        notice=meta.get("notice"),
+        warnings=_warnings(tables, harvest, day, shown, name),
+        provenance=_provenance(harvest, meta, alias_list, archive),
+        fingerprint=fingerprint,
+        tables=tables,
+    )
+
+
+def _prepare(cursor: duckdb.DuckDBPyConnection, day: date, key: str, alias_list: AliasList) -> None:
+    funders = [
+        row[0]
+        for row in cursor.execute(
+            "SELECT DISTINCT funder FROM emdb_grants WHERE funder IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    ]
+    pairs = [
+        (funder, alias.phrase)
+        for alias in alias_list.aliases
+        for funder in funders
+        if alias.matches(funder)
+    ]
+    _queries.prepare(cursor, as_of=day, country=key, aliases=pairs)
+
+
+def _tables(
+    cursor: duckdb.DuckDBPyConnection,
+    meta: dict[str, str],
+    day: date,
+    key: str,
+    shown: tuple[int, int],
+) -> dict[str, pd.DataFrame]:
+    cursor.execute(
+        "CREATE OR REPLACE TEMP TABLE years AS "
+        "SELECT unnest(range((SELECT min(year) FROM world), $last + 1))::INTEGER AS year",
+        {"last": day.year},
+    )
+    values = {
+        "as_of": day,
+        "country": key,
+        "emdb_site": meta["emdb_site"],
+        "empiar_site": meta["empiar_site"],
+    }
+    tables = {name: _queries.table(cursor, name, values) for name in _queries.TABLE_NAMES}
+    tables["cumulative"] = _cumulative(tables["annual"])
+    for name in ("annual", "cumulative", "methods_by_year"):
+        inside = tables[name]["year"].between(*shown)
+        tables[name] = tables[name][inside].reset_index(drop=True)
+    return tables
+
+
+def _cumulative(annual: pd.DataFrame) -> pd.DataFrame:
+    columns = [
+        "entries",
+        "with_raw_data",
+        "empiar_entries",
+        "world_entries",
+        "world_with_raw_data",
+        "world_empiar_entries",
+    ]
+    sums = annual[columns].cumsum()
+    sums.insert(0, "year", annual["year"])
+    return sums
+
+
+def _known_country(cursor: duckdb.DuckDBPyConnection, asked: str, key: str) -> str:
+    rows = cursor.execute(
+        "SELECT country_key, trim(country) AS name, count(*) AS n FROM emdb_grants "
+        "WHERE country_key IS NOT NULL GROUP BY ALL ORDER BY n DESC, name"
+    ).fetchall()
+    names: dict[str, str] = {}
+    for known, name, _ in rows:
+        names.setdefault(known, name)
+    if key in names:
+        return names[key]
+    close = difflib.get_close_matches(key, names, n=5, cutoff=0.6)
+    close += [known for known in names if key in known and known not in close][:5]
+    hint = (
+        f"Did you mean {', '.join(names[known] for known in close)}?"
+        if close
+        else f"Countries with most grants: {', '.join(list(names.values())[:10])}."
+    )
+    raise InvalidInput(f"No grant in the archive names the country {asked.strip()!r}.", hint=hint)
+
+
+def _first_day(cursor: duckdb.DuckDBPyConnection) -> date:
+    row = cursor.execute(
+        "SELECT min(greatest(deposited, map_released)) FROM emdb_listing WHERE status = 'REL'"
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise InvalidInput("The archive holds no released entry.", hint="Harvest again.")
+    day: date = row[0]
+    return day
+
+
+def _first_year(cursor: duckdb.DuckDBPyConnection) -> int:
+    row = cursor.execute("SELECT min(year) FROM world").fetchone()
+    if row is None or row[0] is None:  # the as-of date is not before the first release
+        raise AssertionError(row)
+    return int(row[0])
+
+
+def _day(asked: date | str | None, *, first: date, last: date) -> date:
+    if asked is None:
+        return last
+    if isinstance(asked, str):
+        try:
+            asked = date.fromisoformat(asked.strip())
+        except ValueError as error:
+            raise InvalidInput(
+                f"{asked!r} is not a date.", hint="Write it as YYYY-MM-DD."
+            ) from error
+    if isinstance(asked, datetime):
+        asked = asked.date()
+    if asked > last:
+        raise InvalidInput(
+            f"The archive knows nothing of {asked}: it ends on {last}.",
+            hint="Choose an earlier date, or harvest again.",
+        )
+    if asked < first:
+        raise InvalidInput(
+            f"Nothing had been released on {asked}: the first release in the archive is of {first}.",
+            hint="Choose a later date.",
+        )
+    return asked
+
+
+def _years(asked: tuple[int, int] | None, *, first: int, last: int) -> tuple[int, int]:
+    if asked is None:
+        return first, last
+    try:
+        begin, end = (int(year) for year in asked)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"years={asked!r} is not a pair of years.", hint="For example (2015, 2024)."
+        ) from error
+    if begin > end or begin > last or end < first:
+        raise InvalidInput(
+            f"The years {begin} to {end} do not lie within {first} to {last}.",
+            hint="Give the first and the last year, the earlier one first.",
+        )
+    return max(begin, first), min(end, last)
+
+
+def _totals_table(totals: dict[str, int], name: str) -> pd.DataFrame:
+    rows = [
+        (f"EMDB entries, {name}", totals["entries"]),
+        (f"EMDB entries with raw data, {name}", totals["with_raw_data"]),
+        (f"EMPIAR entries linked to them, {name}", totals["empiar_entries"]),
+        (f"EMPIAR entries with a grant of their own, {name}", totals["empiar_own_grant"]),
+        (f"EMPIAR entries by either, {name}", totals["empiar_any"]),
+        ("EMDB entries, world", totals["world_entries"]),
+        ("EMDB entries with raw data, world", totals["world_with_raw_data"]),
+        ("EMPIAR entries linked to them, world", totals["world_empiar_entries"]),
+        ("EMPIAR entries, world", totals["world_empiar_all"]),
+    ]
+    return pd.DataFrame(rows, columns=["quantity", "number"])
+
+
+def _rules_table(totals: dict[str, int]) -> pd.DataFrame:
+    country, alias, both = totals["entries"], totals["alias_entries"], totals["both_rules"]
+    rows = [
+        ("country only", country - both, "a grant of the country, no funder of the alias list"),
+        ("funder alias only", alias - both, "a funder of the alias list, no grant of the country"),
+        ("both", both, "found by both rules"),
+        ("country (headline)", country, "a grant of the country"),
+        ("either", country + alias - both, "found by at least one rule"),
+    ]
+    return pd.DataFrame(rows, columns=["rule", "entries", "meaning"])
+
+
+def _ratios_table(totals: dict[str, int], name: str) -> pd.DataFrame:
+    rows = []
+    for ratio, definition, local, world in _RATIOS:
+        for scope, (above, below) in ((name, local), ("World", world)):
+            value = totals[above] / totals[below] if totals[below] else None
+            rows.append((ratio, scope, totals[above], totals[below], value, definition))
+    columns = ["ratio", "scope", "numerator", "denominator", "value", "definition"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _published_table(
+    cursor: duckdb.DuckDBPyConnection, day: date, key: str, alias_list: AliasList
+) -> pd.DataFrame:
+    recomputed: dict[str, int] = {}
+    if day >= PUBLISHED.day:
+        _prepare(cursor, PUBLISHED.day, key, alias_list)
+        recomputed = _queries.counts(cursor, as_of=PUBLISHED.day, country=key)
+    rows: list[tuple[str, int, int | None, int | None]] = []
+    for quantity, published, own in (
+        ("EMDB entries, Switzerland", PUBLISHED.emdb, "entries"),
+        ("EMPIAR entries, Switzerland", PUBLISHED.empiar, "empiar_any"),
+        ("EMDB entries, world", PUBLISHED.world_emdb, "world_entries"),
+        ("EMPIAR entries, world", PUBLISHED.world_empiar, "world_empiar_all"),
+    ):
+        number = recomputed.get(own)
+        rows.append((quantity, published, number, None if number is None else number - published))
+    table = pd.DataFrame(rows, columns=["quantity", "published", "recomputed", "difference"])
+    return table.astype({"recomputed": "Int64", "difference": "Int64"})
+
+
+def _warnings(
+    tables: dict[str, pd.DataFrame],
+    harvest: dict[str, Any],
+    day: date,
+    shown: tuple[int, int],
+    name: str,
+) -> tuple[str, ...]:
+    found = []
+    details = tables["missing"]["details"].value_counts()
+    gone = int(tables["missing"]["reason"].str.startswith("no longer listed").sum())
+    if missing := int(details.get("missing", 0)):
+        found.append(
+            f"{missing:,} released or obsolete entries could not be read. They count for the world but cannot be "
+            f"attributed to a country: the figures for {name} are lower bounds until the next harvest."
+        )
+    if outdated := int(details.get("outdated", 0)):
+        found.append(
+            f"{outdated:,} entries have changed since they were read and could not be read again; "
+            "what is counted of them is the older version."
+        )
+    if gone:
+        found.append(
+            f"{gone:,} entries that once were released are no longer listed by EMDB; they are not counted."
+        )
+    if lost := harvest["empiar_missing"]:
+        found.append(
+            f"{lost:,} EMPIAR entries could not be read: maps may count as without raw data although they have some."
+        )
+    found += [f"Harvest: {text}" for text in harvest["mismatches"]]
+    delay = _number(tables["to_release"]["median_days"].iloc[0])
+    if shown[1] >= day.year - 1:
+        found.append(
+            f"The deposition years {day.year - 1} and {day.year} are incomplete: maps deposited then may be on hold "
+            "and will be added to these years later"
+            + (
+                "."
+                if delay is None
+                else f" (median from deposition to release: {delay:,.0f} days)."
+            )
+        )
+    return tuple(found)
+
+
+def _provenance(
+    harvest: dict[str, Any], meta: dict[str, str], alias_list: AliasList, archive: Archive
+) -> dict[str, str]:
+    return {
+        "Services": f"{meta['service']}: EMDB {meta['emdb_api']}, EMPIAR {meta['empiar_api']}",
+        "Archive file": archive.path.name,
+        "Last harvest (UTC)": f"{harvest['started']:%Y-%m-%d %H:%M} to {harvest['finished']:%Y-%m-%d %H:%M}",
+        "Queries": "; ".join(harvest["queries"]),
+        "EMDB entries listed": f"{harvest['emdb_listed']:,}",
+        "EMDB entries released, listed": f"{harvest['emdb_released']:,}",
+        "EMDB entries released, as EMDB counts": f"{harvest['emdb_released_stated']:,}",
+        "EMPIAR entries": f"{harvest['empiar_entries']:,}",
+        "Mismatches": "; ".join(harvest["mismatches"]) or "none",
+        "Funder aliases": f"{len(alias_list.aliases)} phrases, "
+        + (
+            "list of the package"
+            if alias_list.origin == "package"
+            else "the user's own funders.toml"
+        ),
+        "Versions": f"openem_nb {__version__}; harvested with {harvest['versions']}",
+    }
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}".replace("%", " %") if whole else "no entries"
+
+
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)

@@ -1,0 +1,93 @@
+"""Funders that mean a country: the list that comes with the package, and the user's own."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from openem_nb import settings
+from openem_nb.errors import InvalidInput
+
+__all__ = ["Alias", "AliasList", "aliases"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A phrase in a funder's name that means the country."""
+
+    phrase: str
+    """Matched as whole words, whatever the case."""
+    source: str
+    """Why it means the country."""
+
+    def matches(self, funder: str) -> bool:
+        """Return whether the phrase stands in a funder's name."""
+        pattern = rf"(?<!\w){re.escape(self.phrase.casefold())}(?!\w)"
+        return re.search(pattern, funder.casefold()) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AliasList:
+    """The aliases of one country, and where they were read."""
+
+    aliases: tuple[Alias, ...]
+    origin: str
+    """``package`` or the path of the user's file."""
+
+
+def aliases(country: str) -> AliasList:
+    """Return the funder aliases of a country; none for a country that no list names.
+
+    The user's ``funders.toml`` in the configuration folder goes before the list of the package, country by country.
+
+    Raises
+    ------
+    InvalidInput
+        If the user's file cannot be read; the message names the place.
+    """
+    wanted = country.strip().casefold()
+    own = settings.folders().config / "funders.toml"
+    if own.is_file():
+        try:
+            text = own.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(
+                f"{own} cannot be read: {error}.", hint="Mend or remove the file."
+            ) from error
+        found = _read(text, where=str(own))
+        if wanted in found:
+            return AliasList(found[wanted], str(own))
+    text = files("openem_nb.statistics").joinpath("funders.toml").read_text(encoding="utf-8")
+    return AliasList(_read(text, where="funders.toml").get(wanted, ()), "package")
+
+
+def _read(text: str, *, where: str) -> dict[str, tuple[Alias, ...]]:
+    hint = 'Write [[Country]] sections with phrase = "..." and source = "...", or remove the file.'
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{where} is not valid TOML: {error}.", hint=hint) from error
+    return {
+        country.strip().casefold(): tuple(
+            _alias(item, f"{where}: {country}", hint) for item in items
+        )
+        if isinstance(items, list)
+        else _refuse(f"{where}: {country} is not a list of sections", hint)
+        for country, items in document.items()
+    }
+
+
+def _alias(item: Any, where: str, hint: str) -> Alias:
+    match item:
+        case {"phrase": str(phrase), **rest} if phrase.strip() and set(rest) <= {"source"}:
+            return Alias(phrase.strip(), str(rest.get("source", "")))
+    return _refuse(
+        f"{where} has a section without a phrase, or with an unknown key: {item!r}", hint
+    )
+
+
+def _refuse(message: str, hint: str) -> Any:
+    raise InvalidInput(f"{message}.", hint=hint)
