@@ -1,0 +1,36 @@
+"""Small notebooks for tests of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a notebook; the first source is its parameters cell.
+
+    A source that begins with ``#`` and a blank is a markdown cell.
+    """
+
+    def write(parameters: str, *sources: str, name: str = "try") -> Path:
+        cells = [
+            new_markdown_cell("# A try"),
+            new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        ]
+        cells += [
+            new_markdown_cell(text) if text.lstrip("#").startswith(" ") else new_code_cell(text)
+            for text in sources
+        ]
+        path = tmp_path / f"{name}.ipynb"
+        nbformat.write(new_notebook(cells=cells), path)
+        return path
+
+    return write
