@@ -18,7 +18,7 @@ def token(**claims: object) -> str:
 
 @pytest.fixture
 def instance(practice, monkeypatch) -> None:
-    """Describe an instance whose archives are the practice facility and whose SciCat is not there."""
+    """Describe an instance with the practice archives and a SciCat that is not there."""
     addresses = practice.description()["services"]
     text = '[profiles.own]\ntitle = "Own instance"\nscicat_api = "http://127.0.0.1:9/api/v3"\n'
     text += "".join(f'{name} = "{url}"\n' for name, url in addresses.items())
