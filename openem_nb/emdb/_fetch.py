@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -134,7 +135,7 @@ def _batch(ids: list[str], progress: Progress | None) -> tuple[Batch, bool]:
             failed[name] = reason
             continue
         try:
-            found[name] = ask_twice(lambda name=name: _single(name, progress))
+            found[name] = ask_twice(partial(_single, name, progress))
             answered, faults = True, 0
         except Cancelled:
             raise
@@ -236,7 +237,7 @@ def entry(id: str | int, *, progress: Progress | None = None) -> Entry:  # noqa:
     """
     name = normalise_id(id)
     try:
-        result = ask_twice(lambda: _single(name, progress))
+        result = ask_twice(partial(_single, name, progress))
     except NotFound:
         raise NotFound(
             f"EMDB has no entry {name}.",

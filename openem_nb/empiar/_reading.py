@@ -88,12 +88,21 @@ def answered(answer: Any, *, what: str) -> dict[str, Any]:
     """
     if answer is None or answer == []:
         return {}
-    if not isinstance(answer, dict):
+    # An error message is an object too, but none of its keys is an EMPIAR id.
+    if not isinstance(answer, dict) or (answer and not any(map(_is_id, answer))):
         raise BadAnswer(
             f"EMPIAR answered {what} with something that is not a set of entries.",
             hint="The service may be in maintenance; try again later.",
         )
     return answer
+
+
+def _is_id(key: str) -> bool:
+    try:
+        empiar_id(key)
+    except InvalidInput:
+        return False
+    return True
 
 
 def page(records: dict[str, Any], *, site: str = _SITE) -> Page:
@@ -103,15 +112,8 @@ def page(records: dict[str, Any], *, site: str = _SITE) -> Page:
         try:
             found.append(parse(record, id=key, site=site))
         except BadAnswer as error:
-            failed[_spelled(key)] = str(error)
+            failed[empiar_id(key) if _is_id(key) else key] = str(error)
     return Page(found, failed=failed)
-
-
-def _spelled(key: str) -> str:
-    try:
-        return empiar_id(key)
-    except InvalidInput:
-        return key
 
 
 def read_size(text: str) -> int:

@@ -1,0 +1,16 @@
+"""Moving files: downloads that resume and check, and what a file server has.
+
+    >>> from openem_nb import transfer
+    >>> transfer.download(url, Path("emd_1000.map.gz"))
+
+A file has its final name only once it is whole. Until then it is ``NAME.part``, which a later call
+continues.
+"""
+
+from __future__ import annotations
+
+from openem_nb.transfer._disk import free_space
+from openem_nb.transfer._download import Item, download, download_all
+from openem_nb.transfer._listing import Listed, listing, walk
+
+__all__ = ["Item", "Listed", "download", "download_all", "free_space", "listing", "walk"]

@@ -1,0 +1,428 @@
+"""Downloads over HTTP: resumed where they stopped, named only when whole."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import json
+import os
+import re
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from openem_nb import http
+from openem_nb.errors import (
+    BadAnswer,
+    Cancelled,
+    CannotWrite,
+    ChecksumMismatch,
+    OpenEMError,
+    Unreachable,
+)
+from openem_nb.transfer._disk import need_space, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from openem_nb.jobs import Progress
+
+    Check = Callable[[Path], None]
+
+try:
+    import fcntl
+except ImportError:  # Windows has no advisory locks; there two downloads of one file may collide
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Item", "download", "download_all"]
+
+STALL: Final = 12.0
+"""Seconds without a byte after which a connection is given up. A few percent of the archive's
+connections hang; to wait longer only loses time."""
+
+_ATTEMPTS: Final = 3
+"""Attempts in a row that may bring nothing new."""
+
+_CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-[0-9]+|\*)/([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file to download; see :func:`download` for the meaning of the fields."""
+
+    url: str
+    target: Path
+    size: int | None = None
+    check: Check | None = None
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    size: int | None = None,
+    check: Check | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Download a file and return its path.
+
+    - The bytes go to ``NAME.part`` beside the target. Only a whole, checked file gets its name.
+    - A part that is left from before is continued, if the server still has the same file (its
+      ETag or date is compared by the server itself); otherwise the download starts afresh.
+    - A target that exists is left alone if its size is ``size``, or if the server says that it has
+      not changed since; otherwise it is replaced, once the new file is whole.
+    - A connection that breaks off or brings nothing for 12 s is taken up again.
+
+    Parameters
+    ----------
+    url :
+        Where the file is.
+    target :
+        Its path here; missing folders are made.
+    size :
+        Bytes that it must have, where they are known exactly.
+    check :
+        Called with the path of the whole file before it gets its name; may repair the file in
+        place, and raises if it is not good, which removes it.
+    progress :
+        Told about bytes; its cancel ends the download and keeps the part.
+
+    Raises
+    ------
+    CannotWrite
+        If the disk is full (what arrived is kept) or the folder cannot be written.
+    ChecksumMismatch
+        If the file does not have the size that it must have.
+    NotFound, Unreachable, BadAnswer
+        If the server has no such file, does not answer, or answers with a page instead of it.
+
+    Examples
+    --------
+    >>> transfer.download("https://example.org/emd_1000.map.gz", Path("emd_1000.map.gz"))
+    """
+    if progress is not None:
+        progress.update(0, total=size, message=f"Downloading {target.name}", unit="B")
+    return _Download(Item(url, target, size, check), _Meter(progress, alone=True)).run()
+
+
+def download_all(
+    items: Iterable[Item], *, workers: int = 4, progress: Progress | None = None
+) -> tuple[Path, ...]:
+    """Download several files at the same time and return their paths in the same order.
+
+    If some cannot be had, all others are downloaded first, then the first error is raised with the
+    number of missing files. A full disk and a cancel end everything at once.
+
+    Raises
+    ------
+    InvalidInput, CannotWrite, ChecksumMismatch, NotFound, Unreachable, BadAnswer
+        As :func:`download`.
+    """
+    items = list(items)
+    if progress is not None:
+        sizes = [item.size for item in items]
+        total = None if None in sizes else sum(size or 0 for size in sizes)
+        progress.update(0, total=total, message=f"Downloading {len(items)} files", unit="B")
+    meter = _Meter(progress)
+    failures: list[OpenEMError] = []
+
+    def work(item: Item) -> Path | None:
+        try:
+            return _Download(item, meter).run()
+        except (CannotWrite, Cancelled):
+            raise
+        except OpenEMError as error:
+            failures.append(error)
+            return None
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="download") as pool:
+        try:
+            futures = [pool.submit(work, item) for item in items]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future.done() and (error := future.exception()):
+                    raise error
+            paths = [future.result() for future in futures]
+        finally:
+            meter.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
+    if failures:
+        first = failures[0]
+        if len(items) == 1:
+            raise first
+        raise type(first)(
+            f"{len(failures)} of {len(items)} files could not be downloaded. First: {first}",
+            hint="Run it again: files that are whole are not downloaded twice.",
+        ) from first
+    return tuple(path for path in paths if path is not None)
+
+
+class _Meter:
+    """Counts the bytes of one or several downloads, and says when to stop."""
+
+    def __init__(self, progress: Progress | None, *, alone: bool = False) -> None:
+        self.progress = progress
+        self._alone = alone
+        self._stopped = threading.Event()
+
+    def add(self, size: int) -> None:
+        if self.progress is not None and size:
+            self.progress.advance(size)
+
+    def expect(self, total: int | None) -> None:
+        if self.progress is not None and self._alone and total is not None:
+            self.progress.update(total=total)
+
+    def check(self) -> None:
+        if self._stopped.is_set():
+            raise Cancelled("The download was stopped.")
+        if self.progress is not None:
+            self.progress.check()
+
+    def wait(self, seconds: float) -> None:
+        if self.progress is not None:
+            self.progress.wait(seconds)
+        else:
+            self._stopped.wait(seconds)
+        self.check()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+@dataclass(slots=True)
+class _Download:
+    """One download on its way."""
+
+    item: Item
+    meter: _Meter
+    modified: float | None = None
+    """Time of the file on the server, seconds since 1970."""
+    counted: int = 0
+    """Bytes that the meter knows of."""
+    part: Path = field(init=False)
+    tag: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        target = self.item.target
+        self.part = target.with_name(target.name + ".part")
+        # What the server said about the file that the part belongs to.
+        self.tag = target.with_name(target.name + ".part.tag")
+
+    def run(self) -> Path:
+        self.meter.check()
+        target = self.item.target
+        with writing(target):
+            if target.is_dir():
+                raise CannotWrite(f"{target} is a folder.", hint="Choose another name.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists() and target.stat().st_size == self.item.size:
+                self._count(self.item.size)
+                return target
+        with self._opened() as handle:
+            try:
+                if self._fill(handle):
+                    self._finish()
+                else:  # what is there is still what the server has
+                    self._drop()
+            finally:
+                with contextlib.suppress(OSError):
+                    if self.part.stat().st_size == 0:
+                        self._drop()
+        return target
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        """Open the part and keep others, in this process or another, from writing it."""
+        while True:
+            with writing(self.part):
+                # Not "ab": a part of another file has to be overwritten from its beginning.
+                number = os.open(
+                    self.part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666
+                )
+            with os.fdopen(number, "r+b") as handle:
+                if fcntl is not None:
+                    try:
+                        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        raise CannotWrite(
+                            f"{self.item.target.name} is being downloaded already.",
+                            hint="Wait for the other download to finish.",
+                        ) from None
+                    except OSError:  # some network disks have no locks
+                        pass
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(handle.fileno()), self.part.stat()):
+                        yield handle
+                        return
+                # The other download finished between opening and locking: this is its file.
+
+    def _fill(self, handle: BinaryIO) -> bool:
+        """Fill the part; False if the target exists and is up to date."""
+        idle = 0
+        while True:
+            before = handle.seek(0, os.SEEK_END)
+            try:
+                return self._attempt(handle)
+            except Unreachable as error:
+                idle = 0 if handle.seek(0, os.SEEK_END) > before else idle + 1
+                if idle >= _ATTEMPTS:
+                    raise Unreachable(
+                        f"{self.item.target.name}: {error}",
+                        hint="Run it again later: what arrived is kept and continued.",
+                    ) from error
+            self.meter.wait(http.session().backoff * 2**idle)
+
+    def _attempt(self, handle: BinaryIO) -> bool:
+        have = handle.seek(0, os.SEEK_END)
+        same_as = self._read_tag() if have else None
+        headers = {"Accept-Encoding": "identity"}  # the file itself, not a packed copy of it
+        if same_as:
+            headers |= {"Range": f"bytes={have}-", "If-Range": same_as}
+        elif self.item.target.exists():
+            moment = self.item.target.stat().st_mtime
+            headers["If-Modified-Since"] = email.utils.formatdate(moment, usegmt=True)
+        with http.session().get(
+            self.item.url,
+            headers=headers,
+            timeout=STALL,
+            stream=True,
+            expect=(200, 206, 304, 416),
+            progress=self.meter.progress,
+        ) as answer:
+            if answer.status == 304:
+                return False
+            start, total = _extent(answer)
+            if answer.status == 416 and total == have:
+                self._count(have)
+                return self._whole(have, total)
+            if answer.status == 416 or (answer.status == 206 and start != have):
+                self._restart(handle)
+                raise Unreachable(f"{self.item.url} is not the file that was begun.")
+            self._look(answer)
+            if answer.status == 200:
+                if self._unchanged(total):
+                    return False
+                self._restart(handle)
+                self._write_tag(answer)
+                have = 0
+            if self.item.size is not None and total not in (None, self.item.size):
+                self._drop()
+                raise ChecksumMismatch(
+                    f"{self.item.url} has {total:,} bytes, {self.item.size:,} were expected.",
+                    hint="The file may have changed in the archive; list the files again.",
+                )
+            self.meter.expect(total)
+            if total is not None:
+                need_space(self.part.parent, total - have)
+            return self._copy(answer, handle, have, total)
+
+    def _copy(self, answer: http.Response, handle: BinaryIO, have: int, total: int | None) -> bool:
+        self._count(have)
+        for chunk in answer.chunks():
+            self.meter.check()
+            with writing(self.part):
+                handle.write(chunk)
+            have += len(chunk)
+            self._count(have)
+        with writing(self.part):
+            handle.flush()
+        return self._whole(have, total)
+
+    def _whole(self, have: int, total: int | None) -> bool:
+        if total is not None and have < total:
+            raise Unreachable(f"The connection broke off after {have:,} of {total:,} bytes.")
+        expected = total if self.item.size is None else self.item.size
+        if expected is not None and have != expected:
+            self._drop()
+            raise ChecksumMismatch(
+                f"{self.item.url} brought {have:,} bytes, {expected:,} were expected.",
+                hint="Run it again; it starts afresh.",
+            )
+        return True
+
+    def _look(self, answer: http.Response) -> None:
+        """Refuse a web page in place of a file, and note the time of the file."""
+        kind = answer.headers.get("Content-Type", "")
+        if kind.startswith("text/html") and self.item.target.suffix not in (".html", ".htm"):
+            raise BadAnswer(
+                f"{self.item.url} answered with a web page in place of the file.",
+                hint="The server may be in maintenance; try again later.",
+            )
+        self.modified = _time(answer.headers)
+
+    def _unchanged(self, total: int | None) -> bool:
+        """Whether the target is what a server offers that ignores ``If-Modified-Since``."""
+        if self.modified is None or total is None or not self.item.target.exists():
+            return False
+        found = self.item.target.stat()
+        return found.st_size == total and abs(found.st_mtime - self.modified) < 1
+
+    def _restart(self, handle: BinaryIO) -> None:
+        with writing(self.part):
+            handle.seek(0)
+            handle.truncate()
+        self.tag.unlink(missing_ok=True)
+
+    def _read_tag(self) -> str | None:
+        try:
+            known = json.loads(self.tag.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if not isinstance(known, dict) or known.get("url") != self.item.url:
+            return None
+        return known.get("same_as") or None
+
+    def _write_tag(self, answer: http.Response) -> None:
+        """Remember by what the server recognises this very file, for ``If-Range``."""
+        etag = answer.headers.get("ETag", "")
+        # A weak ETag may not be used for parts (RFC 9110, 13.1.5).
+        same_as = answer.headers.get("Last-Modified") if etag[:2] in ("", "W/") else etag
+        if same_as and "Content-Encoding" not in answer.headers:
+            with writing(self.tag):
+                self.tag.write_text(
+                    json.dumps({"url": self.item.url, "same_as": same_as}), encoding="utf-8"
+                )
+
+    def _count(self, position: int | None) -> None:
+        if position is not None:
+            self.meter.add(position - self.counted)
+            self.counted = position
+
+    def _finish(self) -> None:
+        if self.item.check is not None:
+            try:
+                self.item.check(self.part)
+            except OpenEMError:
+                self._drop()
+                raise
+        with writing(self.item.target):
+            if self.modified is not None:
+                os.utime(self.part, (self.modified, self.modified))
+            self.part.replace(self.item.target)
+            self.tag.unlink(missing_ok=True)
+
+    def _drop(self) -> None:
+        with writing(self.part):
+            self.part.unlink(missing_ok=True)
+            self.tag.unlink(missing_ok=True)
+
+
+def _extent(answer: http.Response) -> tuple[int, int | None]:
+    """Return where the body begins in the file, and the size of the file."""
+    if answer.status in (206, 416):
+        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+        return (int(found[1] or 0), int(found[2])) if found else (-1, None)
+    if "Content-Encoding" in answer.headers:
+        return 0, None  # the length is that of the packed body
+    length = answer.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdecimal() else None
+
+
+def _time(headers: Mapping[str, str]) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(headers.get("Last-Modified", "")).timestamp()
+    except ValueError:
+        return None
