@@ -73,21 +73,25 @@ def write_cells(folder: Path, *, done: int, total: int, section: str) -> None:
 
 
 def read_progress(folder: Path, record: Record, state: RunState) -> ProgressState:
-    """Return how far a run is, in code cells; a cell that reports counts by its part."""
+    """Return how far a run is, in code cells; a cell that reports counts by its part.
+
+    The message names the section and the stage of the work in it. Amounts stand beside the count
+    of cells and not in the message, so that a message is a stage and a log shows each once.
+    """
     cells = read_json(folder / "progress.json") or {}
     done, total = float(cells.get("done", 0)), cells.get("total")
-    message = _WORDS.get(state, cells.get("section", ""))
+    message, unit = _WORDS.get(state, cells.get("section", "")), "cells"
     if state is RunState.RUNNING and cells:
         cell = read_json(folder / "cell.json")
         if cell is not None and cell["time"] >= cells["time"]:
             inner = ProgressState(cell["done"], cell["total"], cell["unit"], cell["message"])
-            words = ", ".join(text for text in (inner.message, inner.text) if text)
-            message = ": ".join(text for text in (message, words) if text)
+            message = ": ".join(text for text in (message, inner.message) if text)
+            unit = f"cells ({inner.text})" if inner.text else unit
             done += inner.fraction or 0.0
     return ProgressState(
         done=done,
         total=total,
-        unit="cells",
+        unit=unit,
         message=message,
         seconds=_seconds(record, state),
     )

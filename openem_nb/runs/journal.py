@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from openem_nb._version import __version__
-from openem_nb.errors import BadAnswer, CannotWrite, NotFound
+from openem_nb.errors import CannotWrite, NotFound, OpenEMError
 from openem_nb.runs.catalogue import form
 from openem_nb.runs.cells import VARIABLE
 from openem_nb.runs.record import Record, now, register_process
@@ -148,7 +148,8 @@ def history() -> pd.DataFrame:
     """Return all runs of this user, newest first.
 
     Columns: ``id``, ``name``, ``title``, ``state``, ``created``, ``started``, ``ended`` (UTC),
-    ``seconds``, ``parameters`` (dict), ``summary``, ``report`` and ``folder`` (Path).
+    ``seconds`` (NaN where nobody knows), ``parameters`` (dict), ``summary``, ``report`` and
+    ``folder`` (Path).
     """
     rows = []
     for run in _all():
@@ -162,14 +163,14 @@ def history() -> pd.DataFrame:
                     run.created,
                     run.started,
                     run.ended,
-                    run.progress().seconds,
+                    run.progress().seconds if run.ended or run.state.active else None,
                     run.parameters,
                     run.summary,
                     run.report,
                     run.folder,
                 )
             )
-        except BadAnswer as error:
+        except OpenEMError as error:  # damaged, or deleted by somebody just now
             _log.warning("%s", error)
     rows.sort(key=lambda row: row[4], reverse=True)
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from openem_nb.errors import BadAnswer
+from openem_nb.errors import BadAnswer, NotFound
 from openem_nb.settings import write_whole
 
 if TYPE_CHECKING:
@@ -104,8 +104,18 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> Record:
-        """Return the record of a run folder; ``BadAnswer`` if it is damaged."""
+        """Return the record of a run folder.
+
+        Raises
+        ------
+        NotFound
+            If there is none, or no more.
+        BadAnswer
+            If it is damaged.
+        """
         data = read_json(folder / "run.json")
+        if data is None:
+            raise NotFound(f"There is no run {folder.name!r}.", hint="It may have been deleted.")
         try:
             failure = data.pop("failure", None)
             state = RunState(data.pop("state"))

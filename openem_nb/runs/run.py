@@ -26,8 +26,11 @@ __all__ = ["Run"]
 _POLL = 0.1
 """Seconds between two looks at a run that somebody waits for."""
 
+_LAST_STEPS = 2.0
+"""Seconds that a process may need to end after it has written the final state."""
+
 _children: dict[Path, subprocess.Popen[bytes]] = {}
-"""Run processes that this process started; asking for their end keeps them from staying zombies."""
+"""Run processes that this process started and that have not been reaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +216,27 @@ class Run:
 
     def _look(self) -> tuple[Record, RunState]:
         """Return the record, and the true state: the record of a killed process says too much."""
-        child = _children.get(self.folder)
-        if child is not None and child.poll() is not None:
-            del _children[self.folder]
         record = self._record()
-        if not record.state.active or is_alive(self.folder):
-            return record, record.state
-        record = self._record()  # it may have ended between the two looks
-        if not record.state.active:
-            return record, record.state
-        asked = (self.folder / "cancel").exists()
-        return record, RunState.CANCELLED if asked else RunState.LOST
+        state = record.state
+        if state.active and not is_alive(self.folder):
+            record = self._record()  # it may have ended between the two looks
+            state = record.state
+            if state.active:
+                asked = (self.folder / "cancel").exists()
+                state = RunState.CANCELLED if asked else RunState.LOST
+        if not state.active:
+            _reap(self.folder)
+        return record, state
+
+
+def _reap(folder: Path) -> None:
+    """Take note of the end of a process that this one started, which else stays as a zombie."""
+    child = _children.pop(folder, None)
+    if child is not None:
+        try:
+            child.wait(_LAST_STEPS)
+        except subprocess.TimeoutExpired:
+            _children[folder] = child
 
 
 def launch(run: Run, command: list[str], environment: dict[str, str]) -> int:

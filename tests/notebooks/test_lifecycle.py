@@ -97,7 +97,7 @@ def test_a_run_does_its_work_and_can_be_done_again(
     seen = set()
     while run.state.active:
         state = run.progress()
-        seen.add((state.message, state.fraction))
+        seen.add((f"{state.message} {state.unit}", state.fraction))
         time.sleep(0.02)
     assert run.error is None
     assert run.state is RunState.DONE
@@ -111,7 +111,7 @@ def test_a_run_does_its_work_and_can_be_done_again(
     assert about["values"] == [3, "2024-11-12", ".", ["it's", "{x}"]]
 
     messages = {message for message, _ in seen}
-    assert any(m.startswith("Second: Counting, 1 of 3 things") for m in messages), messages
+    assert any(m.startswith("Second: Counting cells (1 of 3 things") for m in messages), messages
     fractions = [fraction for _, fraction in seen if fraction is not None]
     assert fractions
     assert max(fractions) <= 1

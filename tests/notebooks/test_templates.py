@@ -95,20 +95,10 @@ def test_every_parameter_is_typed_explained_and_has_a_default(name: str) -> None
 def test_code_is_sound(path: Path) -> None:
     if find_spec("ruff") is None:
         pytest.skip("ruff is not installed")
-    rules = "E4,E7,E9,F,I,B,UP"
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache"]
+    options = ["--line-length=100", "--target-version=py311", "--select=E4,E7,E9,F,I,B,UP"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "ruff",
-            "check",
-            "--isolated",
-            "--line-length=100",
-            f"--select={rules}",
-            "--target-version=py311",
-            "--no-cache",
-            str(path),
-        ],
+        [*command, *options, str(path)],
         capture_output=True,
         text=True,
     )

@@ -62,6 +62,8 @@ def test_a_run_whose_process_is_gone_is_lost() -> None:
     assert run.wait(1) is RunState.LOST
     run.delete()
     assert not run.folder.exists()
+    with pytest.raises(NotFound, match="no run"):
+        _ = run.state
 
 
 def test_a_number_used_again_by_another_process_is_not_the_run() -> None:
@@ -116,7 +118,8 @@ def test_progress_counts_cells_and_the_part_of_the_running_one(
     now = run.progress()
     assert now.done == pytest.approx(1.5)
     assert now.fraction == pytest.approx(0.375)
-    assert now.message.startswith("Harvest: Reading entries, 50 of 100 entries")
+    assert now.message == "Harvest: Reading entries"
+    assert now.text == "2 of 4 cells (50 of 100 entries)"
     time.sleep(0.01)
     cells.write_cells(run.folder, done=2, total=4, section="Tables")
     assert (run.progress().done, run.progress().message) == (2, "Tables")
