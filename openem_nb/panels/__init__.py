@@ -10,6 +10,8 @@ from openem_nb.panels.error_view import Disclosure, ErrorView
 from openem_nb.panels.form import Field, Form
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.panels.login_box import LoginBox
+from openem_nb.panels.repository import RepositoryPanel
+from openem_nb.panels.result_table import ResultTable
 from openem_nb.panels.run import RunPanel
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "JobList",
     "Link",
     "LoginBox",
+    "RepositoryPanel",
+    "ResultTable",
     "Row",
     "RowList",
     "RunPanel",

@@ -37,7 +37,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         self.job: Job[Any] | None = None
         """The newest piece of work, None before the first."""
         title = _html.text_widget(f"<h2>{heading}</h2>")
-        super().__init__([_html.theme(), title, self.banner])
+        self._parts: list[ipywidgets.Widget] = [_html.theme(), title, self.banner]
+        super().__init__(self._parts)
         self.add_class("oem-panel")
         self._start("Find the services", lambda _: settings.services().notice, self._show_notice)
 
@@ -45,7 +46,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         self.banner.value = _html.banner(notice)
 
     def _add(self, *widgets: ipywidgets.Widget) -> None:
-        self.children = (*self.children, *widgets)
+        self._parts += widgets
+        self.children = tuple(self._parts)
 
     def _start(
         self,
@@ -92,6 +94,6 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
     def close(self) -> None:
         """End all updates and widgets of the panel; runs and downloads go on."""
         self.jobs.close()
-        for child in self.children:
+        for child in self._parts:
             child.close()
         super().close()

@@ -143,7 +143,7 @@ class RepositoryQuery:
     def search(self, progress: Any) -> SearchResult:
         """Ask the archive and return all hits as it orders them."""
         if self.repository == "EMPIAR":
-            return empiar.search(self.lucene())
+            return empiar.search(self.lucene(), progress=progress)
         return emdb.search(self.lucene(), progress=progress)
 
     def sort(self, frame: SearchResult) -> Any:

@@ -32,6 +32,7 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
 
     def __init__(self, on_choose: Callable[[str], None]) -> None:
         self._on_choose = on_choose
+        self._listener: Callable[[tuple[str, ...]], None] = lambda _: None
         self._lock = threading.RLock()
         self._frame = pd.DataFrame()
         self._key = ""
@@ -56,6 +57,10 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         self._holder.add_class("oem-table")
         super().__init__([self._toolbar, self._holder])
         self.layout.display = "none"
+
+    def on_selection(self, listener: Callable[[tuple[str, ...]], None]) -> None:
+        """Call ``listener(keys)`` with all selected keys whenever the selection changes."""
+        self._listener = listener
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -191,6 +196,7 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         self.selection.value = _html.status(words if count else "None selected")
         self.clear_selection.disabled = not count
         self.select_page.disabled = self._frame.empty
+        self._listener(tuple(self._selected))
 
 
 def _button(text: str, act: Callable[[], None]) -> ipywidgets.Button:

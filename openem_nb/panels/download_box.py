@@ -1,0 +1,230 @@
+"""Download the files of selected entries: first what would come, then the click that starts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets
+
+from openem_nb import emdb, empiar
+from openem_nb.panels import _html
+from openem_nb.panels.form import Field, Form, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from openem_nb.jobs import Progress
+
+__all__ = ["DownloadBox"]
+
+_KINDS: Final = {
+    "map": "Map",
+    "half_map": "Half maps",
+    "mask": "Masks",
+    "additional_map": "Additional maps",
+    "image": "Picture",
+    "fsc": "Fourier shell correlation",
+    "header": "Header (XML)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a person wants to download."""
+
+    ids: tuple[str, ...]
+    kind: str = "map"
+    pattern: str = "*"
+    limit: int | None = None
+    folder: str = ""
+
+    def target(self, name: str) -> Path | None:
+        """Return the folder of one entry, None for the usual one."""
+        return Path(self.folder).expanduser() / name if self.folder else None
+
+
+class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without types
+    """A form for the files of the chosen entries; nothing moves before the plan is confirmed.
+
+    Parameters
+    ----------
+    start :
+        Runs work in the background and shows it, as :meth:`Panel._start` does.
+    """
+
+    def __init__(self, start: Callable[..., Any]) -> None:
+        self._start = start
+        self._ids: tuple[str, ...] = ()
+        self._wish: _Wish | None = None
+        self._repository = ""
+        self.heading = _html.text_widget()
+        self.form = Form(
+            [], label="Download", submit_label="Show what would come", submit=self._submit
+        )
+        self.plan = _html.text_widget()
+        self.confirm = ipywidgets.Button(description="Download now")
+        self.dismiss = ipywidgets.Button(description="Do not download")
+        self.confirm.on_click(lambda _: self._download())
+        self.dismiss.on_click(lambda _: self._forget())
+        self._buttons = ipywidgets.HBox([self.confirm, self.dismiss])
+        self._buttons.add_class("oem-toolbar")
+        super().__init__([self.heading, self.form, self.plan, self._buttons])
+        self.add_class("oem-section")
+        self.ask_for("EMDB")
+
+    def ask_for(self, repository: str) -> None:
+        """Ask for what an archive's files need, ``EMDB`` or ``EMPIAR``."""
+        if repository != self._repository:
+            self._repository = repository
+            self.form.show(_fields(repository))
+        self.choose(())
+
+    def choose(self, ids: Iterable[str]) -> None:
+        """Take these entries; a plan made for others is forgotten."""
+        self._ids = tuple(ids)
+        count = len(self._ids)
+        words = f"Download files of {count:,} selected entr{'y' if count == 1 else 'ies'}"
+        self.heading.value = f"<h3>{words}</h3>"
+        self.layout.display = "" if count else "none"
+        self._forget()
+
+    def close(self) -> None:
+        """End the widgets."""
+        for widget in (*self._buttons.children, *self.children):
+            widget.close()
+        super().close()
+
+    def _submit(self, values: Values) -> Mapping[str, str]:
+        limit = str(values.get("limit", "")).strip()
+        if limit and not (limit.isascii() and limit.isdecimal() and int(limit) > 0):
+            return {"limit": "Write a whole number above 0, or nothing."}
+        wish = _Wish(
+            self._ids,
+            kind=str(values.get("kind", "map")),
+            pattern=str(values.get("pattern", "")).strip() or "*",
+            limit=int(limit) if limit else None,
+            folder=str(values.get("folder", "")).strip(),
+        )
+        look = _look_emdb if self._repository == "EMDB" else _look_empiar
+        self._forget()
+        self._start(
+            "Look what would come",
+            lambda progress: look(wish, progress),
+            lambda found: self._show_plan(wish, *found),
+            again=self.form.submit,
+        )
+        return {}
+
+    def _show_plan(self, wish: _Wish, words: str, possible: bool) -> None:
+        if wish.ids != self._ids:  # the selection has changed meanwhile
+            return
+        self._wish = wish
+        self.plan.value = f'<div role="status">{words}</div>'
+        self.confirm.layout.display = "" if possible else "none"
+        self._buttons.layout.display = ""
+
+    def _forget(self) -> None:
+        self._wish = None
+        self.plan.value = ""
+        self._buttons.layout.display = "none"
+
+    def _download(self) -> None:
+        wish = self._wish
+        if wish is None:
+            return
+        fetch = _fetch_emdb if self._repository == "EMDB" else _fetch_empiar
+        self._forget()
+
+        def begin() -> None:
+            self._start(
+                f"Download {_names(wish.ids)}",
+                lambda progress: fetch(wish, progress),
+                lambda _: None,
+                again=begin,
+                keep=True,
+                describe=_describe,
+            )
+
+        begin()
+
+
+def _fields(repository: str) -> list[Field]:
+    folder = Field(
+        "folder", "Folder", placeholder="the usual one", help="One folder for each entry below it."
+    )
+    if repository == "EMDB":
+        return [
+            Field("kind", "Files", kind="choice", value="map", choices=tuple(_KINDS.items())),
+            folder,
+        ]
+    return [
+        Field("pattern", "File names", value="*", help="* stands for anything: *.mrc, data/*.tif."),
+        Field("limit", "At most so many files", kind="number", placeholder="all"),
+        folder,
+    ]
+
+
+def _look_emdb(wish: _Wish, progress: Progress) -> tuple[str, bool]:
+    entries = emdb.entries(wish.ids, progress=progress)
+    files = [file for entry in entries.found.values() for file in entry.files]
+    count = sum(file.kind == wish.kind for file in files)
+    missing = (*entries.not_found, *entries.failed)
+    words = f"{count:,} files ({_KINDS[wish.kind].lower()}) of {len(entries):,} entries."
+    if missing:
+        words += f" Could not be read: {_names(missing)}."
+    return f"<p>{_html.escape(words)}</p>", count > 0
+
+
+def _fetch_emdb(wish: _Wish, progress: Progress) -> list[Path]:
+    paths: list[Path] = []
+    for name in wish.ids:
+        progress.check()
+        target = wish.target(name)
+        paths += emdb.download(name, (wish.kind,), folder=target, progress=progress)
+    return paths
+
+
+def _look_empiar(wish: _Wish, progress: Progress) -> tuple[str, bool]:
+    plans = [_plan(name, wish, progress) for name in wish.ids]
+    words = "".join(f"<pre>{_html.escape(str(plan))}</pre>" for plan in plans)
+    return words, all(plan.fits for plan in plans) and any(plan.count for plan in plans)
+
+
+def _plan(name: str, wish: _Wish, progress: Progress) -> Any:
+    return empiar.download(
+        name,
+        pattern=wish.pattern,
+        limit=wish.limit,
+        dry_run=True,
+        folder=wish.target(name),
+        progress=progress,
+    )
+
+
+def _fetch_empiar(wish: _Wish, progress: Progress) -> list[Path]:
+    paths: list[Path] = []
+    for name in wish.ids:
+        progress.check()
+        paths += empiar.download(
+            name,
+            pattern=wish.pattern,
+            limit=wish.limit,
+            folder=wish.target(name),
+            progress=progress,
+        )
+    return paths
+
+
+def _names(ids: Iterable[str]) -> str:
+    several = list(ids)
+    more = f" and {len(several) - 3} more" if len(several) > 3 else ""
+    return ", ".join(several[:3]) + more
+
+
+def _describe(paths: list[Path]) -> str:
+    if not paths:
+        return "There were no such files."
+    folders = list(dict.fromkeys(str(path.parent) for path in paths))
+    return f"{len(paths):,} files in {_names(folders)}"
