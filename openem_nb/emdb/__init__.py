@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from openem_nb._records import Citation, Grant
 from openem_nb.emdb._fetch import entries, entry, fetch
+from openem_nb.emdb._files import KINDS, download
 from openem_nb.emdb._lucene import METHODS, check, query
 from openem_nb.emdb._reading import parse
 from openem_nb.emdb._search import DEFAULT_FIELDS, count, search
@@ -20,6 +21,7 @@ from openem_nb.emdb.records import Batch, Entries, Entry, EntryFile, Organism
 
 __all__ = [
     "DEFAULT_FIELDS",
+    "KINDS",
     "METHODS",
     "Batch",
     "Citation",
@@ -30,6 +32,7 @@ __all__ = [
     "Organism",
     "check",
     "count",
+    "download",
     "entries",
     "entry",
     "fetch",

@@ -107,7 +107,7 @@ def search(
     Examples
     --------
     >>> hits = emdb.search(emdb.query("TRPM8", resolution=(None, 3.0)))
-    >>> hits.total, hits.query
+    >>> hits.total, hits.query_sent
     """
     _lucene.check(query)
     wanted = list(dict.fromkeys(["emdb_id", *(DEFAULT_FIELDS if fields is None else fields)]))

@@ -10,7 +10,7 @@ import re
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from openem_nb import http
 from openem_nb.errors import (
@@ -25,6 +25,7 @@ from openem_nb.transfer._disk import need_space, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from io import FileIO
     from pathlib import Path
 
     from openem_nb.jobs import Progress
@@ -234,15 +235,14 @@ class _Download:
         return target
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _opened(self) -> Iterator[FileIO]:
         """Open the part and keep others, in this process or another, from writing it."""
         while True:
             with writing(self.part):
-                # Not "ab": a part of another file has to be overwritten from its beginning.
-                number = os.open(
-                    self.part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666
-                )
-            with os.fdopen(number, "r+b") as handle:
+                self.part.touch()
+                # Without a buffer, so that closing a file on a full disk is no error of its own.
+                handle = self.part.open("r+b", buffering=0)
+            with handle:
                 if fcntl is not None:
                     try:
                         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -259,7 +259,7 @@ class _Download:
                         return
                 # The other download finished between opening and locking: this is its file.
 
-    def _fill(self, handle: BinaryIO) -> bool:
+    def _fill(self, handle: FileIO) -> bool:
         """Fill the part; False if the target exists and is up to date."""
         idle = 0
         while True:
@@ -275,7 +275,7 @@ class _Download:
                     ) from error
             self.meter.wait(http.session().backoff * 2**idle)
 
-    def _attempt(self, handle: BinaryIO) -> bool:
+    def _attempt(self, handle: FileIO) -> bool:
         have = handle.seek(0, os.SEEK_END)
         same_as = self._read_tag() if have else None
         headers = {"Accept-Encoding": "identity"}  # the file itself, not a packed copy of it
@@ -319,16 +319,16 @@ class _Download:
                 need_space(self.part.parent, total - have)
             return self._copy(answer, handle, have, total)
 
-    def _copy(self, answer: http.Response, handle: BinaryIO, have: int, total: int | None) -> bool:
+    def _copy(self, answer: http.Response, handle: FileIO, have: int, total: int | None) -> bool:
         self._count(have)
         for chunk in answer.chunks():
             self.meter.check()
-            with writing(self.part):
-                handle.write(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                with writing(self.part):
+                    rest = rest[handle.write(rest) :]
             have += len(chunk)
             self._count(have)
-        with writing(self.part):
-            handle.flush()
         return self._whole(have, total)
 
     def _whole(self, have: int, total: int | None) -> bool:
@@ -360,7 +360,7 @@ class _Download:
         found = self.item.target.stat()
         return found.st_size == total and abs(found.st_mtime - self.modified) < 1
 
-    def _restart(self, handle: BinaryIO) -> None:
+    def _restart(self, handle: FileIO) -> None:
         with writing(self.part):
             handle.seek(0)
             handle.truncate()

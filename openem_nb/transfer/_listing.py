@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 from openem_nb import http
 from openem_nb.errors import BadAnswer
@@ -23,7 +23,8 @@ _TIMEOUT: Final = 180.0
 """Seconds to wait for a listing: a folder with 20,000 files takes the server minutes."""
 
 _MODIFIED = re.compile(
-    r"\b([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}-[A-Z][a-z]{2}-[0-9]{4}) +([0-9]{2}:[0-9]{2})(?::[0-9]{2})?"
+    r"\b([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}-[A-Z][a-z]{2}-[0-9]{4})"
+    r" +([0-9]{2}:[0-9]{2})(?::[0-9]{2})?"
 )
 _SIZE = re.compile(r"\s+([0-9]+)(\.[0-9]+)?([KMGTP]?)(?![\w.])")
 _POWERS: Final = " KMGTP"
@@ -91,7 +92,7 @@ def listing(url: str, *, progress: Progress | None = None) -> list[Listed]:
     """
     url = url.rstrip("/") + "/"
     text = http.session().text(url, timeout=_TIMEOUT, progress=progress)
-    if "<a " not in text.lower() and "index of" not in text.lower():
+    if "index of" not in text.lower():
         raise BadAnswer(
             f"{url} is not a list of files.", hint="The server may be in maintenance; try later."
         )
@@ -100,14 +101,12 @@ def listing(url: str, *, progress: Progress | None = None) -> list[Listed]:
     parser.close()
     found: dict[str, Listed] = {}
     for link, after in parser.found:
-        name = _name(link.removeprefix("./"))
+        name = _name(link, url)
         if name is None or name in found:
             continue
         facts = " " + " ".join(after)
         size, uncertainty = (None, 0) if name.endswith("/") else _size(facts)
-        found[name] = Listed(
-            name, url + link.removeprefix("./"), size, uncertainty, _modified(facts)
-        )
+        found[name] = Listed(name, urljoin(url, link), size, uncertainty, _modified(facts))
     return list(found.values())
 
 
@@ -143,14 +142,15 @@ def walk(url: str, *, deepest: int = 16, progress: Progress | None = None) -> It
         waiting += reversed(below)
 
 
-def _name(link: str) -> str | None:
+def _name(link: str, folder: str) -> str | None:
     """Return the name that a link stands for, if it is one file or folder right here."""
-    if not link or link[0] in "?#/." or ":" in link.split("/", 1)[0]:
+    address = urljoin(folder, link)
+    if not address.startswith(folder) or "?" in address or "#" in address:
         return None
-    name = unquote(link)
+    name = unquote(address.removeprefix(folder))
     plain = name.removesuffix("/")
     # The name becomes part of a path on this machine: nothing that could lead elsewhere.
-    if not plain or plain in (".", "..") or any(sign in plain for sign in "/\\\0\n?#"):
+    if plain in ("", ".", "..") or any(sign in plain for sign in "/\\\0\n"):
         return None
     return name
 
