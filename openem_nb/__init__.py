@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openem_nb import emdb, empiar, errors, http, jobs, panels, runs, settings, statistics
     from openem_nb.panels import LoginBox, RepositoryPanel, RunPanel
     from openem_nb.runs import start as run
-    from openem_nb.status import status
+    from openem_nb.checkup import status
 
 __all__ = [
     "LoginBox",
@@ -44,7 +44,7 @@ _MEMBERS: Final = {
     "RepositoryPanel": ("openem_nb.panels", "RepositoryPanel"),
     "RunPanel": ("openem_nb.panels", "RunPanel"),
     "run": ("openem_nb.runs", "start"),
-    "status": ("openem_nb.status", "status"),
+    "status": ("openem_nb.checkup", "status"),
 }
 
 

@@ -75,7 +75,7 @@ def status(
     """Show which services answer, who is logged in, folders and versions."""
     from dataclasses import asdict
 
-    from openem_nb.status import lines
+    from openem_nb.checkup import lines
 
     found = lines()
     if as_json:

@@ -8,7 +8,7 @@ import pytest
 
 import openem_nb as openem
 from openem_nb.practice import Fault
-from openem_nb.status import lines
+from openem_nb.checkup import lines
 
 
 def token(**claims: object) -> str:
