@@ -4,13 +4,15 @@
 >>> statistics.harvest()                                                # doctest: +SKIP
 >>> result = statistics.swiss(as_of="2024-11-12")                       # doctest: +SKIP
 >>> statistics.write_report(result, "report")                           # doctest: +SKIP
->>> statistics.archive().sql("SELECT year(deposited), count(*) FROM emdb_entries GROUP BY 1")  # doctest: +SKIP
+>>> statistics.archive().sql("SELECT year(deposited), count(*) FROM emdb_entries GROUP BY 1")  #
+doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from openem_nb.statistics.archives import Archive, archive
-from openem_nb.statistics.countries import DEFINITIONS, CountryStatistics, swiss
+from openem_nb.statistics.countries import CountryStatistics, swiss
+from openem_nb.statistics.definitions import DEFINITIONS
 from openem_nb.statistics.figures import Figure, figures
 from openem_nb.statistics.harvests import HarvestReport, harvest
 from openem_nb.statistics.reports import write_report

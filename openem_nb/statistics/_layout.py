@@ -27,7 +27,7 @@ TITLES: Final = {
     "ratios": "Three ratios side by side",
     "resolution": "By resolution",
     "rules": "Maps by the country of a grant, and by funder alias",
-    "to_release": "Median days from deposition to map release (local: the country)",
+    "to_release": "Median days from deposition to map release",
     "totals": "Totals",
     "work_list": "Maps without raw data, newest first",
 }
@@ -108,8 +108,8 @@ SECTIONS: Final = (
     SectionLayout(
         "totals",
         "Totals and ratios",
-        "Three ratios are in use, and they differ: one EMPIAR entry can belong to many maps, one map can have several "
-        "EMPIAR entries, and EMPIAR holds data that belong to no map.",
+        "Three ratios are in use, and they differ: one EMPIAR entry can belong to many maps, "
+        "one map can have several EMPIAR entries, and EMPIAR holds data that belong to no map.",
         (),
         (
             TableLayout("totals", {"quantity": "quantity", "number": "number"}),
@@ -129,9 +129,10 @@ SECTIONS: Final = (
     SectionLayout(
         "published",
         "Against the published figures",
-        "The published figures are quoted as they were published. Recomputed are the counted maps of that day and the "
-        "EMPIAR entries of the first ratio; entries made obsolete since then are missing in the recomputed numbers. "
-        "Practice data cannot be expected to agree with them.",
+        "The published figures are quoted as they were published. Recomputed are the counted "
+        "maps of that day and the EMPIAR entries of the first ratio; entries made obsolete "
+        "since then are missing in the recomputed numbers. Practice data cannot be expected to "
+        "agree with them.",
         (),
         (
             TableLayout(
@@ -165,7 +166,6 @@ SECTIONS: Final = (
                     "raw_data_first": "raw data first",
                     "same_day": "same day",
                 },
-                "Local is the country.",
             ),
             TableLayout("to_release", {"scope": "scope", "median_days": "median"}),
         ),
@@ -185,8 +185,8 @@ SECTIONS: Final = (
     SectionLayout(
         "funders",
         "Who paid",
-        "The headline counts grants by their country. Funders that mean the country although the grant names another "
-        "country or none are counted apart.",
+        "The headline counts grants by their country. Funders that mean the country although "
+        "the grant names another country or none are counted apart.",
         (),
         (
             TableLayout("rules", {"rule": "rule", "entries": "EMDB entries", "meaning": "meaning"}),
@@ -267,7 +267,7 @@ SECTIONS: Final = (
                     "emdb_id": "map",
                     "status": "status",
                     "released": "released",
-                    "details": "details",
+                    "state": "state",
                     "reason": "reason",
                 },
                 limit=300,

@@ -1,8 +1,8 @@
 """The tables of an archive file, and how such a file is opened.
 
 Base tables hold what the services say, row by row; the views that people query join them. What the
-listing says of an entry (status, dates) and what the entry itself says (details) are kept apart, so that
-an entry whose details could not be read is still there, with empty details.
+listing says of an entry (status, dates) and what the entry itself says (details) are kept apart, so
+that an entry whose details could not be read is still there, with empty details.
 """
 
 from __future__ import annotations
@@ -133,10 +133,10 @@ _VIEWS: Final = {
     # 'details' says what stands behind the row: current, outdated (an older version of the entry),
     # missing (wanted and not there) or none (not released, nothing to read)
     "emdb_entries": """
-        SELECT l.emdb_id, l.status, d.title, l.deposited, l.header_released, l.map_released, l.updated,
-               coalesce(l.obsoleted, d.obsoleted) AS obsoleted, d.superseded_by, d.methods, d.resolution,
-               d.microscopes, d.detectors, d.voltages, d.sample, d.authors, d.pdb_ids,
-               d.citation_doi AS doi, l.vanished,
+        SELECT l.emdb_id, l.status, d.title, l.deposited, l.header_released, l.map_released,
+               l.updated, coalesce(l.obsoleted, d.obsoleted) AS obsoleted, d.superseded_by,
+               d.methods, d.resolution, d.microscopes, d.detectors, d.voltages, d.sample,
+               d.authors, d.pdb_ids, d.citation_doi AS doi, l.vanished,
                CASE WHEN d.emdb_id IS NULL AND l.status IN ('REL', 'OBS') THEN 'missing'
                     WHEN d.emdb_id IS NULL THEN 'none'
                     WHEN d.listed_update IS DISTINCT FROM l.updated THEN 'outdated'
@@ -155,7 +155,7 @@ _VIEWS: Final = {
 
 
 def country_key(country: str | None) -> str | None:
-    """Return the form in which countries are compared: stripped and casefolded; None for nothing."""
+    """Return the form in which countries are compared, stripped and casefolded; None if empty."""
     return (country or "").strip().casefold() or None
 
 
@@ -179,14 +179,19 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if rows != [(str(SCHEMA_VERSION),)]:
         found = f"schema {rows[0][0]}" if rows else "no schema number"
         raise InvalidInput(
-            f"{path} is not an archive that this version reads: it has {found}, not {SCHEMA_VERSION}.",
-            hint="Move the file away and harvest again, or use the version of openem_nb that made it.",
+            f"{path} is not an archive that this version reads: it has {found}, not "
+            f"{SCHEMA_VERSION}.",
+            hint=(
+                "Move the file away and harvest again, or use the version of openem_nb that "
+                "made it."
+            ),
         )
 
 
 def _attach(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     # Attached to a connection of its own instead of duckdb.connect(path): that function shares one
-    # instance per path, which would show a reader the old file after a harvest has put a new one there,
+    # instance per path, which would show a reader the old file after a harvest has put a new one
+    # there,
     # and would let two writers of one process in.
     connection = duckdb.connect(":memory:")
     mode = " (READ_ONLY)" if read_only else ""

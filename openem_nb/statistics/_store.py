@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from openem_nb import emdb, empiar
 
-__all__ = ["Store"]
+__all__ = ["Row", "Store"]
 
 Row = dict[str, Any]
 
@@ -71,7 +71,10 @@ class Store:
             if isinstance(error, duckdb.IOException | duckdb.FatalException):
                 raise CannotWrite(
                     f"{self.path} cannot be written: {str(error).splitlines()[0]}",
-                    hint="Free some space, or set OPENEM_DATA to a folder with more. What was kept so far stays.",
+                    hint=(
+                        "Free some space, or set OPENEM_DATA to a folder with more. What was "
+                        "kept so far stays."
+                    ),
                 ) from error
             raise
 
@@ -127,8 +130,8 @@ class Store:
         rows :
             One per id, with the columns of ``emdb_listing``.
         whole :
-            Whether the rows agree with the number that the service states. Only then does an id that is
-            not among them count as vanished (on ``day``); otherwise it stays as it was.
+            Whether the rows agree with the number that the service states. Only then does an id
+            that is not among them count as vanished (on ``day``); otherwise it stays as it was.
         """
         with self._transaction():
             self._connection.execute("CREATE TEMP TABLE before AS SELECT * FROM emdb_listing")
@@ -150,11 +153,11 @@ class Store:
                 )
 
     def pending(self) -> dict[str, date | None]:
-        """Return the ids whose details are missing or older than listed, with the listed update date."""
+        """Return the ids whose details are missing or outdated, with the listed update date."""
         rows = self._connection.execute(
-            "SELECT l.emdb_id, l.updated FROM emdb_listing l LEFT JOIN emdb_details d USING (emdb_id) "
-            "WHERE l.status IN ('REL', 'OBS') AND l.vanished IS NULL AND "
-            "(d.emdb_id IS NULL OR d.listed_update IS DISTINCT FROM l.updated) ORDER BY l.emdb_id"
+            "SELECT l.emdb_id, l.updated FROM emdb_listing l LEFT JOIN emdb_details d USING "
+            "(emdb_id) WHERE l.status IN ('REL', 'OBS') AND l.vanished IS NULL AND (d.emdb_id "
+            "IS NULL OR d.listed_update IS DISTINCT FROM l.updated) ORDER BY l.emdb_id"
         ).fetchall()
         return dict(rows)
 

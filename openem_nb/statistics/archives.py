@@ -1,8 +1,9 @@
 """Reading an archive: any SQL, what is in it, and its fingerprint.
 
-An archive is one DuckDB file with the metadata of EMDB and EMPIAR as one harvest left them. It is opened
-for reading only; many readers at once are fine, also while a harvest runs, because a harvest works on a copy
-and puts it in place when it is whole. A reader goes on seeing the archive that it has opened.
+An archive is one DuckDB file with the metadata of EMDB and EMPIAR as one harvest left them. It is
+opened for reading only; many readers at once are fine, also while a harvest runs, because a harvest
+works on a copy and puts it in place when it is whole. A reader goes on seeing the archive that it
+has opened.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "archive", "archive_path"]
 
-# What the services say, and nothing of when and how it was read: an entry that the service no longer
+# What the services say, and nothing of when and how it was read: an entry that the service no
+# longer
 # lists, or the reason why one could not be read, is not part of the content.
 _LISTED: Final = "SELECT emdb_id FROM emdb_listing WHERE vanished IS NULL"
 _CONTENT: Final = {
@@ -61,7 +63,8 @@ class Archive:
     Examples
     --------
     >>> with statistics.archive() as archive:                               # doctest: +SKIP
-    ...     archive.sql("SELECT status, count(*) AS n FROM emdb_entries GROUP BY ALL ORDER BY n DESC")
+    ...     archive.sql("SELECT status, count(*) AS n FROM emdb_entries GROUP BY ALL ORDER BY n
+    DESC")
     """
 
     def __init__(self, path: Path) -> None:
@@ -104,15 +107,16 @@ class Archive:
     def sql(self, query: str) -> pd.DataFrame:
         """Return the answer to an SQL query as a data frame.
 
-        The tables: ``emdb_entries`` (one row per id that EMDB lists, also unreleased ones), ``emdb_grants``,
-        ``emdb_organisms``, ``emdb_methods``, ``emdb_microscopes``, ``emdb_citations``, ``empiar_entries``,
-        ``empiar_emdb`` (links), ``empiar_grants``, ``harvests``; ``DESCRIBE emdb_entries`` lists columns.
+        The tables: ``emdb_entries`` (one row per id that EMDB lists, also unreleased ones),
+        ``emdb_grants``, ``emdb_organisms``, ``emdb_methods``, ``emdb_microscopes``,
+        ``emdb_citations``, ``empiar_entries``, ``empiar_emdb`` (links), ``empiar_grants``,
+        ``harvests``; ``DESCRIBE emdb_entries`` lists columns.
 
         Raises
         ------
         InvalidInput
-            If DuckDB refuses the query; the message is DuckDB's. Nothing can be changed, and neither files
-            nor the network can be reached.
+            If DuckDB refuses the query; the message is DuckDB's. Nothing can be changed, and
+            neither files nor the network can be reached.
         """
         if not query.strip():
             raise InvalidInput(
@@ -128,7 +132,7 @@ class Archive:
                 ) from error
 
     def meta(self) -> dict[str, str]:
-        """Return what is noted about the archive: its service, that service's notice and addresses."""
+        """Return what is noted about the archive: service, notice and addresses."""
         with self.cursor() as cursor:
             return dict(cursor.execute("SELECT key, value FROM meta ORDER BY key").fetchall())
 
@@ -145,12 +149,13 @@ class Archive:
     def known_until(self) -> date:
         """Return the last date about which the archive can say something.
 
-        The day of the last harvest (UTC), or the last update that the service itself states where that is later.
+        The day of the last harvest (UTC), or the last update that the service itself states where
+        that is later.
         """
         with self.cursor() as cursor:
             row = cursor.execute(
-                "SELECT greatest((SELECT max(finished)::DATE FROM harvests),"
-                " (SELECT max(updated) FROM emdb_listing), (SELECT max(updated) FROM empiar_entries))"
+                "SELECT greatest((SELECT max(finished)::DATE FROM harvests), (SELECT "
+                "max(updated) FROM emdb_listing), (SELECT max(updated) FROM empiar_entries))"
             ).fetchone()
         if row is None or row[0] is None:
             raise InvalidInput(f"{self.path} holds no finished harvest.", hint="Run harvest again.")
@@ -163,7 +168,8 @@ class Archive:
         with self.cursor() as cursor:
             statuses = dict(
                 cursor.execute(
-                    "SELECT status, count(*) FROM emdb_listing WHERE vanished IS NULL GROUP BY 1 ORDER BY 1"
+                    "SELECT status, count(*) FROM emdb_listing WHERE vanished IS NULL GROUP BY "
+                    "1 ORDER BY 1"
                 ).fetchall()
             )
         return {
@@ -189,7 +195,7 @@ class Archive:
         }
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the content: the same for the same content, however it was harvested."""
+        """Return a SHA-256 over the content, the same however it was harvested."""
         with self.cursor() as cursor:
             return content_fingerprint(cursor)
 
@@ -199,7 +205,7 @@ def content_fingerprint(connection: duckdb.DuckDBPyConnection) -> str:
     whole = hashlib.sha256()
     for table, rows in _CONTENT.items():
         row = connection.execute(
-            f"SELECT count(*), sha256(string_agg(h, '' ORDER BY h)) FROM"  # noqa: S608  (our own constants)
+            "SELECT count(*), sha256(string_agg(h, '' ORDER BY h)) FROM"  # noqa: S608  (our own constants)
             f" (SELECT sha256(CAST(t AS VARCHAR)) AS h FROM (SELECT {rows}) t)"
         ).fetchone()
         whole.update(f"{table} {row}\n".encode())

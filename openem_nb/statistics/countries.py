@@ -1,6 +1,7 @@
 """How much electron microscopy of a country is in EMDB, and how much of it has raw data in EMPIAR.
 
-The rules are those of :data:`DEFINITIONS`; the report prints them, and every number follows from them.
+The rules are those of ``statistics.DEFINITIONS``; the report prints them, and every number follows
+from them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,77 +18,13 @@ from openem_nb.errors import InvalidInput
 from openem_nb.statistics import _queries
 from openem_nb.statistics._schema import country_key
 from openem_nb.statistics.archives import Archive, archive_path, content_fingerprint
+from openem_nb.statistics.definitions import PUBLISHED, RATIOS
 from openem_nb.statistics.funders import AliasList, aliases
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["DEFINITIONS", "PUBLISHED", "CountryStatistics", "Published", "swiss"]
-
-DEFINITIONS: Final = {
-    "counted map": "An EMDB entry with status REL whose deposition date and map release date are not after the "
-    "as-of date. Each EMDB id counts once. Obsolete (OBS) entries are listed apart and never counted, "
-    "because the entry that replaces one carries the same grants.",
-    "map of a country": "A counted map with at least one grant whose country, without blanks around it and "
-    "whatever the case, is the asked country. This is the headline figure.",
-    "map by funder alias": "A counted map with at least one grant whose funder's name holds a phrase of the alias "
-    "list, whatever country the grant names. Reported apart; it never changes the headline figure.",
-    "raw data": "A counted map has raw data when at least one EMPIAR entry with status REL, released not after the "
-    "as-of date, names its id.",
-    "EMPIAR entries of a country": "Released EMPIAR entries that name at least one counted map of the country "
-    "(linked); apart from that, released EMPIAR entries with a grant of the country of their own.",
-    "year": "The year in which the map was deposited in EMDB. An EMPIAR entry counts once, in the year of its "
-    "earliest deposited counted map.",
-    "incomplete years": "The year of the as-of date and the one before are marked: maps deposited then may still be "
-    "on hold and will appear in these years later.",
-    "delay": "Days from the map release to the first release of raw data in EMPIAR, over maps with raw data; "
-    "negative where the raw data came first.",
-    "limits": "Grant blocks are missing from many entries, from nearly all before 2017, so early years are "
-    "underestimates. The country of a grant is what the depositor chose. What was released on an "
-    "earlier date and has been made obsolete since is not counted for that date.",
-}
-"""The rules in words, as the report prints them."""
-
-_RATIOS: Final = (
-    (
-        "EMPIAR entries per EMDB entry",
-        "All released EMPIAR entries (of a country: linked to one of its counted maps, or with a grant of its "
-        "own), per counted map. EMPIAR also holds entries that belong to no EMDB map.",
-        ("empiar_any", "entries"),
-        ("world_empiar_all", "world_entries"),
-    ),
-    (
-        "EMPIAR entries with a counted map per EMDB entry",
-        "Released EMPIAR entries that name at least one counted map, per counted map.",
-        ("empiar_entries", "entries"),
-        ("world_empiar_entries", "world_entries"),
-    ),
-    (
-        "EMDB entries with raw data per EMDB entry",
-        "Counted maps with at least one released EMPIAR entry, per counted map: the share with raw data.",
-        ("with_raw_data", "entries"),
-        ("world_with_raw_data", "world_entries"),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Figures published for one day, to compare with."""
-
-    day: date
-    country: str
-    emdb: int
-    empiar: int
-    world_emdb: int
-    world_empiar: int
-    ratio_text: str
-
-
-PUBLISHED: Final = Published(
-    date(2024, 11, 12), "Switzerland", 1013, 109, 39950, 1891, "about 10 %"
-)
-"""EMDB and EMPIAR entries on 12 November 2024 as published by the OpenEM project."""
+__all__ = ["CountryStatistics", "swiss"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +62,8 @@ class CountryStatistics:
     obsolete: int
     """Obsolete entries of the country, not counted."""
     missing: int
-    """Released or obsolete entries whose details the archive lacks, or has in an older version only."""
+    """Released or obsolete entries whose details the archive lacks, or has in an older version
+    only."""
     median_delay: float | None
     """Median days from map release to raw data; None without raw data."""
     notice: str | None
@@ -146,15 +84,24 @@ class CountryStatistics:
 
     def headline(self) -> list[str]:
         """Return the result in a few sentences."""
-        lines = [f"PRACTICE DATA: {self.notice}"] if self.notice else []
+        lines = [self.notice] if self.notice else []
         lines += [
-            f"{self.country}: {self.entries:,} released EMDB entries as of {self.as_of}, "
-            f"{self.with_raw_data:,} with raw data in EMPIAR ({_percent(self.with_raw_data, self.entries)}).",
-            f"World: {self.world_entries:,} released EMDB entries, {self.world_with_raw_data:,} with raw data "
-            f"({_percent(self.world_with_raw_data, self.world_entries)}).",
-            f"EMPIAR entries linked to these maps: {self.empiar_entries:,} for {self.country} "
-            f"({_percent(self.empiar_entries, self.entries)} of the maps' number), {self.world_empiar_entries:,} "
-            f"for the world ({_percent(self.world_empiar_entries, self.world_entries)}).",
+            (
+                f"{self.country}: {self.entries:,} released EMDB entries as of {self.as_of}, "
+                f"{self.with_raw_data:,} with raw data in EMPIAR "
+                f"({_percent(self.with_raw_data, self.entries)})."
+            ),
+            (
+                f"World: {self.world_entries:,} released EMDB entries, "
+                f"{self.world_with_raw_data:,} with raw data "
+                f"({_percent(self.world_with_raw_data, self.world_entries)})."
+            ),
+            (
+                f"EMPIAR entries linked to these maps: {self.empiar_entries:,} for {self.country} "
+                f"({_percent(self.empiar_entries, self.entries)} of the maps' number), "
+                f"{self.world_empiar_entries:,} for the world "
+                f"({_percent(self.world_empiar_entries, self.world_entries)})."
+            ),
             f"Work list: {self.entries - self.with_raw_data:,} maps without raw data.",
         ]
         if self.median_delay is not None:
@@ -164,7 +111,10 @@ class CountryStatistics:
         return lines + [f"Note: {warning}" for warning in self.warnings]
 
     def __repr__(self) -> str:
-        return f"<CountryStatistics {self.country} {self.as_of}: {self.entries} maps, {self.with_raw_data} with raw data>"
+        return (
+            f"<CountryStatistics {self.country} {self.as_of}: {self.entries} maps, "
+            f"{self.with_raw_data} with raw data>"
+        )
 
 
 def swiss(
@@ -174,16 +124,18 @@ def swiss(
     years: tuple[int, int] | None = None,
     archive: Archive | None = None,
 ) -> CountryStatistics:
-    """Return the statistics of a country at a date; see :data:`DEFINITIONS` for the rules.
+    """Return the statistics of a country at a date, by the rules of ``DEFINITIONS``.
 
     Parameters
     ----------
     as_of :
-        The last day that counts, as a date or ``YYYY-MM-DD``; without it the last day that the archive knows of.
+        The last day that counts, as a date or ``YYYY-MM-DD``; without it the last day that the
+        archive knows of.
     country :
         Any country that a grant in the archive names, in any case.
     years :
-        First and last deposition year to show in the yearly tables and figures; the totals cover all years.
+        First and last deposition year to show in the yearly tables and figures; the totals cover
+        all years.
     archive :
         An open archive; without it the one of the active services.
 
@@ -192,7 +144,8 @@ def swiss(
     NotFound
         If nothing has been harvested yet.
     InvalidInput
-        If no grant names the country (the hint lists close names), or a date or year is out of range.
+        If no grant names the country (the hint lists close names), or a date or year is out of
+        range.
 
     Examples
     --------
@@ -207,15 +160,20 @@ def swiss(
     if key is None:
         raise InvalidInput("The country is empty.", hint='For example country="Switzerland".')
     last = archive.known_until()
+    meta, harvest = archive.meta(), archive.last_harvest()
     with archive.cursor() as cursor:
         name = _known_country(cursor, country, key)
-        first = _first_day(cursor)
-        day = _day(as_of, first=first, last=last)
+        day = _day(as_of, first=_first_day(cursor), last=last)
         alias_list = aliases(name)
-        _prepare(cursor, day, key, alias_list)
-        shown = _years(years, first=_first_year(cursor), last=day.year)
-        totals = _queries.counts(cursor, as_of=day, country=key)
-        tables = _tables(cursor, archive.meta(), day, key, shown)
+        values = {
+            "as_of": day,
+            "country": key,
+            "emdb_site": meta["emdb_site"],
+            "empiar_site": meta["empiar_site"],
+        }
+        totals = _count(cursor, values, alias_list)
+        shown = _years(years, first=_queries.rows(cursor, "first year")[0][0], last=day.year)
+        tables = _tables(cursor, values, shown)
         tables["totals"] = _totals_table(totals, name)
         tables["ratios"] = _ratios_table(totals, name)
         tables["rules"] = _rules_table(totals)
@@ -223,20 +181,17 @@ def swiss(
             [(alias.phrase, alias.source) for alias in alias_list.aliases],
             columns=["phrase", "source"],
         )
-        fingerprint = content_fingerprint(cursor)
         if key == country_key(PUBLISHED.country):
-            tables["published"] = _published_table(cursor, day, key, alias_list)
-    harvest, meta = archive.last_harvest(), archive.meta()
-    alias_count = totals.pop("alias_entries")
+            tables["published"] = _published_table(cursor, values, alias_list)
+        fingerprint = content_fingerprint(cursor)
     return CountryStatistics(
         country=name,
         as_of=day,
         years=shown,
         **totals,
-        alias_entries=alias_count,
         obsolete=len(tables["obsolete"]),
         missing=len(tables["missing"]),
-        median_delay=_number(tables["delay"]["median_days"].iloc[0]),
+        median_delay=_median(tables["delay"]),
         notice=meta.get("notice"),
         warnings=_warnings(tables, harvest, day, shown, name),
         provenance=_provenance(harvest, meta, alias_list, archive),
@@ -245,70 +200,38 @@ def swiss(
     )
 
 
-def _prepare(cursor: duckdb.DuckDBPyConnection, day: date, key: str, alias_list: AliasList) -> None:
-    funders = [
-        row[0]
-        for row in cursor.execute(
-            "SELECT DISTINCT funder FROM emdb_grants WHERE funder IS NOT NULL ORDER BY 1"
-        ).fetchall()
-    ]
-    pairs = [
-        (funder, alias.phrase)
-        for alias in alias_list.aliases
-        for funder in funders
-        if alias.matches(funder)
-    ]
-    _queries.prepare(cursor, as_of=day, country=key, aliases=pairs)
+def _count(
+    cursor: duckdb.DuckDBPyConnection, values: dict[str, Any], alias_list: AliasList
+) -> dict[str, int]:
+    """Prepare the temporary tables for a date and a country, and return the totals."""
+    funders = [row[0] for row in _queries.rows(cursor, "funders")]
+    _queries.prepare(
+        cursor,
+        values,
+        (
+            (funder, alias.phrase)
+            for alias in alias_list.aliases
+            for funder in funders
+            if alias.matches(funder)
+        ),
+    )
+    return _queries.counts(cursor, values)
 
 
 def _tables(
-    cursor: duckdb.DuckDBPyConnection,
-    meta: dict[str, str],
-    day: date,
-    key: str,
-    shown: tuple[int, int],
+    cursor: duckdb.DuckDBPyConnection, values: dict[str, Any], shown: tuple[int, int]
 ) -> dict[str, pd.DataFrame]:
-    cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE years AS "
-        "SELECT unnest(range((SELECT min(year) FROM world), $last + 1))::INTEGER AS year",
-        {"last": day.year},
-    )
-    values = {
-        "as_of": day,
-        "country": key,
-        "emdb_site": meta["emdb_site"],
-        "empiar_site": meta["empiar_site"],
-    }
-    tables = {name: _queries.table(cursor, name, values) for name in _queries.TABLE_NAMES}
-    tables["cumulative"] = _cumulative(tables["annual"])
+    tables = {name: _queries.frame(cursor, name, values) for name in _queries.table_names()}
     for name in ("annual", "cumulative", "methods_by_year"):
         inside = tables[name]["year"].between(*shown)
         tables[name] = tables[name][inside].reset_index(drop=True)
     return tables
 
 
-def _cumulative(annual: pd.DataFrame) -> pd.DataFrame:
-    columns = [
-        "entries",
-        "with_raw_data",
-        "empiar_entries",
-        "world_entries",
-        "world_with_raw_data",
-        "world_empiar_entries",
-    ]
-    sums = annual[columns].cumsum()
-    sums.insert(0, "year", annual["year"])
-    return sums
-
-
 def _known_country(cursor: duckdb.DuckDBPyConnection, asked: str, key: str) -> str:
-    rows = cursor.execute(
-        "SELECT country_key, trim(country) AS name, count(*) AS n FROM emdb_grants "
-        "WHERE country_key IS NOT NULL GROUP BY ALL ORDER BY n DESC, name"
-    ).fetchall()
     names: dict[str, str] = {}
-    for known, name, _ in rows:
-        names.setdefault(known, name)
+    for known, name, _ in _queries.rows(cursor, "countries"):
+        names.setdefault(known, name)  # the most used spelling comes first
     if key in names:
         return names[key]
     close = difflib.get_close_matches(key, names, n=5, cutoff=0.6)
@@ -322,20 +245,10 @@ def _known_country(cursor: duckdb.DuckDBPyConnection, asked: str, key: str) -> s
 
 
 def _first_day(cursor: duckdb.DuckDBPyConnection) -> date:
-    row = cursor.execute(
-        "SELECT min(greatest(deposited, map_released)) FROM emdb_listing WHERE status = 'REL'"
-    ).fetchone()
-    if row is None or row[0] is None:
+    day: date | None = _queries.rows(cursor, "first day")[0][0]
+    if day is None:
         raise InvalidInput("The archive holds no released entry.", hint="Harvest again.")
-    day: date = row[0]
     return day
-
-
-def _first_year(cursor: duckdb.DuckDBPyConnection) -> int:
-    row = cursor.execute("SELECT min(year) FROM world").fetchone()
-    if row is None or row[0] is None:  # the as-of date is not before the first release
-        raise AssertionError(row)
-    return int(row[0])
 
 
 def _day(asked: date | str | None, *, first: date, last: date) -> date:
@@ -357,7 +270,8 @@ def _day(asked: date | str | None, *, first: date, last: date) -> date:
         )
     if asked < first:
         raise InvalidInput(
-            f"Nothing had been released on {asked}: the first release in the archive is of {first}.",
+            f"Nothing had been released on {asked}: the first release in the archive is of "
+            f"{first}.",
             hint="Choose a later date.",
         )
     return asked
@@ -409,7 +323,7 @@ def _rules_table(totals: dict[str, int]) -> pd.DataFrame:
 
 def _ratios_table(totals: dict[str, int], name: str) -> pd.DataFrame:
     rows = []
-    for ratio, definition, local, world in _RATIOS:
+    for ratio, definition, local, world in RATIOS:
         for scope, (above, below) in ((name, local), ("World", world)):
             value = totals[above] / totals[below] if totals[below] else None
             rows.append((ratio, scope, totals[above], totals[below], value, definition))
@@ -418,12 +332,11 @@ def _ratios_table(totals: dict[str, int], name: str) -> pd.DataFrame:
 
 
 def _published_table(
-    cursor: duckdb.DuckDBPyConnection, day: date, key: str, alias_list: AliasList
+    cursor: duckdb.DuckDBPyConnection, values: dict[str, Any], alias_list: AliasList
 ) -> pd.DataFrame:
     recomputed: dict[str, int] = {}
-    if day >= PUBLISHED.day:
-        _prepare(cursor, PUBLISHED.day, key, alias_list)
-        recomputed = _queries.counts(cursor, as_of=PUBLISHED.day, country=key)
+    if values["as_of"] >= PUBLISHED.day:
+        recomputed = _count(cursor, {**values, "as_of": PUBLISHED.day}, alias_list)
     rows: list[tuple[str, int, int | None, int | None]] = []
     for quantity, published, own in (
         ("EMDB entries, Switzerland", PUBLISHED.emdb, "entries"),
@@ -445,32 +358,34 @@ def _warnings(
     name: str,
 ) -> tuple[str, ...]:
     found = []
-    details = tables["missing"]["details"].value_counts()
-    gone = int(tables["missing"]["reason"].str.startswith("no longer listed").sum())
+    details = tables["missing"]["state"].value_counts()
     if missing := int(details.get("missing", 0)):
         found.append(
-            f"{missing:,} released or obsolete entries could not be read. They count for the world but cannot be "
-            f"attributed to a country: the figures for {name} are lower bounds until the next harvest."
+            f"{missing:,} released or obsolete entries could not be read. They count for the "
+            f"world but cannot be attributed to a country: the figures for {name} are lower "
+            "bounds until the next harvest."
         )
     if outdated := int(details.get("outdated", 0)):
         found.append(
             f"{outdated:,} entries have changed since they were read and could not be read again; "
             "what is counted of them is the older version."
         )
-    if gone:
+    if gone := int(details.get("vanished", 0)):
         found.append(
-            f"{gone:,} entries that once were released are no longer listed by EMDB; they are not counted."
+            f"{gone:,} entries that once were released are no longer listed by EMDB; they are "
+            "not counted."
         )
     if lost := harvest["empiar_missing"]:
         found.append(
-            f"{lost:,} EMPIAR entries could not be read: maps may count as without raw data although they have some."
+            f"{lost:,} EMPIAR entries could not be read: maps may count as without raw data "
+            "although they have some."
         )
     found += [f"Harvest: {text}" for text in harvest["mismatches"]]
-    delay = _number(tables["to_release"]["median_days"].iloc[0])
+    delay = _median(tables["to_release"])
     if shown[1] >= day.year - 1:
         found.append(
-            f"The deposition years {day.year - 1} and {day.year} are incomplete: maps deposited then may be on hold "
-            "and will be added to these years later"
+            f"The deposition years {day.year - 1} and {day.year} are incomplete: maps deposited "
+            "then may be on hold and will be added to these years later"
             + (
                 "."
                 if delay is None
@@ -486,7 +401,9 @@ def _provenance(
     return {
         "Services": f"{meta['service']}: EMDB {meta['emdb_api']}, EMPIAR {meta['empiar_api']}",
         "Archive file": archive.path.name,
-        "Last harvest (UTC)": f"{harvest['started']:%Y-%m-%d %H:%M} to {harvest['finished']:%Y-%m-%d %H:%M}",
+        "Last harvest (UTC)": (
+            f"{harvest['started']:%Y-%m-%d %H:%M} to {harvest['finished']:%Y-%m-%d %H:%M}"
+        ),
         "Queries": "; ".join(harvest["queries"]),
         "EMDB entries listed": f"{harvest['emdb_listed']:,}",
         "EMDB entries released, listed": f"{harvest['emdb_released']:,}",
@@ -507,5 +424,6 @@ def _percent(part: int, whole: int) -> str:
     return f"{part / whole:.1%}".replace("%", " %") if whole else "no entries"
 
 
-def _number(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)
+def _median(table: pd.DataFrame) -> float | None:
+    found = table.loc[table["scope"] == "country", "median_days"]
+    return float(found.iloc[0]) if len(found) else None

@@ -1,8 +1,8 @@
 """The figures of the report: yearly bars with the ratio as a line, cumulative, delay, methods.
 
-Colours are those of Okabe and Ito, told apart by people with any colour vision, and also by lightness or by
-hatching in print. Figures are :class:`matplotlib.figure.Figure` objects without pyplot, which keeps global state
-and breaks in threads; the same result gives the same bytes.
+Colours are those of Okabe and Ito, told apart by people with any colour vision, and also by
+lightness or by hatching in print. Figures are :class:`matplotlib.figure.Figure` objects without
+pyplot, which keeps global state and breaks in threads; the same result gives the same bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 GREY: Final = "#8C8C8C"
 
-_STYLE: Final = {
+_STYLE: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 9,
@@ -114,9 +114,7 @@ def _draw(
                 weight="bold",
                 zorder=10,
             )
-            canvas.supxlabel(
-                textwrap.fill(f"Practice data: {result.notice}", 130), fontsize=6.5, color="#595959"
-            )
+            canvas.supxlabel(textwrap.fill(result.notice, 130), fontsize=6.5, color="#595959")
             alt = f"Practice data, not real. {alt}"
         svg, png = (_bytes(canvas, kind, alt) for kind in ("svg", "png"))
     return Figure(name, title, alt, caption, svg, png)
@@ -207,17 +205,17 @@ def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     more, names = shares.get_legend_handles_labels()
     shares.legend(handles + more, labels + names, loc="upper left", ncols=2)
     last = table.iloc[-1]
-    best = table.loc[table["entries"].idxmax()]
+    best = table.iloc[int(table["entries"].to_numpy().argmax())]
     alt = (
-        f"Bars: EMDB and EMPIAR entries of {result.country} by EMDB deposition year, {years[0]} to {years[-1]}; most "
-        f"EMDB entries in {best['year']:.0f} ({best['entries']:,.0f}), {last['entries']:,.0f} in {last['year']:.0f}. "
-        f"Lines: share with raw data for {result.country} and the world; over all years "
-        f"{result.with_raw_data:,} of {result.entries:,} against {result.world_with_raw_data:,} of "
-        f"{result.world_entries:,}."
+        f"Bars: EMDB and EMPIAR entries of {result.country} by EMDB deposition year, {years[0]} "
+        f"to {years[-1]}; most EMDB entries in {best['year']:.0f} ({best['entries']:,.0f}), "
+        f"{last['entries']:,.0f} in {last['year']:.0f}. Lines: share with raw data for "
+        f"{result.country} and the world; over all years {result.with_raw_data:,} of "
+        f"{result.entries:,} against {result.world_with_raw_data:,} of {result.world_entries:,}."
     )
     caption = (
-        "An EMPIAR entry counts once, in the year of its earliest deposited map. Hatched years are incomplete. "
-        "The lines leave out years with fewer than five EMDB entries."
+        "An EMPIAR entry counts once, in the year of its earliest deposited map. Hatched years "
+        "are incomplete. The lines leave out years with fewer than five EMDB entries."
     )
     return alt, caption
 
@@ -257,8 +255,9 @@ def _cumulative(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     axes.legend(loc="upper left")
     last = table.iloc[-1]
     alt = (
-        f"Lines rising from {years[0]} to {years[-1]}: {last['entries']:,.0f} EMDB entries of {result.country}, "
-        f"{last['with_raw_data']:,.0f} of them with raw data, and {last['empiar_entries']:,.0f} EMPIAR entries."
+        f"Lines rising from {years[0]} to {years[-1]}: {last['entries']:,.0f} EMDB entries of "
+        f"{result.country}, {last['with_raw_data']:,.0f} of them with raw data, and "
+        f"{last['empiar_entries']:,.0f} EMPIAR entries."
     )
     return alt, "Sums over deposition years, from the first year of the archive on."
 
@@ -301,8 +300,9 @@ def _delay(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     ]
     axes.legend(handles=handles, loc="upper right")
     alt = (
-        f"Histogram of the delay for {len(days):,} maps of {result.country}: median {middle:,.0f} days, quartiles "
-        f"{low:,.0f} and {high:,.0f}; {early:,} maps had their raw data before the map was released."
+        f"Histogram of the delay for {len(days):,} maps of {result.country}: median "
+        f"{middle:,.0f} days, quartiles {low:,.0f} and {high:,.0f}; {early:,} maps had their "
+        "raw data before the map was released."
     )
     return alt, "Each bar is three months wide; each map counts once, with its first raw data."
 
@@ -325,7 +325,7 @@ def _methods(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
         .fillna(0.0)
     )
     names = [name for name in _METHODS if name in wide]
-    names += sorted(name for name in wide if name not in _METHODS)
+    names += sorted(str(name) for name in wide if name not in _METHODS)
     below = np.zeros(len(years))
     for name in names:
         label, colour = _METHODS.get(name, (name, GREY))
@@ -354,8 +354,8 @@ def _methods(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
         f"{_METHODS.get(str(name), (name, ''))[0]} {number:,}" for name, number in sums.items()
     )
     alt = (
-        f"Stacked bars of EMDB entries of {result.country} by method and deposition year, {years[0]} to {years[-1]}. "
-        f"Over all years: {words}."
+        f"Stacked bars of EMDB entries of {result.country} by method and deposition year, "
+        f"{years[0]} to {years[-1]}. Over all years: {words}."
     )
     return alt, "An entry with two methods counts in both."
 

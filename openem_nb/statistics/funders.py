@@ -6,7 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, NoReturn
 
 from openem_nb import settings
 from openem_nb.errors import InvalidInput
@@ -41,7 +41,8 @@ class AliasList:
 def aliases(country: str) -> AliasList:
     """Return the funder aliases of a country; none for a country that no list names.
 
-    The user's ``funders.toml`` in the configuration folder goes before the list of the package, country by country.
+    The user's ``funders.toml`` in the configuration folder goes before the list of the package,
+    country by country.
 
     Raises
     ------
@@ -84,10 +85,9 @@ def _alias(item: Any, where: str, hint: str) -> Alias:
     match item:
         case {"phrase": str(phrase), **rest} if phrase.strip() and set(rest) <= {"source"}:
             return Alias(phrase.strip(), str(rest.get("source", "")))
-    return _refuse(
-        f"{where} has a section without a phrase, or with an unknown key: {item!r}", hint
-    )
+        case _:
+            _refuse(f"{where} has a section without phrase, or with an unknown key: {item!r}", hint)
 
 
-def _refuse(message: str, hint: str) -> Any:
+def _refuse(message: str, hint: str) -> NoReturn:
     raise InvalidInput(f"{message}.", hint=hint)

@@ -1,8 +1,8 @@
 """Filling an archive with all of EMDB and EMPIAR, and keeping it up to date.
 
-A harvest works on a copy beside the archive (its name ends in ``.harvest``) and puts that in the archive's place when
-it is whole. Readers therefore never see half a harvest, and a harvest that was killed goes on from its copy: every
-few hundred entries are one transaction.
+A harvest works on a copy beside the archive (its name ends in ``.harvest``) and puts that in the
+archive's place when it is whole. Readers therefore never see half a harvest, and a harvest that was
+killed goes on from its copy: every few hundred entries are one transaction.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import platform
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import duckdb
@@ -22,11 +21,12 @@ from openem_nb._version import __version__
 from openem_nb.errors import BadAnswer, CannotWrite, InvalidInput
 from openem_nb.jobs import Progress
 from openem_nb.statistics import _schema
-from openem_nb.statistics._store import Store
+from openem_nb.statistics._store import Row, Store
 from openem_nb.statistics.archives import archive_path, content_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from openem_nb.settings import Services
 
@@ -49,14 +49,15 @@ PORTION: Final = 500
 """Entries that are written in one transaction."""
 
 OVERLAP: Final = timedelta(days=14)
-"""How far before its last known update EMPIAR is asked again: updates are published weekly, some of them late."""
+"""How far before its last known update EMPIAR is asked again: updates are published weekly, some of
+them late."""
 
 _TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class HarvestReport:
-    """What a harvest did, and how what it read compares with what the services say of themselves."""
+    """What a harvest did, and where the services' own numbers differ from what it read."""
 
     path: Path
     """The archive."""
@@ -74,7 +75,8 @@ class HarvestReport:
     empiar_entries: int
     """EMPIAR entries in the archive."""
     missing: dict[str, str]
-    """Entries that could not be read, with the reason: released or obsolete ones of EMDB, and any of EMPIAR."""
+    """Entries that could not be read, with the reason: released or obsolete ones of EMDB, and any
+    of EMPIAR."""
     outdated: int
     """How many of those of EMDB are in the archive in an older version."""
     vanished: int
@@ -91,9 +93,11 @@ class HarvestReport:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.path.name}: {sum(self.emdb_statuses.values()):,} EMDB entries listed "
-            f"({self.emdb_statuses.get('REL', 0):,} released), {self.emdb_fetched:,} read; "
-            f"{self.empiar_entries:,} EMPIAR entries, {self.empiar_read:,} read."
+            (
+                f"{self.path.name}: {sum(self.emdb_statuses.values()):,} EMDB entries listed "
+                f"({self.emdb_statuses.get('REL', 0):,} released), {self.emdb_fetched:,} read; "
+                f"{self.empiar_entries:,} EMPIAR entries, {self.empiar_read:,} read."
+            )
         ]
         if self.missing:
             lines.append(
@@ -105,9 +109,10 @@ class HarvestReport:
 def harvest(*, path: Path | None = None, progress: Progress | None = None) -> HarvestReport:
     """Fill the archive of the active services, or bring it up to date.
 
-    EMDB is listed whole, unreleased entries included; the details of released and obsolete entries are read where
-    they are not in the archive or have changed since. EMPIAR is read whole at first, later only what has changed.
-    Cancelling or killing a harvest loses nothing: the next one goes on, and the archive stays as it was until then.
+    EMDB is listed whole, unreleased entries included; the details of released and obsolete entries
+    are read where they are not in the archive or have changed since. EMPIAR is read whole at first,
+    later only what has changed. Cancelling or killing a harvest loses nothing: the next one goes
+    on, and the archive stays as it was until then.
 
     Parameters
     ----------
@@ -193,7 +198,7 @@ def _claim(store: Store, services: Services, target: Path) -> None:
 
 
 def _again(work: Callable[[], T], progress: Progress) -> T:
-    """Do ``work``, several times if the answer cannot be used; broken connections are repeated below already."""
+    """Do ``work``, again if the answer is damaged; broken connections are repeated below."""
     for tries_left in range(_TRIES - 1, 0, -1):
         try:
             return work()
@@ -205,22 +210,24 @@ def _again(work: Callable[[], T], progress: Progress) -> T:
 
 def _list_emdb(store: Store, progress: Progress, today: date) -> tuple[int, list[str]]:
     progress.update(0, message="Listing EMDB", unit="entries")
-    frame, stated = _again(lambda: _listing(progress), progress)
-    released = int((frame["status"] == "REL").sum())
+    rows, stated = _again(lambda: _listing(progress), progress)
+    released = sum(row["status"] == "REL" for row in rows)
     whole = released == stated
     mismatches = (
         []
         if whole
         else [
-            f"EMDB counts {stated:,} released entries and lists {released:,}; "
-            "ids that are not in the list were kept as they were."
+            (
+                f"EMDB counts {stated:,} released entries and lists {released:,}; "
+                "ids that are not in the list were kept as they were."
+            )
         ]
     )
-    store.put_listing(frame.to_dict("records"), whole=whole, day=today)
+    store.put_listing(rows, whole=whole, day=today)
     return stated, mismatches
 
 
-def _listing(progress: Progress) -> tuple[pd.DataFrame, int]:
+def _listing(progress: Progress) -> tuple[list[Row], int]:
     hits = emdb.search("*:*", fields=tuple(LISTING), progress=progress)
     frame = pd.DataFrame(hits).rename(columns=LISTING)[list(LISTING.values())]
     if frame.empty:
@@ -229,7 +236,10 @@ def _listing(progress: Progress) -> tuple[pd.DataFrame, int]:
         frame[column] = frame[column].dt.strftime("%Y-%m-%d")
     frame = frame.astype(object).where(frame.notna(), None).drop_duplicates("emdb_id", keep="last")
     frame["status"] = frame["status"].str.upper()
-    return frame, emdb.count("*:*", progress=progress).get("REL", 0)
+    rows = [
+        {str(column): value for column, value in row.items()} for row in frame.to_dict("records")
+    ]
+    return rows, emdb.count("*:*", progress=progress).get("REL", 0)
 
 
 def _read_details(store: Store, progress: Progress) -> int:
@@ -303,7 +313,8 @@ def _retry_empiar(store: Store, progress: Progress) -> None:
 _DISAGREE: Final = """
     SELECT count(*) FROM emdb_listing l JOIN emdb_details d USING (emdb_id)
     WHERE l.vanished IS NULL AND d.listed_update IS NOT DISTINCT FROM l.updated AND
-      (l.status, l.deposited, l.map_released) IS DISTINCT FROM (d.status, d.deposited, d.map_released)
+      (l.status, l.deposited, l.map_released)
+        IS DISTINCT FROM (d.status, d.deposited, d.map_released)
 """
 
 
@@ -331,8 +342,9 @@ def _conclude(
     )
     missing = dict(
         ask(
-            "SELECT e.emdb_id, coalesce(f.reason, 'not read') FROM emdb_entries e LEFT JOIN emdb_failures f "
-            "USING (emdb_id) WHERE e.details IN ('missing', 'outdated') AND e.vanished IS NULL ORDER BY 1"
+            "SELECT e.emdb_id, coalesce(f.reason, 'not read') FROM emdb_entries e LEFT JOIN "
+            "emdb_failures f USING (emdb_id) WHERE e.details IN ('missing', 'outdated') AND "
+            "e.vanished IS NULL ORDER BY 1"
         ).fetchall()
     )
     lost = dict(ask("SELECT empiar_id, reason FROM empiar_failures ORDER BY 1").fetchall())
@@ -380,8 +392,10 @@ def _row(report: HarvestReport) -> dict[str, Any]:
         "empiar_entries": report.empiar_entries,
         "empiar_missing": sum(not name.startswith("EMD-") for name in report.missing),
         "mismatches": report.mismatches,
-        "versions": f"openem_nb {__version__}, DuckDB {duckdb.__version__}, pandas {pd.__version__}, "
-        f"Python {platform.python_version()}",
+        "versions": (
+            f"openem_nb {__version__}, DuckDB {duckdb.__version__}, pandas {pd.__version__}, "
+            f"Python {platform.python_version()}"
+        ),
     }
 
 

@@ -1,7 +1,8 @@
 """Writing a result down: ``report.html``, ``summary.txt``, CSV tables and figures.
 
-The report is one file that needs nothing else and asks the network for nothing; links to entries are links only.
-Everything is first written beside its place and then moved, so that no half-written file has a final name.
+The report is one file that needs nothing else and asks the network for nothing; links to entries
+are links only. Everything is first written beside its place and then moved, so that no half-written
+file has a final name.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pandas as pd
 from openem_nb._version import __version__
 from openem_nb.errors import CannotWrite
 from openem_nb.statistics._layout import SECTIONS, TITLES, TableLayout
-from openem_nb.statistics.countries import DEFINITIONS
+from openem_nb.statistics.definitions import DEFINITIONS
 from openem_nb.statistics.figures import Figure, figures
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ _PLAIN: Final = frozenset({"year", "taxid", "resolution"})
 def write_report(result: CountryStatistics, folder: Path | str) -> Path:
     """Write the report of a result into a folder and return the path of ``report.html``.
 
-    Beside it: ``summary.txt`` (the headline as plain text), ``tables/`` (one CSV per table) and ``figures/`` (SVG and
-    PNG). An older report in the folder is replaced; other files there are left alone.
+    Beside it: ``summary.txt`` (the headline as plain text), ``tables/`` (one CSV per table) and
+    ``figures/`` (SVG and PNG). An older report in the folder is replaced; other files there are
+    left alone.
 
     Raises
     ------
@@ -85,13 +87,11 @@ def _written_aside(target: Path) -> Iterator[Path]:
         ) from error
 
 
-def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
+def _texts(column: pd.Series[Any]) -> Any:
     """Return dates and lists of a column as text, everything else as it is."""
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.dt.strftime("%Y-%m-%d")
-    if column.dtype == object:
-        return column.map(_joined)
-    return column
+    return column.map(_joined) if column.dtype == object else column
 
 
 def _joined(value: Any) -> Any:
@@ -101,11 +101,12 @@ def _joined(value: Any) -> Any:
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    return table.apply(_texts).to_csv(index=False, lineterminator="\n").encode()
+    text: str = table.apply(_texts).to_csv(index=False, lineterminator="\n")
+    return text.encode()
 
 
 def _table_guide(result: CountryStatistics) -> str:
-    lines = [f"PRACTICE DATA. {result.notice}", ""] if result.notice else []
+    lines = [result.notice, ""] if result.notice else []
     lines += [f"{result.country}, as of {result.as_of}; archive {result.fingerprint}", ""]
     lines += [f"{name}.csv: {TITLES[name]}" for name in sorted(result.tables)]
     return "\n".join(lines) + "\n"
