@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _START_TIMEOUT = 120
-"""Seconds for the kernel to start; a busy shared machine may need long."""
+"""Seconds for the kernel to start or to hand over output; a busy shared machine may need long."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _HINT = "What to do: "  # the words with which an OpenEMError shows its hint in a notebook
 
@@ -167,6 +167,7 @@ class _Engine(Engine):  # type: ignore[misc]  # papermill is untyped
             kernel_name=kernel_name,
             kernel_manager_class=RunKernel,
             startup_timeout=_START_TIMEOUT,
+            iopub_timeout=_START_TIMEOUT,
             timeout=None,
             config=config,
         )

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -22,7 +23,6 @@ from openem_nb.settings import folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from openem_nb.runs.parameters import Form
 
@@ -42,6 +42,8 @@ _COLUMNS = (
     "report",
     "folder",
 )
+
+_FOLDER_VARIABLES = {"OPENEM_HOME", "OPENEM_DATA", "OPENEM_TOKEN_FILE"}
 
 _log = logging.getLogger(__name__)
 
@@ -98,19 +100,26 @@ def _start(chosen: Form, name: str, source: str, values: dict[str, Any]) -> Run:
             version=__version__,
             created=now(),
         ).write(run.folder)
-        environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
         command = [sys.executable, "-m", "openem_nb.runs", str(run.folder)]
-        register_process(run.folder, launch(run, command, environment))
+        register_process(run.folder, launch(run, command, _environment()))
     except OSError as error:
         shutil.rmtree(run.folder, ignore_errors=True)
         raise _cannot_write(error) from error
     return run
 
 
+def _environment() -> dict[str, str]:
+    """Return the environment of a run: this one, independent of the current folder."""
+    environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    for name in _FOLDER_VARIABLES & environment.keys():
+        environment[name] = str(Path(environment[name]).expanduser().absolute())
+    return environment
+
+
 def _new_folder(name: str) -> Path:
     time = datetime.now().astimezone().strftime("%Y-%m-%dT%H%M")
     while True:
-        folder = folders().runs / f"{time}_{name}_{secrets.token_hex(2)}"
+        folder = folders().runs.absolute() / f"{time}_{name}_{secrets.token_hex(2)}"
         try:
             folder.mkdir()
         except FileExistsError:
@@ -181,5 +190,5 @@ def history() -> pd.DataFrame:
 
 def _all() -> list[Run]:
     """Return the runs, newest folder name first."""
-    found = [Run(path.parent) for path in folders().runs.glob("*/run.json")]
+    found = [Run(path.parent) for path in folders().runs.absolute().glob("*/run.json")]
     return sorted(found, key=lambda run: run.id, reverse=True)

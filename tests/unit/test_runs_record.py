@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,9 +17,6 @@ from openem_nb.errors import BadAnswer, CannotWrite, InvalidInput, NotFound
 from openem_nb.jobs import Progress
 from openem_nb.runs import Run, RunState, cells, journal
 from openem_nb.runs.record import Failure, Record, now, register_process
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def made(name: str = "one", state: RunState = RunState.RUNNING, **more: object) -> Run:
@@ -210,3 +207,24 @@ def test_a_folder_that_cannot_be_written_is_said(
     monkeypatch.setenv("OPENEM_HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(CannotWrite):
         runs.start("swiss_statistics")
+
+
+def test_a_run_does_not_depend_on_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[dict[str, str]] = []
+
+    def launch(run: Run, command: list[str], environment: dict[str, str]) -> int:
+        assert Path(command[-1]).is_absolute()
+        launched.append(environment)
+        return os.getpid()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENEM_HOME", "here")
+    monkeypatch.setenv(cells.VARIABLE, "of another run")
+    monkeypatch.setattr(journal, "launch", launch)
+    run = runs.start("swiss_statistics", {"output": "results"})
+    assert launched[0]["OPENEM_HOME"] == str(tmp_path / "here")
+    assert cells.VARIABLE not in launched[0]
+    assert run.parameters["output"] == str(tmp_path / "results")
+    assert runs.get(run.id) == run
