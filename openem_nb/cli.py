@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from pathlib import Path  # noqa: TC003  (typer reads the annotations)
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,8 +17,6 @@ from openem_nb._version import __version__
 from openem_nb.errors import Cancelled, OpenEMError, RunFailed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from openem_nb.runs import Run
 
 __all__ = ["main"]
@@ -94,18 +93,23 @@ def status(
 @app.command()
 def practice(
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 0,
-    entries: Annotated[int, typer.Option(min=1, max=60_000, help="EMDB entries to invent.")] = 3000,
+    entries: Annotated[
+        int, typer.Option(min=50, max=60_000, help="EMDB entries to invent.")
+    ] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another archive.")] = 1,
 ) -> None:
     """Run the practice facility in the foreground until Ctrl-C."""
-    from openem_nb.practice import serve
+    from openem_nb.practice.__main__ import main as serve
 
-    with serve(entries=entries, seed=seed, port=port) as facility:
-        print(f"Practice facility with {entries:,} invented EMDB entries at {facility.url}")
+    def announce(description: dict[str, Any]) -> None:
+        url = description["url"]
+        print(f"Practice facility with {entries:,} invented EMDB entries at {url}")
         print("To use it in another terminal:")
-        print(f"    export OPENEM_PROFILE=practice OPENEM_PRACTICE_URL={facility.url}")
+        print(f"    export OPENEM_PROFILE=practice OPENEM_PRACTICE_URL={url}")
         print("Ctrl-C ends it.", flush=True)
-        facility.wait()
+
+    arguments = ["--port", str(port), "--entries", str(entries), "--seed", str(seed)]
+    raise typer.Exit(serve(arguments, announce=announce))
 
 
 @app.command()

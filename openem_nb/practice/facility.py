@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import random
 import threading
 from collections import deque
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import CannotWrite, InvalidInput
 from openem_nb.practice._answer import Answer, Question, json_answer, not_found
@@ -21,7 +19,12 @@ from openem_nb.practice._pages import site_page
 from openem_nb.practice._server import Server
 from openem_nb.practice._tree import EmdbFiles, EmpiarFiles
 from openem_nb.practice.faults import Fault, FaultBook
-from openem_nb.practice.truth import Truth
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+    from openem_nb.practice.truth import Truth
 
 __all__ = ["NOTICE", "Facility", "RequestRecord", "serve"]
 
@@ -119,6 +122,7 @@ class Facility:
             "entries": self._entries,
             "seed": self._seed,
             "started": self._started,
+            "url": self.url,
             "services": {
                 "emdb_api": f"{self.url}/emdb/api",
                 "emdb_files": f"{self.url}/pub/databases/emdb",

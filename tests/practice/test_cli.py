@@ -91,7 +91,7 @@ def test_a_wrong_call_has_code_2() -> None:
 
 def test_the_practice_facility_runs_until_interrupted() -> None:
     process = subprocess.Popen(
-        [*COMMAND, "practice", "--entries", "20"],
+        [*COMMAND, "practice", "--entries", "50"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
