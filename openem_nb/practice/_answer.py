@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Answer", "Question", "html", "json_answer", "not_found"]
 
@@ -45,7 +47,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """One response; ``validators`` (ETag and Last-Modified) make it a file that can be had in ranges."""
+    """One response; with ``validators`` (ETag, Last-Modified) a file that can be had in ranges."""
 
     status: int
     body: bytes
@@ -61,8 +63,9 @@ def json_answer(value: Any, status: int = 200) -> Answer:
 
 def html(title: str, body: str, status: int = 200) -> Answer:
     """Return a small page; ``body`` is HTML."""
-    text = f'<!DOCTYPE html>\n<html lang="en"><head><title>{title}</title></head><body>{body}</body></html>\n'
-    return Answer(status, text.encode(), "text/html; charset=utf-8")
+    head = f'<!DOCTYPE html>\n<html lang="en"><head><title>{title}</title></head>'
+    page = f"{head}<body>{body}</body></html>\n"
+    return Answer(status, page.encode(), "text/html; charset=utf-8")
 
 
 def not_found(what: str) -> Answer:

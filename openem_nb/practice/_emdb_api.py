@@ -6,14 +6,18 @@ import json
 import random
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.practice._answer import Answer, Question, html, json_answer, not_found
-from openem_nb.practice._emdb_entry import entry_json, file_names
+from openem_nb.practice._emdb_entry import entry_json
+from openem_nb.practice._emdb_maps import file_names
 from openem_nb.practice._index import Field, Index, Value, csv_text
 from openem_nb.practice._lucene import QuerySyntaxError
-from openem_nb.practice.truth import EmdbTruth, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openem_nb.practice.truth import EmdbTruth, Truth
 
 __all__ = ["EmdbApi", "query_of", "solr_error"]
 
@@ -40,7 +44,7 @@ def solr_error(query: str, error: QuerySyntaxError) -> Answer:
 
 
 def query_of(question: Question, start: str) -> str | None:
-    """Return the query in the path after ``start``; None where a bare ``/`` in it breaks the path."""
+    """Return the query in the path after ``start``; None where a ``/`` in it breaks the path."""
     raw = question.raw_path[len(start) :]
     return None if "/" in raw else question.path[len(start) :]
 
@@ -249,11 +253,11 @@ class EmdbApi:
                 {"id": i, "method": "EMPIAR"} for i in self.truth.links(entry.emdb_id)
             ]
             rows["PDB"] = [{"id": pdb_id, "method": "AUTHOR"} for pdb_id in entry.pdb_ids]
-        parts = {"macromolecules": {}, "supramolecules": {}}
-        return json_answer({"emdb_id": entry.emdb_id, "annotations": rows, **parts})
+        empty: dict[str, Any] = {"macromolecules": {}, "supramolecules": {}}
+        return json_answer({"emdb_id": entry.emdb_id, "annotations": rows, **empty})
 
     def _analysis(self, entry: EmdbTruth) -> Answer:
-        """Validation analysis: keyed by the bare number, sometimes twice; some are broken."""
+        """Return an analysis keyed by the bare number, sometimes twice; some are broken."""
         number = entry.emdb_id[4:]
         rng = random.Random(int(number))
         if rng.random() < 0.08 or not entry.visible:

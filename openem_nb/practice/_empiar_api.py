@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from openem_nb.practice._answer import Answer, Question, json_answer, not_found
 from openem_nb.practice._emdb_api import query_of, solr_error
 from openem_nb.practice._empiar_entry import empiar_json
 from openem_nb.practice._index import Field, Index
 from openem_nb.practice._lucene import QuerySyntaxError
-from openem_nb.practice.truth import EmpiarTruth, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from openem_nb.practice.truth import EmpiarTruth, Truth
 
 __all__ = ["EmpiarApi"]
 
@@ -96,7 +98,7 @@ class EmpiarApi:
     def _asked(
         self, wanted: str, prefix: str, find: Callable[[int], Iterable[EmpiarTruth]], *, many: bool
     ) -> Answer:
-        """Answer a list of numbers and ranges: ``10050, EMPIAR-10060-10072``, ``EMD-2200-EMD-2400``."""
+        """Answer a list: ``10050, EMPIAR-10060-10072`` or ``EMD-3233, EMD-2200-EMD-2400``."""
         found: dict[str, EmpiarTruth] = {}
         pieces = wanted.strip().strip('"').split(",") if many else [wanted]
         for piece in pieces:
@@ -126,11 +128,8 @@ class EmpiarApi:
         return [entry for entry in entries if entry.status != "OBS"]
 
     def _keyed(self, entries: Iterable[EmpiarTruth], *, flat: bool = False) -> Answer:
-        texts = (
-            f'"{entry.empiar_id}":{json.dumps(empiar_json(entry, self.truth.seed, flat=flat), ensure_ascii=False)}'
-            for entry in entries
-        )
-        return Answer(200, f"{{{','.join(texts)}}}".encode())
+        seed = self.truth.seed
+        return json_answer({e.empiar_id: empiar_json(e, seed, flat=flat) for e in entries})
 
     def _latest(self) -> Answer:
         cited = sorted(

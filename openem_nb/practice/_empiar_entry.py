@@ -1,12 +1,13 @@
-"""Show one EMPIAR entry as the services' JSON: the EMPIAR API's shape, and the search index's flatter one."""
+"""Show one EMPIAR entry as JSON: the EMPIAR API's shape, and the search index's flatter one."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from openem_nb.practice.truth import EmpiarTruth
+if TYPE_CHECKING:
+    from openem_nb.practice.truth import EmpiarTruth
 
 __all__ = ["ImageSet", "empiar_json", "image_sets"]
 
@@ -127,7 +128,7 @@ def _person(rng: random.Random, entry: EmpiarTruth) -> Json:
 
 
 def empiar_json(entry: EmpiarTruth, seed: int, *, flat: bool = False) -> Json:
-    """Return an entry; ``flat`` as the search index has it (people without the ``author`` wrapper)."""
+    """Return an entry; ``flat`` as the search index has it (people without ``author`` around)."""
     rng = random.Random((seed * 100_003 + int(entry.empiar_id[7:])) * 8 + 4)
     people = [_person(rng, entry) for _ in range(rng.choice((0, 1, 1, 2)))]
     authors: list[Json] = [{"name": name, "author_orcid": None} for name in entry.authors]

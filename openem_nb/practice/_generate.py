@@ -18,7 +18,7 @@ MOST_ENTRIES = 60_000
 
 
 def generate(entries: int = 3000, seed: int = 1) -> Truth:
-    """Return the archive of ``entries`` EMDB entries (of any status) and the EMPIAR entries with them.
+    """Return an archive of ``entries`` EMDB entries (of any status) and their EMPIAR entries.
 
     Raises
     ------
@@ -38,8 +38,9 @@ def generate(entries: int = 3000, seed: int = 1) -> Truth:
 def advanced(truth: Truth) -> Truth:
     """Return the archive one week later.
 
-    Each week some waiting entries are released, some released ones are updated, one is replaced by its
-    twin or by nothing, and new EMPIAR entries reference some maps. Whatever changes carries the new date.
+    Each week some waiting entries are released, some released ones are updated, one is replaced by
+    its twin or by nothing, and new EMPIAR entries reference some maps. Whatever changes carries the
+    new date.
     """
     today = truth.today + dt.timedelta(7)
     rng = random.Random(f"practice week {truth.seed} {today.isoformat()}")
@@ -70,7 +71,7 @@ def advanced(truth: Truth) -> Truth:
 
 
 def _updated(rng: random.Random, entry: EmdbTruth, today: dt.date) -> EmdbTruth:
-    """A revision: mostly a paper that has appeared, sometimes a better resolution or title."""
+    """Return a revision: a paper that has appeared, or a better title or resolution."""
     if entry.doi is None:
         doi = f"10.1038/s41467-{today.year % 100:03d}-{rng.randrange(10**4, 10**5)}-x"
         return replace(

@@ -1,12 +1,15 @@
-"""Header files of entries: EMDB XML, mmCIF and FSC curve, EMPIAR XML; short, and right in what they say."""
+"""Header files of entries: EMDB XML, mmCIF and FSC curve, EMPIAR XML; short, but right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from openem_nb.practice._empiar_entry import ImageSet
-from openem_nb.practice.truth import EmdbTruth, EmpiarTruth
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openem_nb.practice._empiar_entry import ImageSet
+    from openem_nb.practice.truth import EmdbTruth, EmpiarTruth
 
 __all__ = ["emdb_cif", "emdb_fsc", "emdb_header", "empiar_header"]
 
@@ -16,7 +19,7 @@ def emdb_header(entry: EmdbTruth) -> bytes:
     authors = "".join(f"<author>{escape(name)}</author>" for name in entry.authors)
     grants = "".join(
         "<grant_reference>"
-        + f"<funding_body>{escape(grant.funder)}</funding_body>"
+        f"<funding_body>{escape(grant.funder)}</funding_body>"
         + (f"<code>{escape(grant.code)}</code>" if grant.code else "")
         + (f"<country>{escape(grant.country)}</country>" if grant.country else "")
         + "</grant_reference>"
@@ -27,7 +30,7 @@ def emdb_header(entry: EmdbTruth) -> bytes:
 <emd emdb_id="{entry.emdb_id}" version="3.0.2.0">
     <admin>
         <current_status><date>{entry.updated}</date><code>{entry.status}</code></current_status>
-        <sites><deposition>{entry.site}</deposition><last_processing>{entry.site}</last_processing></sites>
+        <sites><deposition>{entry.site}</deposition></sites>
         <key_dates>
             <deposition>{entry.deposited}</deposition>
             <header_release>{entry.header_released}</header_release>
@@ -87,7 +90,8 @@ def empiar_header(entry: EmpiarTruth, sets: Iterable[ImageSet]) -> bytes:
         f"<category>{part.category}</category></imageSet>"
         for part in sets
     )
-    text = f"""<entry xmlns="http://pdbe.org/empiar" accessionCode="{entry.empiar_id}" public="true">
+    attributes = f'xmlns="http://pdbe.org/empiar" accessionCode="{entry.empiar_id}"'
+    text = f"""<entry {attributes} public="true">
     <!-- practice data -->
     <admin>
         <currentStatus>{entry.status}</currentStatus>

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from openem_nb.practice._lucene import (
     And,
@@ -19,6 +18,9 @@ from openem_nb.practice._lucene import (
     Term,
     parse,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["Field", "Index", "Value", "csv_text", "words_of"]
 
@@ -106,8 +108,6 @@ class Index(Generic[E]):
             case And(parts):
                 hits = self._hits(parts[0])
                 for part in parts[1:]:
-                    if not hits:  # the rest is looked at all the same: it may be wrong
-                        self._hits(part)
                     hits &= self._hits(part)
                 return hits
             case Not(part):
@@ -212,10 +212,10 @@ class Index(Generic[E]):
             return noon if sign is None else noon + dt.timedelta(_DAYS[unit] * int(sign + count))
         match = _DATE.fullmatch(text)
         try:
-            if match is None:
-                raise ValueError(text)
-            return dt.datetime(*(int(part or 0) for part in match.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
-        except ValueError:
+            numbers = [int(part or 0) for part in match.groups()] if match else []
+            # all moments are UTC; TypeError: there is no match
+            return dt.datetime(*numbers)  # type: ignore[arg-type]  # noqa: DTZ001
+        except (TypeError, ValueError):
             raise QuerySyntaxError(f"Invalid Date String:'{text}'") from None
 
 
@@ -231,8 +231,9 @@ def csv_text(
 ) -> str:
     """Return the rows in Solr's CSV dialect; an unknown column (None) is empty.
 
-    Dates end in ``Z``. The values of a multi-valued field are joined by commas, with ``\\,`` for a comma inside
-    one of them; a cell with a comma, a quote or a line break is quoted, and quotes are doubled.
+    Dates end in ``Z``. The values of a multi-valued field are joined by commas, and a comma inside
+    one of them has a backslash before it; a cell with a comma, a quote or a line break is quoted,
+    and quotes are doubled.
     """
     columns = list(columns)
     lines = [",".join(header)]

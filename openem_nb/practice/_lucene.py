@@ -1,16 +1,19 @@
 """The part of the Lucene query language that people use with EMDB: text to a tree of clauses.
 
-Words and phrases, ``field:value``, ``field:"..."``, wildcards ``*`` and ``?``, ranges ``[a TO b]`` and
-``{a TO b}`` with mixed ends, AND OR NOT (also ``&&``, ``||``, ``!``, ``+``, ``-``), parentheses, ``*:*``.
-Words side by side must all be there. Anything else is an error, as is whatever does not parse.
+Words and phrases, ``field:value``, ``field:"..."``, wildcards ``*`` and ``?``, ranges ``[a TO b]``
+and ``{a TO b}`` with mixed ends, AND OR NOT (also ``&&``, ``||``, ``!``, ``+``, ``-``), brackets,
+``*:*``. Words side by side must all be there. Anything else (boosts, fuzzy words) is an error, as
+is whatever does not parse.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["And", "Everything", "Node", "Not", "Or", "QuerySyntaxError", "Range", "Term", "parse"]
 

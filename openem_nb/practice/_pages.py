@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
 
 from openem_nb.practice._answer import Answer, html
-from openem_nb.practice.truth import Truth
+
+if TYPE_CHECKING:
+    from openem_nb.practice.truth import Truth
 
 __all__ = ["site_page"]
 
 
 def site_page(truth: Truth, path: str) -> Answer | None:
-    """Return the page ``/emdb/EMD-n`` or ``/empiar/EMPIAR-n``; None where there is no such entry."""
+    """Return the page ``/emdb/EMD-n`` or ``/empiar/EMPIAR-n``; None for an unknown entry."""
     site, _, identifier = path.strip("/").partition("/")
     title: str
     if site == "emdb" and identifier in truth.emdb:
@@ -21,5 +24,6 @@ def site_page(truth: Truth, path: str) -> Answer | None:
         title = truth.empiar[identifier].title
     else:
         return None
-    text = f"<h1>{identifier}</h1><p>{escape(title)}</p><p><strong>This is practice data</strong>: an invented entry.</p>"
+    note = "<strong>This is practice data</strong>: an invented entry."
+    text = f"<h1>{identifier}</h1><p>{escape(title)}</p><p>{note}</p>"
     return html(f"{identifier} (practice data)", text)

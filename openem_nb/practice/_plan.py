@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from openem_nb.practice import _vocabulary as words
 from openem_nb.practice.truth import EmdbTruth, GrantTruth
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
 
 __all__ = ["LAST_DAY", "author", "draw_emdb", "funders", "next_wednesday"]
 
@@ -96,7 +98,7 @@ def _code(rng: random.Random) -> str | None:
 
 
 def funders(rng: random.Random) -> tuple[GrantTruth, ...]:
-    """Return the grants of a study without Swiss money: one to four, some without or with a wrong country."""
+    """Return one to four grants without Swiss money, some with no or a wrong country."""
     grants = []
     for _ in range(rng.choices((1, 2, 3, 4), (45, 30, 17, 8))[0]):
         name, country = _pick(rng, _FUNDERS, _FUNDER_WEIGHTS)
@@ -114,7 +116,7 @@ def funders(rng: random.Random) -> tuple[GrantTruth, ...]:
 
 
 def _swiss(rng: random.Random, others: tuple[GrantTruth, ...]) -> tuple[GrantTruth, ...]:
-    """Return grants with at least one of country Switzerland, between the grants of other countries."""
+    """Return grants with at least one of country Switzerland, among others."""
     count = rng.choices((1, 2, 3), (65, 25, 10))[0]
     mine = []
     for _ in range(count):
@@ -132,10 +134,10 @@ def _study(rng: random.Random, deposited: dt.date, size: int) -> _Study:
     year = deposited.year
     old = year < 2014 or (year < 2018 and rng.random() < 0.3)
     pool = words.MICROSCOPES_OLD if old else words.MICROSCOPES_NEW
-    microscopes = (rng.choice(pool)[0],)
+    microscopes: tuple[str, ...] = (rng.choice(pool)[0],)
     if rng.random() < 0.03:
         microscopes = tuple(dict.fromkeys((*microscopes, rng.choice(pool)[0])))
-    organisms = (_pick(rng, _ORGANISMS, _ORGANISM_WEIGHTS),)
+    organisms: tuple[tuple[str, int | None], ...] = (_pick(rng, _ORGANISMS, _ORGANISM_WEIGHTS),)
     if rng.random() < 0.12:
         organisms = tuple(dict.fromkeys((*organisms, _pick(rng, _ORGANISMS, _ORGANISM_WEIGHTS))))
     title = rng.choice(words.FRAMES).format(
@@ -176,7 +178,8 @@ def _publish(rng: random.Random, study: _Study) -> None:
     study.journal, study.year = name, near.year
     study.journal_country = country
     if rng.random() < 0.95:
-        study.doi = f"{prefix}{near.year % 100:03d}-{rng.randrange(10**4, 10**5)}-{rng.choice('123456789x')}"
+        number = f"{rng.randrange(10**4, 10**5)}-{rng.choice('123456789x')}"
+        study.doi = f"{prefix}{near.year % 100:03d}-{number}"
     if rng.random() < 0.9:
         study.pubmed = str(rng.randrange(12 * 10**6, 42 * 10**6))
 
@@ -196,7 +199,7 @@ def _studies(rng: random.Random, count: int) -> list[_Study]:
 
 
 def _give_money(rng: random.Random, studies: list[_Study]) -> None:
-    """Make exact shares of the released entries Swiss: by country, and by the funder's name only."""
+    """Make exact shares of the released entries Swiss: by country, and by name only."""
     released = sum(study.size for study in studies if study.released)
     able = [study for study in studies if study.grants]
     rng.shuffle(able)
@@ -215,7 +218,7 @@ def _give_money(rng: random.Random, studies: list[_Study]) -> None:
 
 
 def _number(rng: random.Random, studies: list[_Study], count: int) -> None:
-    """Hand out accession numbers: each site has its own blocks, so that numbers do not follow time.
+    """Hand out accession numbers: each site has its own blocks, so numbers do not follow time.
 
     Numbers below 1000 went to depositions of about 2018, four-digit ones to the early years.
     """

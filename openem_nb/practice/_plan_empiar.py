@@ -1,14 +1,16 @@
-"""Draw the EMPIAR side: raw data of some studies, volume-EM sets without a map, dirty references."""
+"""Draw the EMPIAR side: raw data of studies, volume-EM sets without a map, dirty references."""
 
 from __future__ import annotations
 
 import datetime as dt
-import random
-from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from openem_nb.practice._plan import LAST_DAY, author, funders
 from openem_nb.practice.truth import EmdbTruth, EmpiarTruth
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["draw_empiar", "draw_one"]
 
@@ -41,13 +43,14 @@ _COUNTRIES: Final = (
     "Saudi Arabia",
     "Sweden",
 )
+_SAMPLES: Final = ("mouse cortex", "HeLa cells", "yeast", "a zebrafish larva", "root tips")
 _RUBBISH: Final = ("EMD-", "EMD-XXXX", "to be published", "EMD", "10.1038/s41586-020-0001-1", "n/a")
 
 
 def _written(
     rng: random.Random, emdb_ids: tuple[str, ...], dirt: int, known: Mapping[str, object]
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return references, unknown ids and rubbish: every third entry is dirty, each kind comes in turn."""
+    """Return references, unknown ids and rubbish: every third entry has dirt, kinds take turns."""
     written = list(emdb_ids)
     unknown: tuple[str, ...] = ()
     rubbish: tuple[str, ...] = ()
@@ -83,7 +86,7 @@ def draw_one(
     dirt: int,
     today: dt.date = LAST_DAY,
 ) -> EmpiarTruth:
-    """Return one released entry about a study, or about something without a map if ``study`` is empty."""
+    """Return one entry about a study, or about something without a map if ``study`` is empty."""
     emdb_ids: tuple[str, ...] = ()
     if study:
         first = study[0]
@@ -99,7 +102,7 @@ def draw_one(
         grants = funders(rng) if rng.random() < 0.5 else ()
         authors = tuple(author(rng) for _ in range(rng.randrange(2, 7)))
         doi = f"10.1101/{rng.randrange(10**6)}" if rng.random() < 0.6 else None
-        title = f"{kind} of {rng.choice(('mouse cortex', 'HeLa cells', 'yeast', 'a zebrafish larva', 'root tips'))}"
+        title = f"{kind} of {rng.choice(_SAMPLES)}"
     deposited = min(max(near, dt.date(2013, 1, 7)), today - dt.timedelta(15))
     released = min(deposited + dt.timedelta(10 + int(rng.expovariate(1 / 120))), today)
     updated = min(released + dt.timedelta(rng.choice((0, 0, 0, 30, 200, 700))), today)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on loopback: keep-alive, one daemon thread per connection, faults, a stop that waits for nobody."""
+"""HTTP/1.1 on loopback: keep-alive, a thread per connection, faults, a stop that never waits."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import email.utils
 import random
 import select
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.practice._answer import Answer, Question, html
 from openem_nb.practice.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Server"]
 
@@ -106,7 +109,9 @@ class Server(ThreadingHTTPServer):
                 self._open.pop(threading.current_thread(), None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: clients that go away are everyday life; other errors became status 500 before."""
+        """Stay quiet about clients that go away; anything else is a defect of the facility."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -142,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._misbehave(question, answer, *hit)
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  (names that http.server asks for)
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  (http.server's)
 
     def _misbehave(
         self, question: Question, answer: Answer, fault: Fault, rng: random.Random
@@ -217,7 +222,7 @@ def _phrase(status: int) -> str:
 
 
 def _in_range(question: Question, answer: Answer) -> Answer:
-    """Return the part of a file that is asked for: one range, and only of the file that the client knows."""
+    """Return the part of a file that is asked for: one range of the file that the client knows."""
     if answer.validators is None or answer.status != 200:
         return answer
     etag, modified = answer.validators

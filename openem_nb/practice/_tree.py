@@ -8,15 +8,17 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from openem_nb.practice import _volumes
 from openem_nb.practice._answer import Answer, Question, html
-from openem_nb.practice._emdb_entry import file_names, map_box
+from openem_nb.practice._emdb_maps import file_names, map_box
 from openem_nb.practice._empiar_entry import ImageSet, image_sets
 from openem_nb.practice._headers import emdb_cif, emdb_fsc, emdb_header, empiar_header
-from openem_nb.practice.truth import EmdbTruth, EmpiarTruth, Truth
+
+if TYPE_CHECKING:
+    from openem_nb.practice.truth import EmdbTruth, EmpiarTruth, Truth
 
 __all__ = ["EmdbFiles", "EmpiarFiles"]
 
@@ -37,7 +39,7 @@ Files = Mapping[str, Callable[[], bytes]]
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """The files of one entry by path relative to its folder, and folders that exist without files."""
+    """The files of one entry by path below its folder, and folders without files."""
 
     files: Files
     modified: dt.date
@@ -66,8 +68,9 @@ class _FileServer:
             return None
         name, slash, rest = path[len(self.start) + 1 :].partition("/")
         if not name:
-            rows = [(folder + "/", None, self.truth.today) for folder in self.names()]
-            return _listing(path, rows)
+            return _listing(
+                path, [(f"{folder}/", None, self.truth.today) for folder in self.names()]
+            )
         folder = self.folder(name)
         if folder is None:
             return _missing()
@@ -82,7 +85,7 @@ class _FileServer:
 
 
 def _inside(folder: _Folder, path: str) -> list[tuple[str, int | None, dt.date]] | None:
-    """Return names, sizes (None for folders) and dates of what lies in a folder; None where there is none."""
+    """Return names, sizes (None for folders) and dates in a folder; None where there is none."""
     start = path.rstrip("/") + "/" if path.strip("/") else ""
     rows: dict[str, int | None] = {}
     for name in folder.files:
@@ -111,6 +114,10 @@ def _file(name: str, data: bytes, modified: dt.date) -> Answer:
     moment = dt.datetime.combine(modified, dt.time(0, 3), dt.UTC)
     etag = f'"{len(data):x}-{zlib.crc32(data):08x}"'
     kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+    if (
+        name.endswith(".gz") and len(data) % 4 == 0
+    ):  # the type of compressed files is not the same everywhere
+        kind = "text/plain; charset=UTF-8"
     return Answer(
         200, data, kind, validators=(etag, email.utils.format_datetime(moment, usegmt=True))
     )
@@ -120,16 +127,16 @@ def _rounded(size: int) -> str:
     """Return a size as Apache shows it: bytes below 1 K, else two or three figures."""
     if size < 1000:
         return str(size)
-    value, units = float(size), iter("KMGTP")
-    while value >= 999.5 or size >= 1000:
-        value, unit, size = value / 1024, next(units), 0
-        if value < 999.5:
-            break
+    value = float(size)
+    units = iter("KMGT")
+    unit = ""
+    while not unit or value >= 999.5:
+        value, unit = value / 1024, next(units)
     return f"{value:.1f}{unit}" if value < 9.95 else f"{value:.0f}{unit}"
 
 
 def _listing(path: str, rows: list[tuple[str, int | None, dt.date]]) -> Answer:
-    """Return an Apache listing: sort links, parent link, escaped and shortened names, rounded sizes."""
+    """Return an Apache listing: sort and parent links, shortened names, rounded sizes."""
     shown = escape(path.rstrip("/"))
     sort = "".join(
         f'<th><a href="?C={key};O={order}">{name}</a></th>'
@@ -144,7 +151,8 @@ def _listing(path: str, rows: list[tuple[str, int | None, dt.date]]) -> Answer:
     parent = escape(quote(path.rstrip("/").rpartition("/")[0] + "/"))
     lines.append(
         '<tr><td valign="top"><img src="/icons/back.gif" alt="[PARENTDIR]"></td>'
-        f'<td><a href="{parent}">Parent Directory</a></td><td>&nbsp;</td><td align="right">  - </td></tr>'
+        f'<td><a href="{parent}">Parent Directory</a></td><td>&nbsp;</td>'
+        '<td align="right">  - </td></tr>'
     )
     for name, size, day in rows:
         short = name if len(name) <= _WIDEST else name[: _WIDEST - 3] + "..>"
@@ -160,7 +168,7 @@ def _listing(path: str, rows: list[tuple[str, int | None, dt.date]]) -> Answer:
 
 
 class EmdbFiles(_FileServer):
-    """``structures/EMD-n/`` with map, half maps, masks, headers, pictures and FSC of released entries."""
+    """``structures/EMD-n/`` with maps, masks, headers, pictures and FSC of released entries."""
 
     def __init__(self, truth: Truth) -> None:
         super().__init__(truth, EMDB_START)
@@ -201,7 +209,8 @@ class EmdbFiles(_FileServer):
             f"masks/{file}": lambda: _volumes.mrc_map(edge, voxel, label, number, mask=True)
             for file in names["masks"]
         }
-        files |= {f"images/{file}": lambda: _volumes.png(120, number) for file in names["images"]}
+        picture = _volumes.gif if names["images"][:1] == (f"{lower[4:]}.gif",) else _volumes.png
+        files |= {f"images/{file}": lambda: picture(120, number) for file in names["images"]}
         if names["half"] and entry.resolution:
             files[f"fsc/{under}_fsc.xml"] = lambda: emdb_fsc(entry)
         return files

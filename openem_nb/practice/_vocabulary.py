@@ -1,4 +1,4 @@
-"""Words that the generator puts together: spelling as in the wwPDB dictionary and in real entries."""
+"""Words of the generator, spelled as in the wwPDB dictionary and in real entries."""
 
 from __future__ import annotations
 
@@ -228,12 +228,18 @@ FUNDERS: Final = (
         22,
     ),
     (
-        "National Institutes of Health/National Institute of Neurological Disorders and Stroke (NIH/NINDS)",
+        (
+            "National Institutes of Health/"
+            "National Institute of Neurological Disorders and Stroke (NIH/NINDS)"
+        ),
         "United States",
         6,
     ),
     (
-        "National Institutes of Health/National Institute of Allergy and Infectious Diseases (NIH/NIAID)",
+        (
+            "National Institutes of Health/"
+            "National Institute of Allergy and Infectious Diseases (NIH/NIAID)"
+        ),
         "United States",
         7,
     ),

@@ -1,4 +1,4 @@
-"""Small real files made on demand: MRC maps and images, a PNG, a TIFF; the same bytes every time."""
+"""Small real files made on demand: MRC maps and images, pictures; the same bytes every time."""
 
 from __future__ import annotations
 
@@ -6,68 +6,84 @@ import gzip
 import math
 import random
 import struct
+import sys
 import zlib
 from array import array
-from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-__all__ = ["gzipped", "mrc_image", "mrc_map", "noise", "png", "tiff"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["gif", "gzipped", "mrc_image", "mrc_map", "noise", "png", "tiff"]
 
 
 def _mrc(
     shape: tuple[int, int, int],
-    values: array[float] | bytes,
+    mode: int,
+    values: Sequence[float],
+    body: bytes,
+    *,
     voxel: float,
     label: str,
     space_group: int,
 ) -> bytes:
-    """Return an MRC2014 file, mode 2 (float32) for an array, mode 0 (int8) for bytes; shape is x, y, z."""
-    real = isinstance(values, array)
-    numbers: Sequence[float] = (
-        values if isinstance(values, array) else [b - 256 if b > 127 else b for b in values]
-    )
-    mean = math.fsum(numbers) / len(numbers)
-    rms = math.sqrt(math.fsum((value - mean) ** 2 for value in numbers) / len(numbers))
+    """Return an MRC2014 file; ``shape`` is x, y, z, ``voxel`` angstrom."""
+    mean = math.fsum(values) / len(values)
+    rms = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
     cell = [size * voxel for size in shape]
-    header = struct.pack(
-        "<3i i 3i 3i 3f 3f", *shape, 2 if real else 0, 0, 0, 0, *shape, *cell, 90, 90, 90
-    )
-    header += struct.pack("<3i 3f 2i", 1, 2, 3, min(numbers), max(numbers), mean, space_group, 0)
+    header = struct.pack("<3i i 3i 3i 3f 3f", *shape, mode, 0, 0, 0, *shape, *cell, 90, 90, 90)
+    header += struct.pack("<3i 3f 2i", 1, 2, 3, min(values), max(values), mean, space_group, 0)
     header += bytes(12) + struct.pack("<i", 20140) + bytes(84) + struct.pack("<3f", 0, 0, 0)
     header += b"MAP " + bytes((0x44, 0x44, 0, 0)) + struct.pack("<f i", rms, 1)
-    return (
-        header
-        + label.encode().ljust(80)[:80]
-        + bytes(720)
-        + (values.tobytes() if real else bytes(values))
-    )
+    return header + label.encode().ljust(80)[:80] + bytes(720) + body
 
 
 @lru_cache(maxsize=48)
 def mrc_map(edge: int, voxel: float, label: str, seed: int, *, mask: bool = False) -> bytes:
-    """Return a cubic map of ``edge`` voxels of ``voxel`` angstrom: a blob with noise, or a mask of zeros and ones."""
-    rng = random.Random(seed)
-    bell = [math.exp(-(((2 * i + 1 - edge) / (0.55 * edge)) ** 2)) for i in range(edge)]
+    """Return a cubic map (float32): a blob with noise, or a mask of zeros and ones.
+
+    Parameters
+    ----------
+    edge :
+        Length in voxels.
+    voxel :
+        Size of a voxel in angstrom.
+    label :
+        Text in the header.
+    seed :
+        Draws the noise.
+    mask :
+        Whether it is a mask.
+    """
+    bell = _bell(edge)
     rows = (z * y for z in bell for y in bell)
     if mask:
         values = array("f", (float(row * x > 0.3) for row in rows for x in bell))
     else:
-        grain = [
-            rng.uniform(-0.06, 0.06) for _ in range(997)
-        ]  # a prime, so that the noise has no rows
+        rng = random.Random(seed)
+        grain = [rng.uniform(-0.06, 0.06) for _ in range(997)]  # a prime: the noise has no rows
         values = array("f", (row * x for row in rows for x in bell))
         for at, value in enumerate(values):
             values[at] = value + grain[at % 997]
-    if struct.pack("=h", 1) != struct.pack("<h", 1):
-        values.byteswap()
-    return _mrc((edge, edge, edge), values, voxel, label, 1)
+    little = array("f", values)
+    if sys.byteorder == "big":
+        little.byteswap()
+    shape = (edge, edge, edge)
+    return _mrc(shape, 2, values, little.tobytes(), voxel=voxel, label=label, space_group=1)
+
+
+def _bell(edge: int) -> list[float]:
+    return [math.exp(-(((2 * i + 1 - edge) / (0.55 * edge)) ** 2)) for i in range(edge)]
 
 
 @lru_cache(maxsize=64)
 def mrc_image(width: int, height: int, frames: int, seed: int) -> bytes:
     """Return an image stack of int8 noise."""
-    pixels = random.Random(seed).randbytes(width * height * frames)
-    return _mrc((width, height, frames), pixels, 1.06, "practice data", 0)
+    body = random.Random(seed).randbytes(width * height * frames)
+    values = [byte - 256 if byte > 127 else byte for byte in body]
+    shape = (width, height, frames)
+    return _mrc(shape, 0, values, body, voxel=1.06, label="practice data", space_group=0)
 
 
 def gzipped(data: bytes) -> bytes:
@@ -75,23 +91,39 @@ def gzipped(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=1, mtime=0)
 
 
+def _blob(edge: int, seed: int, top: int) -> list[bytes]:
+    """Return the rows of a grey picture with values below ``top``."""
+    rng = random.Random(seed)
+    bell = _bell(edge)
+    return [bytes(int(top * (0.88 * y * x + 0.11 * rng.random())) for x in bell) for y in bell]
+
+
 def png(edge: int, seed: int) -> bytes:
     """Return a grey picture of a blob."""
-    rng = random.Random(seed)
-    bell = [math.exp(-(((2 * i + 1 - edge) / (0.55 * edge)) ** 2)) for i in range(edge)]
-    lines = (
-        b"\0" + bytes(min(255, int(225 * y * x + rng.randrange(30))) for x in bell) for y in bell
-    )
-    pixels = zlib.compress(b"".join(lines))
-    chunks = (
-        (b"IHDR", struct.pack(">2I5B", edge, edge, 8, 0, 0, 0, 0)),
-        (b"IDAT", pixels),
-        (b"IEND", b""),
-    )
+    pixels = zlib.compress(b"".join(b"\0" + row for row in _blob(edge, seed, 256)))
+    size = struct.pack(">2I5B", edge, edge, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", size), (b"IDAT", pixels), (b"IEND", b""))
     packed = (
-        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def gif(edge: int, seed: int) -> bytes:
+    """Return the same picture as GIF, as some old entries have it.
+
+    128 greys in codes of eight bits; the code table is cleared before it would need nine.
+    """
+    pixels = b"".join(_blob(edge, seed, 128))
+    clear, end = b"\x80", b"\x81"
+    codes = b"".join(clear + pixels[at : at + 120] for at in range(0, len(pixels), 120)) + end
+    pieces = (codes[at : at + 255] for at in range(0, len(codes), 255))
+    blocks = b"".join(bytes((len(piece),)) + piece for piece in pieces)
+    greys = bytes(2 * value for value in range(128) for _ in "rgb")
+    screen = struct.pack("<2H3B", edge, edge, 0xF6, 0, 0)
+    image = struct.pack("<B4HBB", 0x2C, 0, 0, edge, edge, 0, 7)
+    return b"GIF89a" + screen + greys + image + blocks + b"\0;"
 
 
 def tiff(width: int, height: int, seed: int) -> bytes:
@@ -99,13 +131,10 @@ def tiff(width: int, height: int, seed: int) -> bytes:
     pixels = random.Random(seed).randbytes(width * height)
     short, long = 3, 4
     tags = (
-        (256, long, width),
-        (257, long, height),
-        (258, short, 8),
-        (259, short, 1),
-        (262, short, 1),
+        *((256, long, width), (257, long, height), (258, short, 8), (259, short, 1)),
+        *((262, short, 1), (273, long, 122), (277, short, 1), (278, long, height)),
+        (279, long, len(pixels)),
     )
-    tags += ((273, long, 122), (277, short, 1), (278, long, height), (279, long, len(pixels)))
     fields = b"".join(struct.pack("<2H2I", tag, kind, 1, value) for tag, kind, value in tags)
     return b"II*\0" + struct.pack("<I H", 8, len(tags)) + fields + bytes(4) + pixels
 

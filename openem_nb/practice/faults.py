@@ -23,9 +23,10 @@ class Fault:
     Parameters
     ----------
     kind :
-        ``status`` (an error status), ``delay`` (right, but late), ``hang`` (nothing or half of the answer, and
-        the connection stays open), ``cut`` (the connection closes before Content-Length is reached), ``garbage``
-        (bytes that are no text), ``html`` (a page with status 200), ``wrong_json`` (JSON of another shape).
+        ``status`` (an error status), ``delay`` (right, but late), ``hang`` (nothing or half of the
+        answer, and the connection stays open), ``cut`` (the connection closes before Content-Length
+        is reached), ``garbage`` (bytes that are no text), ``html`` (a page with status 200),
+        ``wrong_json`` (JSON of another shape).
     path :
         Regular expression; searched for in path and query as sent.
     share :

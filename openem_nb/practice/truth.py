@@ -1,14 +1,18 @@
 """The truth about the practice archive: what the generator drew, not what the services say.
 
 Tests compare results with it, so that they never compare one run of the same code with another.
-Entries that are not released keep their title, authors and grants here, while the services hide them.
+Entries that are not released keep everything here, while the services hide what has to wait: title,
+authors, grants, sample, resolution, citation and PDB models.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
 
 __all__ = ["EmdbTruth", "EmpiarTruth", "GrantTruth", "Truth"]
 
@@ -40,8 +44,8 @@ class EmdbTruth:
     methods: tuple[str, ...]
     """One name per structure determination, the main one first."""
     resolutions: tuple[float | None, ...]
-    """Angstrom, one per reconstruction (at least one per method); None where none is stated, 0 where the
-    depositor wrote zero."""
+    """Angstrom, one per reconstruction (at least one per method); None where none is stated, 0
+    where the depositor wrote zero."""
     microscopes: tuple[str, ...]
     organisms: tuple[tuple[str, int | None], ...]
     """Name and NCBI taxonomy number."""
@@ -136,7 +140,7 @@ class Truth:
         return self._links.get(emdb_id, ())
 
     def raw_data(self, emdb_id: str, as_of: dt.date | None = None) -> tuple[str, ...]:
-        """Return the released EMPIAR entries of an EMDB entry, released on ``as_of`` at the latest."""
+        """Return the EMPIAR entries of an EMDB entry released on ``as_of`` at the latest."""
         return tuple(
             empiar_id
             for empiar_id in self.links(emdb_id)
