@@ -8,9 +8,22 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from openem_nb import runs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def no_run_is_left(own_environment: None) -> Iterator[None]:
+    """End the runs of a test that failed half-way."""
+    yield
+    table = runs.history()
+    for run_id in table.loc[table["state"].isin(["queued", "running"]), "id"]:
+        run = runs.get(run_id)
+        run.cancel()
+        run.wait(30)
 
 
 @pytest.fixture
