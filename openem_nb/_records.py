@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from openem_nb.errors import InvalidInput
 
-__all__ = ["Citation", "Grant", "emdb_id", "empiar_id"]
+if TYPE_CHECKING:
+    from openem_nb._payload import Node
+
+__all__ = ["Citation", "Grant", "doi", "emdb_id", "empiar_id", "grants", "year"]
+
+_DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\..+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,26 @@ def _number(pattern: re.Pattern[str], text: str | int, archive: str, example: st
             f"{text!r} is not an {archive} id.", hint=f"Write it like {example} or just its number."
         )
     return number
+
+
+def doi(text: str | None) -> str | None:
+    """Return a DOI without the prefix that some entries put before it; None if it is none."""
+    found = _DOI.fullmatch(text or "")
+    return found[1] if found else None
+
+
+def year(node: Node) -> int | None:
+    """Return the year of a publication."""
+    value = node.integer()
+    if value is not None and not 1900 <= value <= 2100:
+        node.bad("expected a year")
+    return value
+
+
+def grants(node: Node) -> tuple[Grant, ...]:
+    """Return the grants of an entry; both archives write them with the same keys."""
+    found = (
+        Grant(item["funding_body"].text() or "", item["country"].text(), item["code"].text())
+        for item in node.items()
+    )
+    return tuple(grant for grant in found if grant.funder or grant.country or grant.code)

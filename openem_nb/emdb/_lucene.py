@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from openem_nb._payload import read_date
 from openem_nb.errors import InvalidInput
@@ -24,6 +24,7 @@ METHODS: Final = (
 )
 """The methods that EMDB distinguishes, in its own spelling."""
 
+T = TypeVar("T")
 Day = date | str | int
 Span = tuple[Day | None, Day | None]
 
@@ -149,7 +150,7 @@ def _quoted(value: str) -> str:
 def _values(value: str | Sequence[str] | None, name: str) -> list[str]:
     if value is None:
         return []
-    values = [value] if isinstance(value, str) else list(value)
+    values = value if isinstance(value, list | tuple) else [value]
     clean = [" ".join(item.split()) for item in values if isinstance(item, str)]
     if len(clean) < len(values):
         raise InvalidInput(f"{name} must be text, not {value!r}.")
@@ -164,8 +165,17 @@ def _method(text: str) -> str:
     raise InvalidInput(f"EMDB knows no method {text!r}.", hint=f"One of {', '.join(METHODS)}.")
 
 
+def _pair(span: tuple[T, T], name: str) -> tuple[T, T]:
+    if not isinstance(span, list | tuple) or len(span) != 2:
+        raise InvalidInput(
+            f"{name} is a range of two values, not {span!r}.", hint="None leaves a side open."
+        )
+    first, last = span
+    return first, last
+
+
 def _resolution(span: tuple[float | None, float | None]) -> str:
-    low, high = span
+    low, high = _pair(span, "resolution")
     for value in (low, high):
         if value is not None and not (
             isinstance(value, int | float) and math.isfinite(value) and value >= 0
@@ -184,7 +194,7 @@ def _resolution(span: tuple[float | None, float | None]) -> str:
 
 
 def _days(span: Span | int, field: str) -> tuple[str, str]:
-    first, last = (span, span) if isinstance(span, int) else span
+    first, last = (span, span) if isinstance(span, int) else _pair(span, field)
     start = _day(first, field, "01-01")
     end = _day(last, field, "12-31")
     if start and end and start > end:

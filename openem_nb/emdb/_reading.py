@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb._payload import Node
-from openem_nb._records import Citation, Grant, emdb_id, empiar_id
+from openem_nb._records import Citation, doi, emdb_id, empiar_id, grants, year
 from openem_nb.emdb.records import Entry, EntryFile, FileKind, Organism
 from openem_nb.errors import InvalidInput
 from openem_nb.settings import Services
@@ -19,7 +19,6 @@ __all__ = ["parse"]
 _SITE: Final = Services().emdb_site
 _ANGSTROM: Final = {"å": 1.0, "a": 1.0, "angstrom": 1.0, "angstroms": 1.0, "nm": 10.0}
 _KILOVOLT: Final = {"kv": 1.0, "v": 0.001}
-_DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\..+)", re.IGNORECASE)
 _EMPIAR_LINK = re.compile(r"EMPIAR-0*[1-9][0-9]{0,7}(?![0-9])", re.IGNORECASE)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]*")
 
@@ -102,7 +101,7 @@ def parse(payload: Any, *, site: str = _SITE) -> Entry:
         ),
         emdb_ids=_related(root["crossreferences"], name),
         empiar_ids=_raw_data(root["crossreferences"]),
-        grants=_grants(root["admin.grant_support.grant_reference"]),
+        grants=grants(root["admin.grant_support.grant_reference"]),
         files=tuple(_files(root)),
         url=f"{site}/{name}",
     )
@@ -174,26 +173,14 @@ def _citation(node: Node) -> Citation | None:
         kind, text = item["type_"].text(), item.text()
         if kind and text:
             references.setdefault(kind.upper(), text)
-    doi = _DOI.fullmatch(references.get("DOI", ""))
-    year = node["year"].integer()
-    if year is not None and not 1900 <= year <= 2100:
-        node["year"].bad("expected a year")
     return Citation(
         title=node["title"].text() or "",
         journal=node["journal"].text() or node["journal_abbreviation"].text() or "",
-        year=year,
-        doi=doi[1] if doi else None,
+        year=year(node["year"]),
+        doi=doi(references.get("DOI")),
         pubmed=references.get("PUBMED"),
         published=node["published"].flag(),
     )
-
-
-def _grants(node: Node) -> tuple[Grant, ...]:
-    grants = (
-        Grant(item["funding_body"].text() or "", item["country"].text(), item["code"].text())
-        for item in node.items()
-    )
-    return tuple(grant for grant in grants if grant.funder or grant.country or grant.code)
 
 
 _LISTS: Final[tuple[tuple[FileKind, str], ...]] = (

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb._payload import Node
-from openem_nb._records import Citation, Grant, emdb_id, empiar_id
+from openem_nb._records import Citation, doi, emdb_id, empiar_id, grants, year
 from openem_nb.empiar.records import Entry, ImageSet, Page
 from openem_nb.errors import BadAnswer, InvalidInput
 from openem_nb.settings import Services
@@ -18,7 +18,6 @@ __all__ = ["answered", "page", "parse", "read_size"]
 
 _SITE: Final = Services().empiar_site
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGTP]?)i?(?:B|bytes?)?", re.IGNORECASE)
-_DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\..+)", re.IGNORECASE)
 
 
 def parse(payload: Any, *, id: str, site: str = _SITE) -> Entry:  # noqa: A002  (the word users know)
@@ -65,11 +64,11 @@ def parse(payload: Any, *, id: str, site: str = _SITE) -> Entry:  # noqa: A002  
         experiment_type=root["experiment_type"].text() or "",
         size_bytes=_size(size),
         size_text=size.text() or "",
-        doi=_doi(root["entry_doi"].text()),
+        doi=doi(root["entry_doi"].text()),
         emdb_ids=emdb_ids,
         emdb_refs_rejected=rejected,
         pdb_ids=_each(_named(item) for item in root["related_pdb_entries"].items()),
-        grants=_grants(root["grant_references"]),
+        grants=grants(root["grant_references"]),
         authors=_each(_person(item)["name"].text() for item in root["authors"].items()),
         countries=_each(_person(item)["country"].text() for item in people),
         citation=_citation(root["citation"]),
@@ -171,30 +170,14 @@ def _references(node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(good), tuple(bad)
 
 
-def _doi(text: str | None) -> str | None:
-    found = _DOI.fullmatch(text or "")
-    return found[1] if found else None
-
-
-def _grants(node: Node) -> tuple[Grant, ...]:
-    grants = (
-        Grant(item["funding_body"].text() or "", item["country"].text(), item["code"].text())
-        for item in node.items()
-    )
-    return tuple(grant for grant in grants if grant.funder or grant.country or grant.code)
-
-
 def _citation(node: Node) -> Citation | None:
     """Return the first citation, which is the one of the data."""
     for item in node.items():
-        year = item["year"].integer()
-        if year is not None and not 1900 <= year <= 2100:
-            item["year"].bad("expected a year")
         return Citation(
             title=item["title"].text() or "",
             journal=item["journal"].text() or item["journal_abbreviation"].text() or "",
-            year=year,
-            doi=_doi(item["doi"].text()),
+            year=year(item["year"]),
+            doi=doi(item["doi"].text()),
             pubmed=item["pubmedid"].text(),
             published=item["published"].flag(),
         )
