@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -65,7 +67,8 @@ CONTRAST = """(element) => {
     below = below.parentElement;
   }
   if (back[3] === 0) back = [255, 255, 255, 1];
-  const [one, two] = [shine(parse(getComputedStyle(element).color)), shine(back)].sort((a, b) => b - a);
+  const shines = [shine(parse(getComputedStyle(element).color)), shine(back)];
+  const [one, two] = shines.sort((a, b) => b - a);
   return (one + 0.05) / (two + 0.05);
 }"""
 """JavaScript: contrast of an element's text and what lies behind it (WCAG 2), 1 to 21."""

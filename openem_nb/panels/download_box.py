@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import ipywidgets
 
-from openem_nb import emdb, empiar
+from openem_nb import emdb, empiar, settings, transfer
+from openem_nb.errors import NotFound
 from openem_nb.panels import _html
 from openem_nb.panels.form import Field, Form, Values
+from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from openem_nb.emdb.records import FileKind
     from openem_nb.jobs import Progress
 
 __all__ = ["DownloadBox"]
 
-_KINDS: Final = {
+_KINDS: Final[dict[FileKind, str]] = {
     "map": "Map",
     "half_map": "Half maps",
     "mask": "Masks",
@@ -28,6 +31,7 @@ _KINDS: Final = {
     "fsc": "Fourier shell correlation",
     "header": "Header (XML)",
 }
+_UNNAMED: Final = ("image", "fsc", "header")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class _Wish:
     """What a person wants to download."""
 
     ids: tuple[str, ...]
-    kind: str = "map"
+    kind: FileKind = "map"
     pattern: str = "*"
     limit: int | None = None
     folder: str = ""
@@ -43,6 +47,14 @@ class _Wish:
     def target(self, name: str) -> Path | None:
         """Return the folder of one entry, None for the usual one."""
         return Path(self.folder).expanduser() / name if self.folder else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Loot:
+    """What came, and the entries that have no such file."""
+
+    paths: list[Path]
+    without: list[str]
 
 
 class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without types
@@ -102,7 +114,7 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             return {"limit": "Write a whole number above 0, or nothing."}
         wish = _Wish(
             self._ids,
-            kind=str(values.get("kind", "map")),
+            kind=cast("FileKind", values.get("kind", "map")),
             pattern=str(values.get("pattern", "")).strip() or "*",
             limit=int(limit) if limit else None,
             folder=str(values.get("folder", "")).strip(),
@@ -171,19 +183,30 @@ def _look_emdb(wish: _Wish, progress: Progress) -> tuple[str, bool]:
     files = [file for entry in entries.found.values() for file in entry.files]
     count = sum(file.kind == wish.kind for file in files)
     missing = (*entries.not_found, *entries.failed)
-    words = f"{count:,} files ({_KINDS[wish.kind].lower()}) of {len(entries):,} entries."
+    if wish.kind in _UNNAMED:  # entries do not say whether they have one
+        amount, count = f"Up to {len(entries):,}", len(entries)
+    else:
+        amount = f"{count:,}"
+    free = format_bytes(transfer.free_space(wish.target("") or settings.folders().data))
+    words = (
+        f"{amount} files ({_KINDS[wish.kind].lower()}) of {len(entries):,} entries; {free} free."
+    )
     if missing:
         words += f" Could not be read: {_names(missing)}."
     return f"<p>{_html.escape(words)}</p>", count > 0
 
 
-def _fetch_emdb(wish: _Wish, progress: Progress) -> list[Path]:
-    paths: list[Path] = []
+def _fetch_emdb(wish: _Wish, progress: Progress) -> _Loot:
+    loot = _Loot([], [])
     for name in wish.ids:
         progress.check()
-        target = wish.target(name)
-        paths += emdb.download(name, (wish.kind,), folder=target, progress=progress)
-    return paths
+        try:
+            paths = emdb.download(name, wish.kind, folder=wish.target(name), progress=progress)
+        except NotFound:
+            loot.without.append(name)
+        else:
+            loot.paths.extend(paths)
+    return loot
 
 
 def _look_empiar(wish: _Wish, progress: Progress) -> tuple[str, bool]:
@@ -203,18 +226,19 @@ def _plan(name: str, wish: _Wish, progress: Progress) -> Any:
     )
 
 
-def _fetch_empiar(wish: _Wish, progress: Progress) -> list[Path]:
-    paths: list[Path] = []
+def _fetch_empiar(wish: _Wish, progress: Progress) -> _Loot:
+    loot = _Loot([], [])
     for name in wish.ids:
         progress.check()
-        paths += empiar.download(
+        paths = empiar.download(
             name,
             pattern=wish.pattern,
             limit=wish.limit,
             folder=wish.target(name),
             progress=progress,
         )
-    return paths
+        loot.paths.extend(paths)
+    return loot
 
 
 def _names(ids: Iterable[str]) -> str:
@@ -223,8 +247,9 @@ def _names(ids: Iterable[str]) -> str:
     return ", ".join(several[:3]) + more
 
 
-def _describe(paths: list[Path]) -> str:
-    if not paths:
-        return "There were no such files."
-    folders = list(dict.fromkeys(str(path.parent) for path in paths))
-    return f"{len(paths):,} files in {_names(folders)}"
+def _describe(loot: _Loot) -> str:
+    folders = dict.fromkeys(str(path.parent) for path in loot.paths)
+    words = [f"{len(loot.paths):,} files in {_names(folders)}."] if folders else []
+    if loot.without:
+        words.append(f"No such file: {_names(loot.without)}.")
+    return " ".join(words) or "There were no such files."

@@ -6,9 +6,10 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from openem_nb import emdb, empiar, http, settings
+from openem_nb import emdb, empiar, settings
 from openem_nb.errors import NotFound, OpenEMError
 from openem_nb.panels._html import badge, definitions, link, links
+from openem_nb.panels._query import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +64,7 @@ def emdb_card(entry: emdb.Entry, *, picture: bytes | None = None, problem: str =
     )
     facts = definitions(
         [
-            ("Method", _texts(entry.methods)),
+            ("Method", _texts(METHODS.get(name, name) for name in entry.methods)),
             ("Resolution", escape(resolution)),
             ("Sample", escape(entry.sample)),
             ("Organism", _texts(organisms)),
@@ -122,13 +123,11 @@ def _card(
     )
 
 
-def _picture(entry: emdb.Entry) -> bytes | None:
-    name = next((file.name for file in entry.files if file.kind == "image"), None)
-    if name is None:
-        return None
-    address = f"{settings.services().emdb_files}/structures/{entry.id}/images/{name}"
-    with http.session().get(address, timeout=15.0) as answer:
-        return answer.content
+def _picture(entry: emdb.Entry) -> bytes:
+    services = settings.services()
+    folder = settings.folders().cache / "pictures" / services.name / entry.id
+    (path,) = emdb.download(entry.id, "image", folder=folder)
+    return path.read_bytes()
 
 
 def _image(name: str, picture: bytes | None) -> str:

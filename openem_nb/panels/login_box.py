@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from openem_nb import settings
+from openem_nb.checkup import log_in
 from openem_nb.errors import OpenEMError
 from openem_nb.panels import _html
 from openem_nb.panels.form import Field, Form, Values
-from openem_nb.checkup import log_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

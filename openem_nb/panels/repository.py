@@ -72,7 +72,7 @@ class RepositoryPanel(Panel):
         )
         self.lucene = _html.text_widget()
         self.code_view = Disclosure("Show code")
-        self.table = ResultTable(self.open)
+        self.table = ResultTable(self.show_entry)
         self.card = _html.text_widget()
         self.download = DownloadBox(self._start)
         self._repository: str = repository
@@ -118,14 +118,14 @@ class RepositoryPanel(Panel):
         self.form.submit()
         return self.job if self.job is not before else None
 
-    def open(self, name: str) -> None:
+    def show_entry(self, name: str) -> None:
         """Show the card of an entry, for example ``EMD-1234``."""
         self._wanted = name
         self._start(
             f"Open {name}",
             lambda progress: entry_card(name, progress=progress),
             lambda html: self._show_card(name, html),
-            again=lambda: self.open(name),
+            again=lambda: self.show_entry(name),
         )
 
     def to_dict(self) -> dict[str, Any]:

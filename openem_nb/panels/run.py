@@ -45,7 +45,8 @@ class RunPanel(Panel):
     Parameters
     ----------
     name :
-        Notebook that is chosen at first; the first one where it is None.
+        Notebook that is chosen at first, by name or as a path of one's own; the first one where it
+        is None.
 
     Examples
     --------
@@ -53,11 +54,17 @@ class RunPanel(Panel):
     >>> RunPanel("swiss_statistics")  # doctest: +SKIP
     """
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | Path | None = None) -> None:
         super().__init__("Run a notebook")
-        names = tuple(runs.templates())
+        choices: dict[str, str] = {one: one for one in runs.templates()}
+        chosen = str(name) if name is not None else next(iter(choices))
+        if chosen not in choices:
+            choices[runs.form(chosen).name] = chosen
         self.notebook = ipywidgets.Dropdown(
-            options=names, value=name or names[0], description="Notebook", layout={"width": "420px"}
+            options=tuple(choices.items()),
+            value=chosen,
+            description="Notebook",
+            layout={"width": "420px"},
         )
         self.about = _html.text_widget()
         self.form = Form([], label="Parameters", submit_label="Run", submit=self._submit)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import browser
+
 from openem_nb.panels._front_end import module, style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ["browser"]
 
@@ -27,7 +30,10 @@ class Model {
   on(name, listener) { (this.listeners[name] ??= new Set()).add(listener); }
   off(name, listener) { this.listeners[name]?.delete(listener); }
   fire(name, ...values) { for (const one of [...(this.listeners[name] ?? [])]) one(...values); }
-  update(state) { Object.assign(this.state, state); for (const name in state) this.fire(`change:${name}`); }
+  update(state) {
+    Object.assign(this.state, state);
+    for (const name in state) this.fire(`change:${name}`);
+  }
   send(message) { this.sent.push(message); }
   answer(message) { this.fire("msg:custom", { key: this.sent.at(-1).key, ...message }); }
   get count() { return Object.values(this.listeners).reduce((sum, set) => sum + set.size, 0); }
@@ -35,7 +41,8 @@ class Model {
 window.start = async (name, state) => {
   const front = await import(`/${name}.mjs`);
   window.model = new Model(state);
-  window.end = await front.default.render({ model: window.model, el: document.getElementById("root") });
+  const el = document.getElementById("root");
+  window.end = await front.default.render({ model: window.model, el });
 };
 window.ready = true;
 </script></body></html>"""

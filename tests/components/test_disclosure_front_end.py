@@ -39,7 +39,9 @@ def test_copy_puts_the_text_on_the_clipboard(mount: Any) -> None:
 
 def test_without_clipboard_the_text_is_selected(mount: Any) -> None:
     page = mount("disclosure", **ERROR)
-    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    )
     page.get_by_text("Details").click()
     page.get_by_role("button", name="Copy").click()
     page.get_by_text("Selected: press Ctrl+C to copy.").wait_for()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from browser import contrast
+
 from openem_nb.panels.form import Field
 
 pytestmark = pytest.mark.component
@@ -102,7 +103,10 @@ def test_the_kernels_words_are_shown_when_it_refuses(mount: Any) -> None:
 def test_keys_stay_in_the_form(mount: Any) -> None:
     page = mount("form", **state())
     page.evaluate(
-        "() => { window.keys = 0; document.addEventListener('keydown', () => { window.keys += 1; }); }"
+        """() => {
+            window.keys = 0;
+            document.addEventListener('keydown', () => { window.keys += 1; });
+        }"""
     )
     page.get_by_label("Names").press("Shift+Enter")
     page.get_by_label("Names").press("ArrowDown")

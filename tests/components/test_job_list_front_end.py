@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+
 from openem_nb.panels.job_list import Link, Row
 
 pytestmark = pytest.mark.component
@@ -36,7 +37,9 @@ def test_a_row_says_what_runs_and_how_far_it_is(mount: Any) -> None:
     assert bar.evaluate("(bar) => bar.value") == 0.25
     assert "Reading <b>EMDB</b>" in row.inner_text()  # text, never HTML
     assert "3 of 12 batches" in row.inner_text()
-    page.evaluate("(rows) => window.model.update({ rows })", plain(Row("1", "Harvest", "Running", True)))
+    page.evaluate(
+        "(rows) => window.model.update({ rows })", plain(Row("1", "Harvest", "Running", True))
+    )
     assert bar.evaluate("(bar) => bar.hasAttribute('value')") is False
 
 

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from openem_nb.errors import (
+    Cancelled,
+    InvalidInput,
+    NotLoggedIn,
+    OpenEMError,
+    RunFailed,
+    TokenExpired,
+    Unreachable,
+)
+from openem_nb.panels import ErrorView, LoginBox
+
+
+def raised(error: BaseException) -> BaseException:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        fail()
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", [Unreachable, InvalidInput, RunFailed, OpenEMError])
+def test_message_hint_and_traceback_are_shown(kind: type[OpenEMError]) -> None:
+    view = ErrorView()
+    view.show(raised(kind("It broke.", hint="Mend it.")))
+    assert (view.disclosure.sentence, view.disclosure.hint) == ("It broke.", "Mend it.")
+    assert "Traceback" in view.disclosure.text
+    assert view.disclosure.tone == "error"
+    view.clear()
+    assert (view.disclosure.sentence, view.disclosure.text, view.error) == ("", "", None)
+
+
+def test_an_unexpected_error_is_called_so() -> None:
+    view = ErrorView()
+    view.show(raised(KeyError("x")))
+    assert view.disclosure.sentence == "Unexpected KeyError: 'x'"
+    assert "Copy the details" in view.disclosure.hint
+
+
+def test_what_may_pass_can_be_tried_again() -> None:
+    view, tries = ErrorView(), []
+    view.show(raised(Unreachable("Away.")), again=lambda: tries.append(1))
+    assert view.retry in view.children
+    view.retry.click()
+    assert tries == [1]
+    assert view.disclosure.sentence == ""
+    view.show(raised(InvalidInput("Wrong.")), again=lambda: tries.append(1))
+    assert view.retry not in view.children
+
+
+def test_a_missing_log_in_brings_the_log_in_box_and_keeps_the_question() -> None:
+    view, tries = ErrorView(), []
+    view.show(raised(TokenExpired("The token has run out.")), again=lambda: tries.append(1))
+    assert "what you entered is kept" in view.disclosure.hint
+    assert isinstance(view.children[1], LoginBox)
+    view.children[1].form.submit({"profile": "psi", "token": "abc"})
+    assert tries == [1]
+    view.show(raised(NotLoggedIn("Who are you?")))
+    view.show(raised(InvalidInput("Wrong.")))
+    assert [type(child).__name__ for child in view.children] == ["Disclosure"]
+
+
+def test_a_cancelled_job_is_no_error() -> None:
+    view = ErrorView()
+    view.show(raised(InvalidInput("Wrong.")))
+    view.show(raised(Cancelled("Stopped.")))
+    assert view.disclosure.sentence == ""
