@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-__all__ = ["counts", "frame", "prepare", "rows", "table_names"]
+__all__ = ["counts", "frame", "prepare", "rows", "shape", "table_names"]
 
 
 @cache
@@ -37,7 +37,7 @@ def prepare(
     values: Mapping[str, Any],
     aliases: Iterable[tuple[str, str]],
 ) -> None:
-    """Make the temporary tables, from which all numbers follow.
+    """Make the temporary tables from which all numbers follow.
 
     Parameters
     ----------
@@ -52,8 +52,17 @@ def prepare(
         "unnest($phrases::VARCHAR[]) AS phrase",
         {"funders": [pair[0] for pair in pairs], "phrases": [pair[1] for pair in pairs]},
     )
+    _run_all(cursor, "prepare ", values)
+
+
+def shape(cursor: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> None:
+    """Make, from the prepared ones, the temporary tables that the tables of the result need."""
+    _run_all(cursor, "shape ", values)
+
+
+def _run_all(cursor: duckdb.DuckDBPyConnection, kind: str, values: Mapping[str, Any]) -> None:
     for name in _statements():
-        if name.startswith("prepare "):
+        if name.startswith(kind):
             _execute(cursor, name, values)
 
 

@@ -172,6 +172,7 @@ def swiss(
             "empiar_site": meta["empiar_site"],
         }
         totals = _count(cursor, values, alias_list)
+        _queries.shape(cursor, values)
         shown = _years(years, first=_queries.rows(cursor, "first year")[0][0], last=day.year)
         tables = _tables(cursor, values, shown)
         tables["totals"] = _totals_table(totals, name)

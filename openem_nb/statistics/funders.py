@@ -6,7 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, NoReturn
+from typing import Any
 
 from openem_nb import settings
 from openem_nb.errors import InvalidInput
@@ -71,23 +71,23 @@ def _read(text: str, *, where: str) -> dict[str, tuple[Alias, ...]]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{where} is not valid TOML: {error}.", hint=hint) from error
-    return {
-        country.strip().casefold(): tuple(
-            _alias(item, f"{where}: {country}", hint) for item in items
-        )
-        if isinstance(items, list)
-        else _refuse(f"{where}: {country} is not a list of sections", hint)
-        for country, items in document.items()
-    }
+    found = {}
+    for country, items in document.items():
+        if not isinstance(items, list):
+            raise InvalidInput(f"{where}: {country} is not a list of sections.", hint=hint)
+        read = [_alias(item) for item in items]
+        if None in read:
+            wrong = items[read.index(None)]
+            raise InvalidInput(
+                f"{where}: {country} has a section without phrase: {wrong}.", hint=hint
+            )
+        found[country.strip().casefold()] = tuple(alias for alias in read if alias)
+    return found
 
 
-def _alias(item: Any, where: str, hint: str) -> Alias:
+def _alias(item: Any) -> Alias | None:
     match item:
         case {"phrase": str(phrase), **rest} if phrase.strip() and set(rest) <= {"source"}:
             return Alias(phrase.strip(), str(rest.get("source", "")))
         case _:
-            _refuse(f"{where} has a section without phrase, or with an unknown key: {item!r}", hint)
-
-
-def _refuse(message: str, hint: str) -> NoReturn:
-    raise InvalidInput(f"{message}.", hint=hint)
+            return None

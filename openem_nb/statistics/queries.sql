@@ -2,7 +2,8 @@
 -- Each statement stands below a line with its name. Values: $as_of, $country (key), $emdb_site, $empiar_site.
 -- Every table ends in a total order, so that the same archive gives the same bytes.
 
--- ------------------------------------------------------------------ temporary tables, in this order
+-- ------------------------------------------------------------------ temporary tables, in this order:
+-- "prepare" for the numbers, "shape" on top of these for the tables
 
 -- name: prepare raw
 -- Pairs of a counted map and a released EMPIAR entry.
@@ -48,18 +49,22 @@ SELECT DISTINCT g.empiar_id
 FROM empiar_grants g JOIN empiar_entries e USING (empiar_id)
 WHERE g.country_key = $country AND e.status = 'REL' AND e.released <= $as_of
 
--- name: prepare maps
+-- name: shape maps
 -- The country and the world below each other: a map of the country is there twice.
 CREATE OR REPLACE TEMP TABLE maps AS
-SELECT 'country' AS scope, * FROM local
+SELECT 'country' AS scope, emdb_id, deposited, map_released, year, methods, microscopes, resolution,
+       has_raw, first_raw
+FROM local
 UNION ALL
-SELECT 'world', * FROM world
+SELECT 'world', emdb_id, deposited, map_released, year, methods, microscopes, resolution,
+       has_raw, first_raw
+FROM world
 
--- name: prepare years
+-- name: shape years
 CREATE OR REPLACE TEMP TABLE years AS
 SELECT unnest(range((SELECT min(year) FROM world), year($as_of::DATE) + 1))::INTEGER AS year
 
--- name: prepare categories
+-- name: shape categories
 -- Each map with each of its methods, microscopes, organisms, and its resolution band.
 CREATE OR REPLACE TEMP TABLE categories AS
 WITH bands AS (
@@ -83,7 +88,7 @@ SELECT kind, m.scope, m.emdb_id, m.year, m.has_raw,
 FROM maps m CROSS JOIN (VALUES ('method'), ('microscope'), ('organism'), ('resolution')) AS k(kind)
 LEFT JOIN found f USING (kind, scope, emdb_id)
 
--- name: prepare by_category
+-- name: shape by_category
 -- Categories that the country has, counted for the country and the world; the label is the most used spelling.
 CREATE OR REPLACE TEMP TABLE by_category AS
 WITH counted AS (
@@ -95,7 +100,7 @@ WITH counted AS (
   FROM categories GROUP BY kind, key
 ), labels AS (
   SELECT kind, key, first(label ORDER BY uses DESC, label) AS label
-  FROM (SELECT kind, key, label, count(*) AS uses FROM categories GROUP BY ALL)
+  FROM (SELECT kind, key, label, count(*) AS uses FROM categories WHERE scope = 'world' GROUP BY ALL)
   GROUP BY kind, key
 )
 SELECT kind, key, label, entries::INTEGER AS entries, with_raw_data::INTEGER AS with_raw_data,
