@@ -1,8 +1,8 @@
 """Show one EMDB entry as the service's JSON, with the shapes that real answers have.
 
 Text of an element is ``valueOf_`` and a string even for numbers; a key may be missing, null, a
-list, or the bare object where the list would have one; the angstrom sign is U+212B. Which entry shows
-which shape is drawn from its number, so that an entry always looks the same.
+list, or the bare object where the list would have one; the angstrom sign is U+212B. Which entry
+shows which shape is drawn from its number, so that an entry always looks the same.
 """
 
 from __future__ import annotations
