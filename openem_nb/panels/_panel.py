@@ -65,30 +65,40 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         Parameters
         ----------
         finish :
-            Called at the end in every case.
+            Called once, at the end in every case, or when the work is cancelled: a person who has
+            cancelled need not wait for a service that does not answer.
         again :
             What a person may press to try once more.
         keep, describe :
             As in :meth:`JobList.follow`.
         """
+        finished = threading.Event()
+
+        def end() -> None:
+            with self._lock:
+                if not finished.is_set():
+                    finished.set()
+                    finish()
 
         def whole(progress: Progress) -> T:
             try:
                 result = work(progress)
                 with self._lock:
+                    progress.check()
                     show(result)
             except BaseException as error:
                 with self._lock:
-                    self.errors.show(error, again=again)
+                    if not progress.cancelled:
+                        self.errors.show(error, again=again)
+                progress.check()
                 raise
             finally:
-                with self._lock:
-                    finish()
+                end()
             return result
 
         job = jobs.runner().submit(whole, title=title)
         self.job = job
-        self.jobs.follow(job, retry=again, keep=keep, describe=describe)
+        self.jobs.follow(job, retry=again, keep=keep, describe=describe, on_cancel=end)
         return job
 
     def close(self) -> None:

@@ -107,6 +107,7 @@ class _Followed:
     retry: Callable[[], None] | None
     keep: bool
     describe: Callable[[Any], str]
+    on_cancel: Callable[[], None]
     seconds: float | None = None  # how long it took, once it has ended
 
 
@@ -136,6 +137,7 @@ class JobList(RowList):
         retry: Callable[[], None] | None = None,
         keep: bool = True,
         describe: Callable[[Any], str] = lambda _: "",
+        on_cancel: Callable[[], None] = lambda: None,
     ) -> None:
         """Show a job.
 
@@ -147,9 +149,12 @@ class JobList(RowList):
             Whether the row stays when the job has ended, until it is dismissed.
         describe :
             Says in words what the result of the finished job is.
+        on_cancel :
+            Called when a person presses Cancel, before the job has noticed it.
         """
         with self._lock:
-            self._followed[str(next(self._keys))] = _Followed(job, retry, keep, describe)
+            key = str(next(self._keys))
+            self._followed[key] = _Followed(job, retry, keep, describe, on_cancel)
         self._refresher.ask()
 
     def close(self) -> None:
@@ -174,6 +179,7 @@ class JobList(RowList):
         found = self._find(key)
         if found is not None:  # it may have ended and gone while the click travelled
             found.job.cancel()
+            found.on_cancel()
             self._refresher.ask()
 
     def _retry(self, key: str) -> None:
