@@ -80,7 +80,7 @@ def read_progress(folder: Path, record: Record, state: RunState) -> ProgressStat
     """
     cells = read_json(folder / "progress.json") or {}
     done, total = float(cells.get("done", 0)), cells.get("total")
-    message, unit = _WORDS.get(state, cells.get("section", "")), "cells"
+    message, unit = _WORDS.get(state, cells.get("section") or "Starting"), "cells"
     if state is RunState.RUNNING and cells:
         cell = read_json(folder / "cell.json")
         if cell is not None and cell["time"] >= cells["time"]:

@@ -176,7 +176,8 @@ class Run:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             state = self.state
-            if progress is not None:
+            # the bar of a run that failed stays where it was; what went wrong is in `error`
+            if progress is not None and (state.active or state is RunState.DONE):
                 now = self.progress()
                 progress.update(now.done, total=now.total, message=now.message, unit=now.unit)
             if not state.active:

@@ -107,6 +107,7 @@ def test_progress_counts_cells_and_the_part_of_the_running_one(
     run = made()
     register_process(run.folder, os.getpid())
     assert run.progress().total is None
+    assert run.progress().message == "Starting"
     cells.write_cells(run.folder, done=1, total=4, section="Harvest")
     assert run.progress().message == "Harvest"
     monkeypatch.setenv(cells.VARIABLE, str(run.folder))
