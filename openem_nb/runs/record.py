@@ -137,7 +137,7 @@ class Record:
 
 def now() -> str:
     """Return the present time in ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def read_json(path: Path) -> Any:
