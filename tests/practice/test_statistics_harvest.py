@@ -1,0 +1,423 @@
+"""Harvesting: whole, again, after a kill, under faults, and while the archive moves on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from _truth_tables import Expected
+
+from openem_nb import emdb, empiar, http, statistics
+from openem_nb.errors import (
+    BadAnswer,
+    Cancelled,
+    CannotWrite,
+    InvalidInput,
+    NotFound,
+    OpenEMError,
+    QueryTruncatedWarning,
+)
+from openem_nb.jobs import Progress
+from openem_nb.practice import Fault
+from openem_nb.statistics import harvests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from openem_nb.practice import Facility
+
+
+def released(facility: Facility) -> int:
+    return sum(entry.status == "REL" for entry in facility.truth.emdb.values())
+
+
+def assert_true(path: Path, facility: Facility) -> None:
+    """Compare the totals with the truth, for the country and the world."""
+    with statistics.archive(path) as archive:
+        result = statistics.swiss(facility.truth.today, archive=archive)
+    totals = Expected(facility.truth, facility.truth.today).totals()
+    assert {name: getattr(result, name) for name in totals} == totals
+
+
+def test_the_first_harvest_holds_everything(practice: Facility, tmp_path: Path) -> None:
+    path = tmp_path / "archive.duckdb"
+    progress = Progress()
+    stages: list[str] = []
+    stop = progress.subscribe(lambda state: stages.append(state.message))
+    report = statistics.harvest(path=path, progress=progress)
+    stop()
+    truth = practice.truth
+    visible = [entry for entry in truth.emdb.values() if entry.visible]
+    assert report.complete
+    assert sum(report.emdb_statuses.values()) == len(truth.emdb)
+    assert report.emdb_statuses["REL"] == report.emdb_released_stated == released(practice)
+    assert report.emdb_fetched == len(visible)
+    assert report.empiar_read == report.empiar_entries == len(truth.empiar)
+    assert stages
+    assert "Finishing" in progress.snapshot().message
+    assert not list(tmp_path.glob("*.harvest*"))
+    assert "entries listed" in str(report)
+    with statistics.archive(path) as archive:
+        assert archive.fingerprint() == report.fingerprint
+        rows = archive.sql("SELECT emdb_id, title, details FROM emdb_entries")
+        shown = {
+            name: title if details == "current" else None
+            for name, title, details in rows.itertuples(index=False)
+        }
+        assert shown == {e.emdb_id: e.title if e.visible else None for e in truth.emdb.values()}
+        grants = archive.sql("SELECT count(*) AS n FROM emdb_grants")["n"][0]
+        assert grants == sum(len(entry.grants) for entry in visible)
+        harvest = archive.last_harvest()
+        assert harvest["emdb_listed"] == len(truth.emdb)
+        assert harvest["mismatches"] == []
+        assert archive.info()["notice"] == practice.description()["notice"]
+
+
+def test_a_second_harvest_asks_little_and_changes_nothing(
+    facility: Callable[..., Facility], tmp_path: Path
+) -> None:
+    own = facility(entries=800)
+    first = statistics.harvest(path=tmp_path / "a.duckdb")
+    before = len(own.requests)
+    second = statistics.harvest(path=tmp_path / "a.duckdb")
+    assert len(own.requests) - before < 20
+    assert second.emdb_fetched == 0
+    assert second.fingerprint == first.fingerprint
+    assert second.complete
+
+
+def test_a_refresh_equals_a_harvest_from_scratch(
+    facility: Callable[..., Facility], tmp_path: Path
+) -> None:
+    own = facility(entries=500)
+    old = statistics.harvest(path=tmp_path / "a.duckdb")
+    for weeks in (1, 3):
+        own.advance(weeks)
+        refreshed = statistics.harvest(path=tmp_path / "a.duckdb")
+        fresh = statistics.harvest(path=tmp_path / f"fresh{weeks}.duckdb")
+        assert refreshed.fingerprint == fresh.fingerprint != old.fingerprint
+        assert 0 < refreshed.emdb_fetched < fresh.emdb_fetched / 2
+        assert refreshed.complete
+        assert_true(tmp_path / "a.duckdb", own)
+
+
+ZYGOTE = """
+import os, sys
+from pathlib import Path
+from openem_nb.statistics import harvests
+harvests.PORTION = 25
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        harvests.harvest(path=Path(line.strip()))
+        os._exit(0)
+    print("started", flush=True)
+    sys.stdin.readline()
+    os.kill(pid, 9)  # ended or not, it is still there until it is waited for
+    print(os.waitpid(pid, 0)[1], flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+def test_a_harvest_killed_at_any_point_goes_on(
+    facility: Callable[..., Facility], tmp_path: Path
+) -> None:
+    own = facility(entries=500)
+    reference = statistics.harvest(path=tmp_path / "whole.duckdb")
+    needed = len(own.requests)
+    chance = random.Random(4)
+    # a process with everything loaded and nothing open, which forks one harvest for each kill
+    with subprocess.Popen(
+        [sys.executable, "-c", ZYGOTE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as zygote:
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        killed = unfinished = 0
+        for number in range(20):
+            path = tmp_path / f"{number}.duckdb"
+            # the last ones while the harvest writes its end
+            point = chance.randint(1, needed) if number < 16 else needed
+            start = len(own.requests)
+            print(path, file=zygote.stdin, flush=True)
+            assert zygote.stdout.readline() == "started\n"
+            while len(own.requests) < start + point:
+                time.sleep(0.0005)
+            time.sleep(chance.random() * (0.02 if number < 16 else 0.1))
+            print("kill", file=zygote.stdin, flush=True)
+            killed += int(zygote.stdout.readline()) == signal.SIGKILL
+            unfinished += not path.exists()
+            if not path.exists():
+                with pytest.raises(NotFound, match="no archive"):
+                    statistics.archive(path)
+            resumed = statistics.harvest(path=path)
+            assert resumed.fingerprint == reference.fingerprint, (number, point)
+            assert resumed.complete
+            assert sum(resumed.emdb_statuses.values()) == len(own.truth.emdb)
+        zygote.stdin.close()
+        assert zygote.wait(10) == 0
+    assert killed >= 15
+    assert unfinished >= 12
+    left = [item.name for item in tmp_path.iterdir() if "harvest" in item.name]
+    assert left == []
+
+
+def attempt(path: Path) -> statistics.HarvestReport | None:
+    """Harvest; None where it ended with an error that says why."""
+    try:
+        return statistics.harvest(path=path)
+    except (OpenEMError, QueryTruncatedWarning):
+        return None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 503},
+        {"kind": "status", "status": 429, "retry_after": 0},
+        {"kind": "hang"},
+        {"kind": "cut"},
+        {"kind": "garbage"},
+        {"kind": "html"},
+        {"kind": "wrong_json"},
+    ],
+    ids=lambda fault: f"{fault['kind']}-{fault.get('status', '')}".rstrip("-"),
+)
+def test_faults_give_the_same_or_a_clear_statement(
+    fault: dict[str, object], facility: Callable[..., Facility], tmp_path: Path
+) -> None:
+    own = facility(entries=300)
+    reference = statistics.harvest(path=tmp_path / "whole.duckdb").fingerprint
+    hits = same = 0
+    with http.using(http.Session(retries=3, backoff=0.01, timeout=(1.0, 0.4))):
+        for seed in range(3):
+            path = tmp_path / f"{seed}.duckdb"
+            before = len(own.requests)
+            own.add_fault(Fault(path="^/emdb/api", share=0.05, seed=seed, **fault))
+            report = attempt(path)
+            if report is None:
+                assert not path.exists()
+            else:
+                assert (report.fingerprint == reference) == report.complete
+                same += report.complete
+                with statistics.archive(path) as archive:
+                    result = statistics.swiss(own.truth.today, archive=archive)
+                stated = " ".join(result.warnings)
+                if not report.complete:
+                    assert "could not be read" in stated or "Harvest:" in stated
+            hits += sum(request.fault is not None for request in own.requests[before:])
+            own.clear_faults()
+            # whatever happened, the next harvest mends it
+            assert statistics.harvest(path=path).fingerprint == reference
+            assert_true(path, own)
+    assert hits > 0
+    assert same > 0
+
+
+def test_what_cannot_be_read_is_named_and_tried_again(
+    facility: Callable[..., Facility], tmp_path: Path
+) -> None:
+    own = facility(entries=300)
+    path = tmp_path / "a.duckdb"
+    swiss = Expected(own.truth, own.truth.today).local
+    lost = swiss[0].emdb_id
+    own.add_fault(Fault("garbage", path=lost))
+    report = statistics.harvest(path=path)
+    assert set(report.missing) == {lost}
+    assert report.missing[lost]
+    assert not report.complete
+    assert "could not be read" in str(report)
+    with statistics.archive(path) as archive:
+        result = statistics.swiss(own.truth.today, archive=archive)
+    assert result.entries == len(swiss) - 1
+    assert result.world_entries == released(own)
+    assert list(result.tables["missing"]["emdb_id"]) == [lost]
+    assert any("lower bounds" in warning for warning in result.warnings)
+    own.clear_faults()
+    again = statistics.harvest(path=path)
+    assert again.emdb_fetched == 1
+    assert again.complete
+    assert_true(path, own)
+
+
+def test_an_outdated_entry_is_named(facility: Callable[..., Facility], tmp_path: Path) -> None:
+    own = facility(entries=300)
+    path = tmp_path / "a.duckdb"
+    statistics.harvest(path=path)
+    before = own.truth
+    own.advance()
+    changed = next(
+        e.emdb_id
+        for e in own.truth.emdb.values()
+        if e.status == before.emdb[e.emdb_id].status == "REL" and e != before.emdb[e.emdb_id]
+    )
+    own.add_fault(Fault("garbage", path=changed))
+    report = statistics.harvest(path=path)
+    assert set(report.missing) == {changed}
+    assert report.outdated == 1
+    with statistics.archive(path) as archive:
+        result = statistics.swiss(own.truth.today, archive=archive)
+    assert list(result.tables["missing"]["state"]) == ["outdated"]
+    assert any("older version" in warning for warning in result.warnings)
+
+
+def test_a_damaged_empiar_entry_is_named_and_read_alone(
+    practice: Facility, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.duckdb"
+    whole = statistics.harvest(path=tmp_path / "whole.duckdb").fingerprint
+    bad = min(practice.truth.empiar)
+    pages, entries = empiar.pages, empiar.entries
+
+    def damaged(*args: object, **kwargs: object) -> object:
+        for page in pages(*args, **kwargs):
+            kept = [entry for entry in page if entry.id != bad]
+            reason = {bad: "no status"} if len(kept) < len(page) else {}
+            yield empiar.Page(kept, failed={**page.failed, **reason})
+
+    def refused(ids: list[str], **_: object) -> empiar.Entries:
+        return empiar.Entries({}, (), dict.fromkeys(ids, "no status"))
+
+    monkeypatch.setattr(empiar, "pages", damaged)
+    monkeypatch.setattr(empiar, "entries", refused)
+    report = statistics.harvest(path=path)
+    assert report.missing == {bad: "no status"}
+    with statistics.archive(path) as archive:
+        result = statistics.swiss(archive=archive)
+        assert archive.last_harvest()["empiar_missing"] == 1
+    assert any("EMPIAR entries could not be read" in warning for warning in result.warnings)
+    monkeypatch.setattr(empiar, "entries", entries)
+    assert statistics.harvest(path=path).fingerprint == whole
+
+
+def test_cancel_keeps_the_archive_and_the_work(
+    facility: Callable[..., Facility], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = facility(entries=500)
+    path = tmp_path / "a.duckdb"
+    monkeypatch.setattr(harvests, "PORTION", 50)
+    progress = Progress()
+    fetch = emdb.fetch
+
+    def cancelling(*args: object, **kwargs: object) -> object:
+        for number, batch in enumerate(fetch(*args, **kwargs)):
+            if number == 5:
+                progress.cancel()
+            yield batch
+
+    monkeypatch.setattr(emdb, "fetch", cancelling)
+    with pytest.raises(Cancelled):
+        statistics.harvest(path=path, progress=progress)
+    assert not path.exists()
+    monkeypatch.setattr(emdb, "fetch", fetch)
+    resumed = statistics.harvest(path=path)
+    visible = sum(entry.visible for entry in own.truth.emdb.values())
+    assert 0 < resumed.emdb_fetched <= visible - 100
+    assert resumed.complete
+
+
+def test_a_listing_that_disagrees_marks_nothing_as_vanished(
+    facility: Callable[..., Facility], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = facility(entries=300)
+    path = tmp_path / "a.duckdb"
+    statistics.harvest(path=path)
+    search, count = emdb.search, emdb.count
+    gone = next(e.emdb_id for e in own.truth.emdb.values() if e.status == "REL")
+
+    def shorter(*args: object, **kwargs: object) -> object:
+        hits = search(*args, **kwargs)
+        return hits[hits["emdb_id"] != gone]
+
+    monkeypatch.setattr(emdb, "search", shorter)
+    report = statistics.harvest(path=path)
+    assert report.vanished == 0
+    assert any("lists" in text for text in report.mismatches)
+    with statistics.archive(path) as archive:
+        result = statistics.swiss(own.truth.today, archive=archive)
+    assert result.world_entries == released(own)
+    assert any(text.startswith("Harvest: EMDB counts") for text in result.warnings)
+
+    # now EMDB itself counts one less: the entry is gone
+    monkeypatch.setattr(
+        emdb, "count", lambda *a, **k: {**(c := count(*a, **k)), "REL": c["REL"] - 1}
+    )
+    report = statistics.harvest(path=path)
+    assert report.vanished == 1
+    with statistics.archive(path) as archive:
+        result = statistics.swiss(own.truth.today, archive=archive)
+        kept = archive.sql(f"SELECT vanished, title FROM emdb_entries WHERE emdb_id = '{gone}'")
+    assert result.world_entries == released(own) - 1
+    assert kept["vanished"].notna().all()
+    assert kept["title"][0] == own.truth.emdb[gone].title
+    assert any("no longer listed" in warning for warning in result.warnings)
+    assert statistics.harvest(path=path).fingerprint == report.fingerprint
+    fresh = statistics.harvest(path=tmp_path / "fresh.duckdb")
+    assert fresh.fingerprint == report.fingerprint
+
+    # and it comes back
+    monkeypatch.setattr(emdb, "search", search)
+    monkeypatch.setattr(emdb, "count", count)
+    assert statistics.harvest(path=path).vanished == 0
+
+
+def test_only_one_harvest_at_a_time(facility: Callable[..., Facility], tmp_path: Path) -> None:
+    own = facility(entries=300)
+    path = tmp_path / "a.duckdb"
+    statistics.harvest(path=path)
+    own.advance()
+    own.add_fault(Fault("delay", path="emdb_id", seconds=0.5))
+    done: list[object] = []
+    worker = threading.Thread(target=lambda: done.append(statistics.harvest(path=path)))
+    worker.start()
+    deadline = time.monotonic() + 5
+    while not (tmp_path / "a.duckdb.harvest").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.1)
+    with pytest.raises(CannotWrite, match="in use by another harvest"):
+        statistics.harvest(path=path)
+    with statistics.archive(path) as archive:  # readers are not disturbed
+        assert archive.last_harvest()["emdb_listed"] == 300
+        worker.join()
+        assert archive.sql("SELECT count(*) AS n FROM harvests")["n"][0] == 1
+    with statistics.archive(path) as archive:
+        assert archive.sql("SELECT count(*) AS n FROM harvests")["n"][0] == 2
+    assert len(done) == 1
+
+
+def test_an_archive_belongs_to_one_service(
+    facility: Callable[..., Facility], tmp_path: Path
+) -> None:
+    facility(entries=100, seed=1)
+    statistics.harvest(path=tmp_path / "a.duckdb")
+    facility(entries=100, seed=2)
+    with pytest.raises(InvalidInput, match="practice-100-1"):
+        statistics.harvest(path=tmp_path / "a.duckdb")
+
+
+def test_the_default_path_names_the_services(practice: Facility, tmp_path: Path) -> None:
+    report = statistics.harvest()
+    name = practice.description()["name"]
+    assert report.path == tmp_path / "data" / f"archive-{name}.duckdb"
+    assert statistics.swiss().notice == practice.description()["notice"]
+
+
+def test_a_folder_that_cannot_be_written(practice: Facility, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(CannotWrite) as caught:
+        statistics.harvest(path=tmp_path / "file" / "a.duckdb")
+    assert caught.value.hint
+
+
+def test_an_empty_listing_is_no_listing(practice: Facility, tmp_path: Path) -> None:
+    practice.add_fault(Fault("html", path="/search/"))
+    with pytest.raises(BadAnswer):
+        statistics.harvest(path=tmp_path / "a.duckdb")
+    assert not (tmp_path / "a.duckdb").exists()
