@@ -190,8 +190,8 @@ class Node:
         return value
 
     def texts(self) -> tuple[str, ...]:
-        """Return the texts of a list, each once, in order."""
-        return tuple(dict.fromkeys(text for item in self.items() if (text := item.text())))
+        """Return the texts of a list, in order; two people may have the same name."""
+        return tuple(text for item in self.items() if (text := item.text()))
 
     def _scalar(self) -> str | int | float | bool | None:
         value = self.value

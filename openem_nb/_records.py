@@ -99,9 +99,20 @@ def year(node: Node) -> int | None:
 
 
 def grants(node: Node) -> tuple[Grant, ...]:
-    """Return the grants of an entry; both archives write them with the same keys."""
+    """Return the grants of an entry; both archives write them with the same keys.
+
+    Entries that are not released have ``Suppressed`` in place of every statement: that is nothing.
+    """
     found = (
-        Grant(item["funding_body"].text() or "", item["country"].text(), item["code"].text())
+        Grant(
+            _unless_suppressed(item["funding_body"].text()) or "",
+            _unless_suppressed(item["country"].text()),
+            _unless_suppressed(item["code"].text()),
+        )
         for item in node.items()
     )
     return tuple(grant for grant in found if grant.funder or grant.country or grant.code)
+
+
+def _unless_suppressed(text: str | None) -> str | None:
+    return None if text is None or text.casefold() == "suppressed" else text

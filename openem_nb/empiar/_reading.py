@@ -69,7 +69,9 @@ def parse(payload: Any, *, id: str, site: str = _SITE) -> Entry:  # noqa: A002  
         emdb_refs_rejected=rejected,
         pdb_ids=_each(_named(item) for item in root["related_pdb_entries"].items()),
         grants=grants(root["grant_references"]),
-        authors=_each(_person(item)["name"].text() for item in root["authors"].items()),
+        authors=tuple(
+            who for item in root["authors"].items() if (who := _person(item)["name"].text())
+        ),
         countries=_each(_person(item)["country"].text() for item in people),
         citation=_citation(root["citation"]),
         imagesets=tuple(_imageset(item) for item in root["imagesets"].items()),

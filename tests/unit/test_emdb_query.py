@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from typing import Any
 
@@ -168,7 +169,5 @@ def test_any_value_is_one_phrase(value: str, field: str) -> None:
 
 @given(st.text(alphabet='ab "()[]{}\\:*ANDORT -', max_size=30))
 def test_the_check_never_fails_otherwise(text: str) -> None:
-    try:
+    with contextlib.suppress(InvalidInput):
         emdb.check(text)
-    except InvalidInput as error:
-        assert str(error)

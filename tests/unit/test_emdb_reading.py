@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,9 @@ from hypothesis import strategies as st
 from openem_nb import emdb
 from openem_nb.emdb import Citation, EntryFile, Grant, Organism
 from openem_nb.errors import BadAnswer, InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +220,7 @@ def test_dates_in_all_dialects(text: Any) -> None:
     "text", ["2021-02-30", "2021-13-01", "0001-01-01", "9999-12-31", "05.10.2021", "soon", [], 3]
 )
 def test_impossible_dates_are_errors(text: Any) -> None:
-    with pytest.raises(BadAnswer, match="key_dates.deposition"):
+    with pytest.raises(BadAnswer, match=r"key_dates\.deposition"):
         emdb.parse(with_date(text))
 
 
@@ -303,7 +305,9 @@ def nodes(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-DAMAGE = st.sampled_from(["delete", "wrap", "text", None, "", [], {}, True, "garbage", [[]], {"x": 1}])
+DAMAGE = st.sampled_from(
+    ["delete", "wrap", "text", None, "", [], {}, True, "garbage", [[]], {"x": 1}]
+)
 
 
 def damaged(payload: Any, changes: list[tuple[int, Any]]) -> Any:

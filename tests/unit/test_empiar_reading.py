@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,9 @@ from openem_nb.empiar import Citation, Grant, ImageSet
 from openem_nb.empiar._reading import answered, page, read_size
 from openem_nb.empiar.identifiers import number, ranges
 from openem_nb.errors import BadAnswer, InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The samples had their ids replaced by labels; the DOI of each still holds the number.
 REAL = {
@@ -63,21 +65,24 @@ def test_a_real_entry_in_detail(records: dict[str, Any]) -> None:
     assert read.url == "https://www.ebi.ac.uk/empiar/EMPIAR-11561"
     first = read.imagesets[0]
     assert first.details.startswith("Unaligned multi-frame micrographs")
-    assert ImageSet(
-        name="Unaligned multi-frame micrographs for dataset 1 (211206)",
-        directory="data/211206/data",
-        category="micrographs - multiframe",
-        header_format="TIFF",
-        data_format="TIFF",
-        count=118,
-        frames=10,
-        voxel_type="UNSIGNED BYTE",
-        pixel_width=3.425,
-        pixel_height=3.425,
-        image_width=5760,
-        image_height=4092,
-        details=first.details,
-    ) == first
+    assert (
+        ImageSet(
+            name="Unaligned multi-frame micrographs for dataset 1 (211206)",
+            directory="data/211206/data",
+            category="micrographs - multiframe",
+            header_format="TIFF",
+            data_format="TIFF",
+            count=118,
+            frames=10,
+            voxel_type="UNSIGNED BYTE",
+            pixel_width=3.425,
+            pixel_height=3.425,
+            image_width=5760,
+            image_height=4092,
+            details=first.details,
+        )
+        == first
+    )
 
 
 def record(**parts: Any) -> dict[str, Any]:
@@ -219,7 +224,13 @@ def test_frame_of_nothing_has_types() -> None:
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     found = [path] if path else []
-    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    below = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, part in below:
         found += places(part, (*path, key))
     return found
