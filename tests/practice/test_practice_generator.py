@@ -8,15 +8,18 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from openem_nb.errors import InvalidInput
-from openem_nb.practice import Truth
 from openem_nb.practice._emdb_entry import entry_json
 from openem_nb.practice._empiar_entry import empiar_json
 from openem_nb.practice._generate import advanced, generate
 from openem_nb.practice._plan import LAST_DAY
+
+if TYPE_CHECKING:
+    from openem_nb.practice import Truth
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +117,23 @@ def test_money_has_its_traps(truth: Truth) -> None:
     grants = [grant for entry in truth.emdb.values() for grant in entry.grants]
     countries = {grant.country for grant in grants}
     assert {"Switzerland", None} < countries
-    odd = {c for c in countries if c and c != "Switzerland" and c.strip().casefold() == "switzerland"}
+    odd = {
+        c for c in countries if c and c != "Switzerland" and c.strip().casefold() == "switzerland"
+    }
     assert odd
     assert any(grant.funder == "Not funded" for grant in grants)
     assert not any(entry.grants for entry in truth.emdb.values() if entry.deposited.year < 2016)
-    named = [e for e in truth.emdb.values() if any(g.funder.startswith(("Swiss", "SNSF", "ETH", "EPFL")) for g in e.grants)]
+    named = [
+        e
+        for e in truth.emdb.values()
+        if any(g.funder.startswith(("Swiss", "SNSF", "ETH", "EPFL")) for g in e.grants)
+    ]
     assert any("switzerland" not in truth.countries(entry.emdb_id) for entry in named)
     decoys = [entry for entry in truth.emdb.values() if entry.citation_country == "Switzerland"]
     assert any(not truth.countries(entry.emdb_id) for entry in decoys)
-    several = [e for e in truth.emdb.values() if sum(g.country == "Switzerland" for g in e.grants) > 1]
+    several = [
+        e for e in truth.emdb.values() if sum(g.country == "Switzerland" for g in e.grants) > 1
+    ]
     assert several
 
 
@@ -146,7 +157,11 @@ def test_empiar_references_are_dirty_and_the_truth_is_clean(truth: Truth) -> Non
         assert set(entry.emdb_ids) <= set(truth.emdb)
         assert not set(entry.unknown_ids) & set(truth.emdb)
         # reading the dirty text with the plainest rule gives the clean ids again
-        numbers = [int(m[1]) for text in entry.references if (m := re.search(r"(\d{1,5})\s*$", text)) and "10." not in text]
+        numbers = [
+            int(m[1])
+            for text in entry.references
+            if (m := re.search(r"(\d{1,5})\s*$", text)) and "10." not in text
+        ]
         read = {f"EMD-{number:04d}" for number in numbers}
         assert read == set(entry.emdb_ids) | set(entry.unknown_ids)
     statuses = {truth.emdb[i].status for entry in truth.empiar.values() for i in entry.emdb_ids}

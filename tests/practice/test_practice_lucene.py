@@ -100,8 +100,26 @@ def test_queries(query: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        *("(human", "human)", '"human', "AND human", "human AND", "human OR", "NOT", "()", "title:"),
-        *("title:OR", ":human", "a:b:c", "[1 TO 2]", "resolution:[1 2]", "resolution:[1 TO", "human~"),
+        *(
+            "(human",
+            "human)",
+            '"human',
+            "AND human",
+            "human AND",
+            "human OR",
+            "NOT",
+            "()",
+            "title:",
+        ),
+        *(
+            "title:OR",
+            ":human",
+            "a:b:c",
+            "[1 TO 2]",
+            "resolution:[1 2]",
+            "resolution:[1 TO",
+            "human~",
+        ),
         *("human^2", "resolution:abc", "resolution:[a TO 3]", "release_date:[2020 TO NOW]"),
         *("release_date:2020-13-01", "grant_country:Switzerland", "human AND nofield:x", "\\"),
         *("zzz AND nofield:x", "(" * 100 + "a" + ")" * 100),
@@ -122,7 +140,9 @@ def test_any_text_parses_or_is_a_syntax_error(query: str) -> None:
     assert set(hits) <= {0, 1, 2, 3}
 
 
-_WORDS = st.sampled_from(["human", "yeast", "ribosome", "closed", "EMD-0001", "none", "resolution:*"])
+_WORDS = st.sampled_from(
+    ["human", "yeast", "ribosome", "closed", "EMD-0001", "none", "resolution:*"]
+)
 _QUERIES = st.recursive(
     _WORDS,
     lambda inner: st.one_of(
