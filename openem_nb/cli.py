@@ -188,9 +188,14 @@ def _show(ended: Run) -> None:
 def list_runs() -> None:
     """List past and running notebook runs, newest first."""
     from openem_nb import runs
+    from openem_nb.values import format_duration
 
     table = runs.history()
-    print("No runs yet." if table.empty else table.to_string(index=False))
+    if table.empty:
+        print("No runs yet.")
+    for row in table.itertuples():
+        took = format_duration(row.seconds) if row.seconds == row.seconds else ""
+        print(f"{row.id}  {row.state:<9}  {took:>10}  {row.report or row.folder}")
 
 
 @app.command()
