@@ -276,6 +276,8 @@ def _read_empiar(store: Store, progress: Progress) -> int:
     since = store.meta().get("empiar_since")
     if since is None:
         read = _again(lambda: _read_pages(store, "*", progress), progress)
+        if not read:
+            raise BadAnswer("EMPIAR's listing is empty.", hint="Try again later.")
         store.keep_empiar(read)
     else:
         query = f"database:EMPIAR AND update_date:[{since}T00:00:00Z TO NOW]"
