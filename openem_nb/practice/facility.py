@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import CannotWrite, InvalidInput
-from openem_nb.practice._answer import Answer, Question, json_answer, not_found
+from openem_nb.practice._answer import Answer, Question, html, json_answer, not_found
 from openem_nb.practice._emdb_api import EmdbApi
 from openem_nb.practice._empiar_api import SEARCH_START, EmpiarApi
 from openem_nb.practice._generate import advanced, generate
@@ -31,6 +31,8 @@ __all__ = ["NOTICE", "Facility", "RequestRecord", "serve"]
 NOTICE: Final = "Practice data: invented entries, not from EMDB or EMPIAR."
 _LOGGED: Final = 20_000
 _MOST_WEEKS: Final = 520
+_LONGEST_TARGET: Final = 8000
+"""Characters of path and query that the servers in front of the services let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class _Services:
     def answer(self, question: Question) -> Answer:
         path = question.path
         answer = None
+        if len(question.target) > _LONGEST_TARGET:
+            return html("414", "<h1>Request-URI Too Long</h1>", 414)
         if question.method == "POST" and not path.startswith("/empiar/api/"):
             return json_answer({"code": 405, "message": "Method not allowed", "fields": ""}, 405)
         if path.startswith(SEARCH_START):

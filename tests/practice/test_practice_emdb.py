@@ -165,6 +165,15 @@ def test_batches_by_id(practice: Facility, api: str) -> None:
     assert _search(api, query, rows=25, page=2).json() == []
 
 
+def test_long_queries_break_at_the_url_limit(api: str) -> None:
+    def ask(count: int) -> int:
+        query = " OR ".join(f'emdb_id:"EMD-{number}"' for number in range(10000, 10000 + count))
+        return _search(api, query).status_code
+
+    assert ask(25) == ask(100) == 200
+    assert ask(400) == 414
+
+
 def test_sort(practice: Facility, api: str) -> None:
     rows = _rows(
         _search(api, "*:*", rows=999, wt="csv", fl="release_date", sort="release_date desc")
