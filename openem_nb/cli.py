@@ -187,15 +187,17 @@ def _show(ended: Run) -> None:
 @app.command(name="runs")
 def list_runs() -> None:
     """List past and running notebook runs, newest first."""
+    from pandas import isna
+
     from openem_nb import runs
     from openem_nb.values import format_duration
 
     table = runs.history()
     if table.empty:
         print("No runs yet.")
-    for row in table.itertuples():
-        took = format_duration(row.seconds) if row.seconds == row.seconds else ""
-        print(f"{row.id}  {row.state:<9}  {took:>10}  {row.report or row.folder}")
+    for row in table.to_dict("records"):
+        took = "" if isna(row["seconds"]) else format_duration(row["seconds"])
+        print(f"{row['id']}  {row['state']:<9}  {took:>10}  {row['report'] or row['folder']}")
 
 
 @app.command()
