@@ -76,7 +76,7 @@ def fetch(
 
 def _batches(wanted: list[str], workers: int, progress: Progress | None) -> Iterator[Batch]:
     if progress is not None:
-        progress.update(0, total=len(wanted), message="Reading EMDB entries")
+        progress.update(0, total=len(wanted), message="Reading EMDB entries", unit="entries")
     parts = iter([wanted[i : i + BATCH_SIZE] for i in range(0, len(wanted), BATCH_SIZE)])
     silent = 0
     pool = ThreadPoolExecutor(workers, thread_name_prefix="emdb-fetch")

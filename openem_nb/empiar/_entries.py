@@ -70,7 +70,7 @@ def pages(query: str = "*", *, progress: Progress | None = None) -> Iterator[Pag
 
 def _pages(query: str, progress: Progress | None) -> Iterator[Page]:
     if progress is not None:
-        progress.update(0, message="Reading EMPIAR entries")
+        progress.update(0, message="Reading EMPIAR entries", unit="entries")
     seen: set[str] = set()
     number = 1
     # An empty answer ends the archive, so it has to be given twice to be believed.
@@ -163,7 +163,7 @@ def entries(ids: Iterable[str | int] | None = None, *, progress: Progress | None
         return Entries(everything, (), damaged)
     wanted = list(dict.fromkeys(normalise_id(name) for name in ids))
     if progress is not None:
-        progress.update(0, total=len(wanted), message="Reading EMPIAR entries")
+        progress.update(0, total=len(wanted), message="Reading EMPIAR entries", unit="entries")
     found: dict[str, Entry] = {}
     failed: dict[str, str] = {}
     not_found: list[str] = []

@@ -43,7 +43,11 @@ STALL: Final = 12.0
 """Seconds without a byte after which a connection is given up. A few percent of the archive's
 connections hang; to wait longer only loses time."""
 
-_ATTEMPTS: Final = 3
+_CHUNK: Final = 1 << 16
+"""Bytes asked of the connection at once. What is asked for and not yet complete is lost when the
+connection breaks off, and a cancel waits for it."""
+
+_ATTEMPTS: Final = 5
 """Attempts in a row that may bring nothing new."""
 
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-[0-9]+|\*)/([0-9]+)")
@@ -321,7 +325,7 @@ class _Download:
 
     def _copy(self, answer: http.Response, handle: FileIO, have: int, total: int | None) -> bool:
         self._count(have)
-        for chunk in answer.chunks():
+        for chunk in answer.chunks(_CHUNK):
             self.meter.check()
             rest = memoryview(chunk)
             while rest:

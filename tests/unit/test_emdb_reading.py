@@ -328,7 +328,7 @@ def damaged(payload: Any, changes: list[tuple[int, Any]]) -> Any:
         elif damage == "text":
             parent[last] = str(parent[last])
         else:
-            parent[last] = damage
+            parent[last] = copy.deepcopy(damage)
     return copied
 
 

@@ -119,7 +119,7 @@ def test_people_with_and_without_wrapper() -> None:
         ),
         id="EMPIAR-10001",
     )
-    assert read.authors == ("Smith JW", "Kim S")
+    assert read.authors == ("Smith JW", "Kim S", "Smith JW")
     assert read.countries == ("Switzerland", "Japan")
 
 
@@ -255,7 +255,7 @@ def test_damaged_entries_are_errors_or_hold_no_wrong_number(
     if damage == "delete":
         del parent[last]
     else:
-        parent[last] = [parent[last]] if damage == "wrap" else damage
+        parent[last] = [parent[last]] if damage == "wrap" else copy.deepcopy(damage)
     try:
         read = empiar.parse(payload, id=name)
     except BadAnswer:
