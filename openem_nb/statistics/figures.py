@@ -21,6 +21,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from openem_nb.statistics.countries import CountryStatistics
@@ -142,12 +143,24 @@ def _years(axes: Axes, years: Sequence[int]) -> None:
     axes.grid(axis="y", visible=True)
 
 
+def _legend(axes: Axes, handles: list[Any], labels: list[str], *, columns: int = 3) -> None:
+    """Put the legend above the axes, where it covers nothing."""
+    axes.figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+
+
+def _from_first(result: CountryStatistics, table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the years before the country's first entry; the tables have them."""
+    annual = result.tables["annual"]
+    used = annual["year"][annual["entries"] > 0]
+    return table[table["year"] >= (used.min() if len(used) else result.years[0])]
+
+
 def _thousands(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
 def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
-    table = result.tables["annual"]
+    table = _from_first(result, result.tables["annual"])
     years = [int(year) for year in table["year"]]
     open_years = table["right_censored"].to_numpy(dtype=bool)
     width = 0.4
@@ -187,11 +200,11 @@ def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
         linewidth=1,
         label="Share with raw data, world",
     )
-    shares.set_ylim(0, max(0.05, *_finite(shares)) * 1.35)
+    shares.set_ylim(0, max(0.05, *_finite(shares)) * 1.1)
     shares.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     shares.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     shares.set_ylabel("EMDB entries with raw data")
-    axes.set_ylim(0, max(1, table[["entries", "empiar_entries"]].to_numpy().max()) * 1.25)
+    axes.set_ylim(0, max(1, table[["entries", "empiar_entries"]].to_numpy().max()) * 1.1)
     if open_years.any():
         axes.bar(
             [years[0]],
@@ -203,7 +216,7 @@ def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
         )
     handles, labels = axes.get_legend_handles_labels()
     more, names = shares.get_legend_handles_labels()
-    shares.legend(handles + more, labels + names, loc="upper left", ncols=2)
+    _legend(axes, handles + more, labels + names)
     last = table.iloc[-1]
     best = table.iloc[int(table["entries"].to_numpy().argmax())]
     alt = (
@@ -214,8 +227,9 @@ def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
         f"{result.entries:,} against {result.world_with_raw_data:,} of {result.world_entries:,}."
     )
     caption = (
-        "An EMPIAR entry counts once, in the year of its earliest deposited map. Hatched years "
-        "are incomplete. The lines leave out years with fewer than five EMDB entries."
+        "An EMPIAR entry counts once, in the year of its earliest deposited map. The figure begins "
+        "with the first map of the country; hatched years are incomplete. The lines leave out "
+        "years with fewer than five EMDB entries."
     )
     return alt, caption
 
@@ -227,22 +241,31 @@ def _finite(axes: Axes) -> list[float]:
     return [value for value in values if np.isfinite(value)] or [0.0]
 
 
+_GROWING: Final = {
+    "entries": ("EMDB entries", "-", BLUE),
+    "with_raw_data": ("EMDB entries with raw data", "--", VERMILION),
+    "empiar_entries": ("EMPIAR entries", ":", BLACK),
+}
+
+
 def _cumulative(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
-    table = result.tables["cumulative"]
+    table = _from_first(result, result.tables["cumulative"])
     years = [int(year) for year in table["year"]]
-    for column, colour, dash, label in (
-        ("entries", SKY, "-", "EMDB entries"),
-        ("with_raw_data", VERMILION, "--", "EMDB entries with raw data"),
-        ("empiar_entries", BLUE, ":", "EMPIAR entries"),
-    ):
+    for column, (label, dash, colour) in _GROWING.items():
         axes.plot(table["year"], table[column], dash, color=colour, linewidth=1.8, label=label)
+    top = float(max(1, table["entries"].max()))
+    ends = sorted((float(table[column].iloc[-1]), column) for column in _GROWING)
+    place = -top
+    for value, column in ends:
+        place = max(value, place + 0.06 * top)  # numbers that would cover each other move up
         axes.annotate(
-            f"{table[column].iloc[-1]:,.0f}",
-            (years[-1], table[column].iloc[-1]),
+            f"{value:,.0f}",
+            (years[-1], place),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
             fontsize=7.5,
+            color=_GROWING[column][2],
         )
     axes.fill_between(table["year"], table["entries"], color=SKY, alpha=0.18, linewidth=0)
     axes.set(
@@ -251,8 +274,8 @@ def _cumulative(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     _years(axes, years)
     _thousands(axes)
     axes.set_xlim(years[0] - 0.5, years[-1] + 0.03 * len(years) + 0.7)
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.set_ylim(0, top * 1.05)
+    _legend(axes, *axes.get_legend_handles_labels())
     last = table.iloc[-1]
     alt = (
         f"Lines rising from {years[0]} to {years[-1]}: {last['entries']:,.0f} EMDB entries of "
@@ -286,7 +309,7 @@ def _delay(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     low, middle, high = np.percentile(days, [25, 50, 75])
     axes.axvline(middle / month, color=BLACK, linewidth=1.2)
     axes.axvspan(low / month, high / month, color=GREY, alpha=0.15, linewidth=0, zorder=0)
-    axes.set_ylim(0, heights.max() * 1.3)
+    axes.set_ylim(0, heights.max() * 1.08)
     early = int((days < 0).sum())
     handles = [
         mpl.patches.Patch(
@@ -298,7 +321,7 @@ def _delay(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
             color=GREY, alpha=0.3, label=f"half of the maps: {low:,.0f} to {high:,.0f} days"
         ),
     ]
-    axes.legend(handles=handles, loc="upper right")
+    _legend(axes, handles, [str(handle.get_label()) for handle in handles], columns=2)
     alt = (
         f"Histogram of the delay for {len(days):,} maps of {result.country}: median "
         f"{middle:,.0f} days, quartiles {low:,.0f} and {high:,.0f}; {early:,} maps had their "
@@ -318,7 +341,7 @@ _METHODS: Final = {
 
 def _methods(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     table = result.tables["methods_by_year"]
-    years = [int(year) for year in result.tables["annual"]["year"]]
+    years = [int(year) for year in _from_first(result, result.tables["annual"])["year"]]
     wide = (
         table.pivot_table(index="year", columns="method", values="entries", aggfunc="sum")
         .reindex(index=years)
@@ -345,10 +368,9 @@ def _methods(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     _years(axes, years)
     _thousands(axes)
     axes.set_ylim(0, max(1.0, below.max() if len(below) else 0.0) * 1.08)
-    # top of the stack first, as the eye meets it
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(handles[::-1], labels[::-1], loc="upper left")
+        _legend(axes, handles, labels, columns=5)
     sums = result.tables["methods"].set_index("method")["entries"]
     words = ", ".join(
         f"{_METHODS.get(str(name), (name, ''))[0]} {number:,}" for name, number in sums.items()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 _SHARES: Final = frozenset({"share", "ratio", "world_share", "world_ratio", "value"})
+_UNBROKEN: Final = frozenset({"emdb_id", "empiar_id", "released", "obsoleted"})
 _PLAIN: Final = frozenset({"year", "taxid", "resolution"})
 
 
@@ -205,7 +206,8 @@ def _cell(name: str, row: dict[Any, Any], numbers: set[str]) -> dict[str, Any]:
         link = row.get("link")
     elif text and name == "doi":
         link = f"https://doi.org/{quote(text, safe='/().;:_-')}"
-    return {"text": text, "number": name in numbers, "link": link}
+    kind = "n" if name in numbers else "whole" if name in _UNBROKEN else ""
+    return {"text": text, "kind": kind, "link": link}
 
 
 def _text(name: str, value: Any) -> str:
