@@ -142,6 +142,8 @@ def _link_runs(root: Path) -> None:
 
 def _command(root: Path, port: int | None, *, open_browser: bool) -> list[str]:
     fixed = [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        fixed.append("--allow-root")  # in a container there often is no other user
     return [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={root}",
@@ -150,6 +152,7 @@ def _command(root: Path, port: int | None, *, open_browser: bool) -> list[str]:
         "--LabApp.extension_manager=readonly",  # the other one asks PyPI for extensions
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=",
+        "--ContentsManager.files_handler_class=openem_nb._lab_files.RunFilesHandler",
         *fixed,
     ]
 

@@ -43,11 +43,18 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-def picture(of: Any, name: str) -> None:
-    """Keep a picture of a page or an element for the documentation, where that is asked for."""
-    if os.environ.get("OPENEM_PICTURES"):
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        of.screenshot(path=PICTURES / f"{name}.png")
+def picture(page: Any, name: str, of: Any = None) -> None:
+    """Keep a picture of a page or of an element for the documentation, where that is asked for."""
+    if not os.environ.get("OPENEM_PICTURES"):
+        return
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    size = page.viewport_size
+    if of is not None:  # all of the element has to be in the window
+        page.set_viewport_size({**size, "height": 2400})
+        of.scroll_into_view_if_needed()
+        page.wait_for_timeout(300)
+    (PICTURES / f"{name}.png").write_bytes((of or page).screenshot())
+    page.set_viewport_size(size)
 
 
 CONTRAST = """(element) => {

@@ -60,6 +60,7 @@ class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without typ
         self.login: LoginBox | None = None
         self._again: Callable[[], None] | None = None
         super().__init__([self.disclosure])
+        self.layout.display = "none"
         self.error: BaseException | None = None
 
     def show(self, error: BaseException, *, again: Callable[[], None] | None = None) -> None:
@@ -84,6 +85,7 @@ class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without typ
             self.disclosure.hint = hint
             self.disclosure.text = "".join(traceback.format_exception(error))
         self.children = children
+        self.layout.display = ""
 
     def clear(self) -> None:
         """Show nothing."""
@@ -91,6 +93,7 @@ class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without typ
         with self.disclosure.hold_sync():
             self.disclosure.sentence = self.disclosure.hint = self.disclosure.text = ""
         self.children = [self.disclosure]
+        self.layout.display = "none"
         self._drop_login()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb.errors import InvalidInput
 from openem_nb.panels import _html
 from openem_nb.panels._panel import Panel
-from openem_nb.panels._query import Repository, RepositoryQuery, form_fields
+from openem_nb.panels._query import METHODS, Repository, RepositoryQuery, form_fields
 from openem_nb.panels.download_box import DownloadBox
 from openem_nb.panels.entry_card import entry_card
 from openem_nb.panels.error_view import Disclosure
@@ -200,12 +200,12 @@ class RepositoryPanel(Panel):
         self._results = rows
         labels = _COLUMNS[query.repository]
         key = next(iter(labels))
-        self.table.show(rows, key=key, labels={name: labels[name] for name in labels})
+        self.table.show(rows, key=key, labels=labels, words=METHODS)
         self.card.value = ""
         self.download.ask_for(query.repository)
         short = len(found) < found.total
         missing = f" Only {len(found):,} of {found.total:,} came: search again." if short else ""
-        self.form.status = f"{found.total:,} found in {seconds:.1f} s.{missing}"
+        self.form.status = f"{found.total:,} found in {seconds:.2g} s.{missing}"
 
     def _show_card(self, name: str, html: str) -> None:
         if name == self._wanted:  # a later choice may have overtaken this one

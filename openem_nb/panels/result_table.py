@@ -18,6 +18,8 @@ __all__ = ["PAGE_SIZE", "ResultTable"]
 
 PAGE_SIZE: Final = 100
 """Rows in one page; the browser never gets more."""
+_SHORT: Final = ("Entry", "Released", "Raw data", "Size", "Experiment")
+"""Headings of columns whose cells stay on one line."""
 _SELECT: Final[Any] = {"style": "multi", "info": False, "keys": True}
 
 
@@ -37,6 +39,7 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         self._frame = pd.DataFrame()
         self._key = ""
         self._labels: dict[str, str] = {}
+        self._words: dict[str, str] = {}
         self._page = 0
         self._selected: dict[str, int] = {}
         self._table: ITable | None = None
@@ -79,7 +82,14 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         with self._lock:
             return self._frame.iloc[sorted(self._selected.values())]
 
-    def show(self, frame: pd.DataFrame, *, key: str, labels: dict[str, str]) -> None:
+    def show(
+        self,
+        frame: pd.DataFrame,
+        *,
+        key: str,
+        labels: dict[str, str],
+        words: dict[str, str] | None = None,
+    ) -> None:
         """Show the first page of ``frame``.
 
         Parameters
@@ -87,10 +97,13 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         key :
             Column whose text tells the rows apart.
         labels :
-            Columns to show and their headings.
+            Columns to show and their headings; the second one gets most room.
+        words :
+            Texts for people in place of values.
         """
         with self._lock:
             self._frame, self._key, self._labels = frame, key, labels
+            self._words = words or {}
             self._selected = {}
             self._turn_to(0)
 
@@ -123,8 +136,9 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         self._page = page
         rows = self.page
         start = page * PAGE_SIZE
+        short = [place for place, label in enumerate(self._labels.values()) if label in _SHORT]
         table = ITable(
-            _for_people(rows[list(self._labels)].rename(columns=self._labels)),
+            rows[list(self._labels)].rename(columns=self._labels).map(self._cell).astype(object),
             maxBytes=0,
             paging=False,
             ordering=False,  # it would order this page only, and look as if it ordered all
@@ -133,6 +147,10 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             layout={"topStart": None, "topEnd": None, "bottomStart": None, "bottomEnd": None},
             classes="display compact oem-results",
             style="width:100%",
+            columnDefs=[
+                {"targets": short, "className": "oem-nowrap dt-left"},
+                {"targets": [1], "className": "oem-title"},
+            ],
             select=_SELECT,
             selected_rows=self._places(),
         )
@@ -153,6 +171,16 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         self.next.disabled = page + 1 >= self.pages
         self._holder.layout.display = "" if total else "none"
         self._draw_selection()
+
+    def _cell(self, value: Any) -> str:
+        """Return a value as text: days, several values with commas, blank for nothing."""
+        if isinstance(value, (tuple, list)):
+            return ", ".join(self._words.get(item, str(item)) for item in value)
+        if pd.isna(value):
+            return ""
+        if isinstance(value, pd.Timestamp):
+            return value.date().isoformat()
+        return f"{value:g}" if isinstance(value, float) else self._words.get(value, str(value))
 
     def _places(self) -> list[int]:
         start = self._page * PAGE_SIZE
@@ -203,18 +231,3 @@ def _button(text: str, act: Callable[[], None]) -> ipywidgets.Button:
     button = ipywidgets.Button(description=text)
     button.on_click(lambda _: act())
     return button
-
-
-def _for_people(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells as text: days, several values with commas, blank for nothing."""
-    return frame.map(_cell).astype(object)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, (tuple, list)):
-        return ", ".join(str(item) for item in value)
-    if pd.isna(value):
-        return ""
-    if isinstance(value, pd.Timestamp):
-        return value.date().isoformat()
-    return f"{value:g}" if isinstance(value, float) else str(value)
