@@ -196,7 +196,7 @@ SELECT s.funder, r.of_country, count(DISTINCT emdb_id)::INTEGER AS entries,
        count(DISTINCT emdb_id) FILTER (has_raw)::INTEGER AS with_raw_data,
        count(DISTINCT emdb_id) FILTER (has_raw) / count(DISTINCT emdb_id) AS share
 FROM rows r JOIN spelled s USING (key)
-GROUP BY ALL ORDER BY of_country DESC, entries DESC, funder
+GROUP BY ALL ORDER BY of_country DESC, entries DESC, s.funder
 
 -- name: table methods
 SELECT label AS method, * EXCLUDE (kind, key, label)
