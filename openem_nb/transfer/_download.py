@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
-import json
 import os
 import re
 import threading
@@ -22,20 +20,16 @@ from openem_nb.errors import (
     Unreachable,
 )
 from openem_nb.transfer._disk import need_space, writing
+from openem_nb.transfer._part import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from io import FileIO
     from pathlib import Path
 
     from openem_nb.jobs import Progress
 
     Check = Callable[[Path], None]
-
-try:
-    import fcntl
-except ImportError:  # Windows has no advisory locks; there two downloads of one file may collide
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Item", "download", "download_all"]
 
@@ -50,6 +44,7 @@ connection breaks off, and a cancel waits for it."""
 _ATTEMPTS: Final = 5
 """Attempts in a row that may bring nothing new."""
 
+_HEADERS: Final = {"Accept-Encoding": "identity"}  # the file itself, not a packed copy of it
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-[0-9]+|\*)/([0-9]+)")
 
 
@@ -76,8 +71,8 @@ def download(
     - The bytes go to ``NAME.part`` beside the target. Only a whole, checked file gets its name.
     - A part that is left from before is continued, if the server still has the same file (its
       ETag or date is compared by the server itself); otherwise the download starts afresh.
-    - A target that exists is left alone if its size is ``size``, or if the server says that it has
-      not changed since; otherwise it is replaced, once the new file is whole.
+    - A target that exists is left alone if its size is ``size`` or, where that is not given, if it
+      has the length and the time of the server's file; else it is replaced by the whole new file.
     - A connection that breaks off or brings nothing for 12 s is taken up again.
 
     Parameters
@@ -207,14 +202,10 @@ class _Download:
     """Time of the file on the server, seconds since 1970."""
     counted: int = 0
     """Bytes that the meter knows of."""
-    part: Path = field(init=False)
-    tag: Path = field(init=False)
+    part: Part = field(init=False)
 
     def __post_init__(self) -> None:
-        target = self.item.target
-        self.part = target.with_name(target.name + ".part")
-        # What the server said about the file that the part belongs to.
-        self.tag = target.with_name(target.name + ".part.tag")
+        self.part = Part(self.item.target)
 
     def run(self) -> Path:
         self.meter.check()
@@ -223,53 +214,45 @@ class _Download:
             if target.is_dir():
                 raise CannotWrite(f"{target} is a folder.", hint="Choose another name.")
             target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists() and target.stat().st_size == self.item.size:
-                self._count(self.item.size)
-                return target
-        with self._opened() as handle:
+        if target.exists() and self._is_current(target.stat()):
+            return target
+        with self.part.opened() as handle:
             try:
-                if self._fill(handle):
-                    self._finish()
-                else:  # what is there is still what the server has
-                    self._drop()
+                self._fill(handle)
+                self._finish()
             finally:
-                with contextlib.suppress(OSError):
-                    if self.part.stat().st_size == 0:
-                        self._drop()
+                self.part.drop_if_empty()
         return target
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[FileIO]:
-        """Open the part and keep others, in this process or another, from writing it."""
-        while True:
-            with writing(self.part):
-                self.part.touch()
-                # Without a buffer, so that closing a file on a full disk is no error of its own.
-                handle = self.part.open("r+b", buffering=0)
-            with handle:
-                if fcntl is not None:
-                    try:
-                        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    except BlockingIOError:
-                        raise CannotWrite(
-                            f"{self.item.target.name} is being downloaded already.",
-                            hint="Wait for the other download to finish.",
-                        ) from None
-                    except OSError:  # some network disks have no locks
-                        pass
-                with contextlib.suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(handle.fileno()), self.part.stat()):
-                        yield handle
-                        return
-                # The other download finished between opening and locking: this is its file.
+    def _is_current(self, found: os.stat_result) -> bool:
+        """Whether the target is what the server has: of the size asked for, or unchanged since."""
+        if self.item.size is not None:
+            current = found.st_size == self.item.size
+        else:
+            with http.session().request(
+                "HEAD",
+                self.item.url,
+                headers=_HEADERS,
+                timeout=STALL,
+                expect=(200, 405, 501),  # the latter where a server knows no HEAD
+                progress=self.meter.progress,
+            ) as answer:
+                total = _extent(answer)[1] if answer.status == 200 else None
+                modified = _time(answer.headers)
+            # Its own time is the server's, see _finish: a file from elsewhere is not trusted.
+            current = found.st_size == total and modified in (None, int(found.st_mtime))
+        if current:
+            self.meter.expect(found.st_size)
+            self._count(found.st_size)
+        return current
 
-    def _fill(self, handle: FileIO) -> bool:
-        """Fill the part; False if the target exists and is up to date."""
+    def _fill(self, handle: FileIO) -> None:
+        """Fill the part, taking up connections that break off."""
         idle = 0
         while True:
             before = handle.seek(0, os.SEEK_END)
             try:
-                return self._attempt(handle)
+                self._attempt(handle)
             except Unreachable as error:
                 idle = 0 if handle.seek(0, os.SEEK_END) > before else idle + 1
                 if idle >= _ATTEMPTS:
@@ -277,75 +260,69 @@ class _Download:
                         f"{self.item.target.name}: {error}",
                         hint="Run it again later: what arrived is kept and continued.",
                     ) from error
+            else:
+                return
             self.meter.wait(http.session().backoff * 2**idle)
 
-    def _attempt(self, handle: FileIO) -> bool:
+    def _attempt(self, handle: FileIO) -> None:
         have = handle.seek(0, os.SEEK_END)
-        same_as = self._read_tag() if have else None
-        headers = {"Accept-Encoding": "identity"}  # the file itself, not a packed copy of it
-        if same_as:
-            headers |= {"Range": f"bytes={have}-", "If-Range": same_as}
-        elif self.item.target.exists():
-            moment = self.item.target.stat().st_mtime
-            headers["If-Modified-Since"] = email.utils.formatdate(moment, usegmt=True)
+        same_as = self.part.known(self.item.url) if have else None
+        resume = {"Range": f"bytes={have}-", "If-Range": same_as} if same_as else {}
         with http.session().get(
             self.item.url,
-            headers=headers,
+            headers=_HEADERS | resume,
             timeout=STALL,
             stream=True,
-            expect=(200, 206, 304, 416),
+            expect=(200, 206, 416),
             progress=self.meter.progress,
         ) as answer:
-            if answer.status == 304:
-                return False
             start, total = _extent(answer)
             if answer.status == 416 and total == have:
                 self._count(have)
-                return self._whole(have, total)
-            if answer.status == 416 or (answer.status == 206 and start != have):
-                self._restart(handle)
+                self._whole(have, total)
+                return
+            fits = start == have and _is_same(answer.headers, same_as)
+            if answer.status == 416 or (answer.status == 206 and not fits):
+                self.part.restart(handle)
                 raise Unreachable(f"{self.item.url} is not the file that was begun.")
             self._look(answer)
             if answer.status == 200:
-                if self._unchanged(total):
-                    return False
-                self._restart(handle)
-                self._write_tag(answer)
+                self.part.restart(handle)
+                self.part.remember(self.item.url, answer.headers)
                 have = 0
             if self.item.size is not None and total not in (None, self.item.size):
-                self._drop()
+                self.part.drop()
                 raise ChecksumMismatch(
                     f"{self.item.url} has {total:,} bytes, {self.item.size:,} were expected.",
                     hint="The file may have changed in the archive; list the files again.",
                 )
             self.meter.expect(total)
             if total is not None:
-                need_space(self.part.parent, total - have)
-            return self._copy(answer, handle, have, total)
+                need_space(self.item.target.parent, total - have)
+            self._copy(answer, handle, have, total)
 
-    def _copy(self, answer: http.Response, handle: FileIO, have: int, total: int | None) -> bool:
+    def _copy(self, answer: http.Response, handle: FileIO, have: int, total: int | None) -> None:
         self._count(have)
         for chunk in answer.chunks(_CHUNK):
             self.meter.check()
             rest = memoryview(chunk)
             while rest:
-                with writing(self.part):
+                with writing(self.part.path):
                     rest = rest[handle.write(rest) :]
             have += len(chunk)
             self._count(have)
-        return self._whole(have, total)
+        self._whole(have, total)
 
-    def _whole(self, have: int, total: int | None) -> bool:
+    def _whole(self, have: int, total: int | None) -> None:
         if total is not None and have < total:
             raise Unreachable(f"The connection broke off after {have:,} of {total:,} bytes.")
         expected = total if self.item.size is None else self.item.size
         if expected is not None and have != expected:
-            self._drop()
+            self.part.drop()
             raise ChecksumMismatch(
                 f"{self.item.url} brought {have:,} bytes, {expected:,} were expected.",
                 hint="Run it again; it starts afresh.",
             )
-        return True
 
     def _look(self, answer: http.Response) -> None:
         """Refuse a web page in place of a file, and note the time of the file."""
@@ -357,39 +334,6 @@ class _Download:
             )
         self.modified = _time(answer.headers)
 
-    def _unchanged(self, total: int | None) -> bool:
-        """Whether the target is what a server offers that ignores ``If-Modified-Since``."""
-        if self.modified is None or total is None or not self.item.target.exists():
-            return False
-        found = self.item.target.stat()
-        return found.st_size == total and abs(found.st_mtime - self.modified) < 1
-
-    def _restart(self, handle: FileIO) -> None:
-        with writing(self.part):
-            handle.seek(0)
-            handle.truncate()
-        self.tag.unlink(missing_ok=True)
-
-    def _read_tag(self) -> str | None:
-        try:
-            known = json.loads(self.tag.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        if not isinstance(known, dict) or known.get("url") != self.item.url:
-            return None
-        return known.get("same_as") or None
-
-    def _write_tag(self, answer: http.Response) -> None:
-        """Remember by what the server recognises this very file, for ``If-Range``."""
-        etag = answer.headers.get("ETag", "")
-        # A weak ETag may not be used for parts (RFC 9110, 13.1.5).
-        same_as = answer.headers.get("Last-Modified") if etag[:2] in ("", "W/") else etag
-        if same_as and "Content-Encoding" not in answer.headers:
-            with writing(self.tag):
-                self.tag.write_text(
-                    json.dumps({"url": self.item.url, "same_as": same_as}), encoding="utf-8"
-                )
-
     def _count(self, position: int | None) -> None:
         if position is not None:
             self.meter.add(position - self.counted)
@@ -398,20 +342,11 @@ class _Download:
     def _finish(self) -> None:
         if self.item.check is not None:
             try:
-                self.item.check(self.part)
+                self.item.check(self.part.path)
             except OpenEMError:
-                self._drop()
+                self.part.drop()
                 raise
-        with writing(self.item.target):
-            if self.modified is not None:
-                os.utime(self.part, (self.modified, self.modified))
-            self.part.replace(self.item.target)
-            self.tag.unlink(missing_ok=True)
-
-    def _drop(self) -> None:
-        with writing(self.part):
-            self.part.unlink(missing_ok=True)
-            self.tag.unlink(missing_ok=True)
+        self.part.become(self.item.target, self.modified)
 
 
 def _extent(answer: http.Response) -> tuple[int, int | None]:
@@ -423,6 +358,12 @@ def _extent(answer: http.Response) -> tuple[int, int | None]:
         return 0, None  # the length is that of the packed body
     length = answer.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None
+
+
+def _is_same(headers: Mapping[str, str], same_as: str | None) -> bool:
+    """Whether a part is of the file that was begun, for servers that do not read ``If-Range``."""
+    name = "ETag" if (same_as or "").startswith('"') else "Last-Modified"
+    return headers.get(name, same_as) == same_as
 
 
 def _time(headers: Mapping[str, str]) -> float | None:

@@ -46,7 +46,9 @@ class Files:
     etag: str | None = '"one"'
     modified: str | None = DATE
     ranges: bool = True
-    conditional: bool = True
+    head: bool = True
+    compares: bool = True
+    """Whether it reads ``If-Range``."""
     length: bool = True
     encoding: str | None = None
     content_type: str = "application/octet-stream"
@@ -67,9 +69,16 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
+    def do_HEAD(self) -> None:
+        if not self.files.head:
+            self._send(501, b"", {})
+            return
+        self.do_GET()
+
     def do_GET(self) -> None:
         files = self.files
         asked = {name.lower(): value for name, value in self.headers.items()}
+        asked["method"] = self.command
         files.asked.append(asked)
         if files.status != 200:
             self._send(files.status, b"no such file", {})
@@ -81,11 +90,8 @@ class Handler(BaseHTTPRequestHandler):
             headers["Last-Modified"] = files.modified
         if files.encoding:
             headers["Content-Encoding"] = files.encoding
-        if files.conditional and asked.get("if-modified-since") == files.modified is not None:
-            self._send(304, b"", headers)
-            return
         wanted = re.fullmatch(r"bytes=([0-9]+)-", asked.get("range", ""))
-        same = asked.get("if-range") in (files.etag, files.modified)
+        same = not files.compares or asked.get("if-range") in (files.etag, files.modified)
         if wanted and files.ranges and same:
             start, size = int(wanted[1]), len(files.data)
             if start >= size:
@@ -107,6 +113,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.close_connection = True
         self.end_headers()
+        if self.command == "HEAD":
+            return
         if status in (200, 206) and files.cut_after:
             self.wfile.write(body[: files.cut_after.pop(0)])
             self.close_connection = True
@@ -288,17 +296,38 @@ def test_a_server_that_only_stays_silent_is_an_error(
 def test_a_whole_file_is_not_downloaded_twice(server: Files, tmp_path: Path) -> None:
     target = transfer.download(server.url, tmp_path / "file.bin")
     inode = target.stat().st_ino
-    transfer.download(server.url, target)
-    assert server.asked[-1]["if-modified-since"] == DATE
-    assert target.stat().st_ino == inode
-    asked = len(server.asked)
-    transfer.download(server.url, target, size=len(DATA))
-    assert len(server.asked) == asked  # the size is known: nothing to ask
-    server.conditional = False
     progress = Progress()
     transfer.download(server.url, target, progress=progress)
-    assert target.stat().st_ino == inode  # same length and date
+    assert [asked["method"] for asked in server.asked] == ["GET", "HEAD"]
+    assert target.stat().st_ino == inode
+    assert progress.snapshot().done == len(DATA)
+    transfer.download(server.url, target, size=len(DATA))
+    assert len(server.asked) == 2  # the size is known: nothing to ask
     assert parts(tmp_path) == []
+    server.head = False
+    transfer.download(server.url, target)  # cannot be known, so it is fetched
+    assert target.read_bytes() == DATA
+
+
+def test_a_cut_file_of_another_tool_is_not_trusted(server: Files, tmp_path: Path) -> None:
+    target = tmp_path / "file.bin"
+    for content in (DATA[:1000], DATA[::-1]):
+        target.write_bytes(content)
+        transfer.download(server.url, target)
+        assert target.read_bytes() == DATA
+    target.write_bytes(DATA[:1000])
+    transfer.download(server.url, target, size=len(DATA))
+    assert target.read_bytes() == DATA
+
+
+def test_a_server_that_continues_another_file(server: Files, tmp_path: Path) -> None:
+    server.cut_after = [250_000, *[0] * 5]
+    target = tmp_path / "file.bin"
+    with pytest.raises(Unreachable):
+        transfer.download(server.url, target)
+    server.compares, server.data, server.etag = False, DATA[::-1], '"two"'
+    transfer.download(server.url, target)
+    assert target.read_bytes() == DATA[::-1]
 
 
 def test_a_newer_file_replaces_the_old_one(server: Files, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_real_table(samples: Path) -> None:
     assert frame["map_release_date"].isna().sum() == 26
     assert (frame["fitted_pdbs"] == ()).sum() == 1635
     years = frame["deposition_date"].dt.year.value_counts().sort_index()
-    assert years.to_dict() == {
+    assert years.loc[2014:2020].to_dict() == {
         2014: 69,
         2015: 215,
         2016: 412,
@@ -37,7 +37,6 @@ def test_a_real_table(samples: Path) -> None:
         2018: 1155,
         2019: 2062,
         2020: 2693,
-        **{year: count for year, count in years.items() if year not in range(2014, 2021)},
     }
     row = frame.set_index("emdb_id").loc["EMD-4002"]
     assert row["fitted_pdbs"] == ("5l4g", "5l4k")
@@ -74,7 +73,7 @@ def column(field: str, *values: str) -> list[object]:
 
 
 def test_types_of_columns() -> None:
-    assert column("resolution", "3.9", "4.2,3.1", "4.2\\,3.1", "0,5")[:2] == [3.9, 3.1]
+    assert column("resolution", "3.9", "4.2,3.1") == [3.9, 3.1]
     assert pd.isna(column("resolution", "0")[0])
     assert pd.isna(column("resolution", "")[0])
     assert column("title", 'A\\, B "C"', "A, B") == ['A, B "C"', "A, B"]
