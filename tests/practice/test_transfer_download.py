@@ -409,9 +409,12 @@ def test_too_little_space_is_found_before_the_first_byte(
     with pytest.raises(CannotWrite, match=r"1\.05 MB do not fit"):
         transfer.download(server.url, tmp_path / "file.bin")
     assert list(tmp_path.glob("file*")) == []
-    # A part that is there already needs only the rest.
+
+
+def test_a_part_needs_space_for_the_rest_only(
+    server: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.cut_after = [250_000, *[0] * 5]
-    monkeypatch.undo()
     with pytest.raises(Unreachable):
         transfer.download(server.url, tmp_path / "file.bin")
     monkeypatch.setattr(_disk, "free_space", lambda folder: len(DATA) - kept(250_000))
