@@ -97,7 +97,7 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         """Take these entries; a plan made for others is forgotten."""
         self._ids = tuple(ids)
         count = len(self._ids)
-        words = f"Download files of {count:,} selected entr{'y' if count == 1 else 'ies'}"
+        words = f"Download files of {_count(count, 'selected entry', 'selected entries')}"
         self.heading.value = f"<h3>{words}</h3>"
         self.layout.display = "" if count else "none"
         self._forget()
@@ -183,14 +183,12 @@ def _look_emdb(wish: _Wish, progress: Progress) -> tuple[str, bool]:
     files = [file for entry in entries.found.values() for file in entry.files]
     count = sum(file.kind == wish.kind for file in files)
     missing = (*entries.not_found, *entries.failed)
+    where = f"of {_count(len(entries), 'entry', 'entries')}"
     if wish.kind in _UNNAMED:  # entries do not say whether they have one
-        amount, count = f"Up to {len(entries):,}", len(entries)
-    else:
-        amount = f"{count:,}"
+        count = len(entries)
+        where = f"at most, {where}"
     free = format_bytes(transfer.free_space(wish.target("") or settings.folders().data))
-    words = (
-        f"{amount} files ({_KINDS[wish.kind].lower()}) of {len(entries):,} entries; {free} free."
-    )
+    words = f"{_KINDS[wish.kind]}: {_count(count, 'file')} {where}; {free} free."
     if missing:
         words += f" Could not be read: {_names(missing)}."
     return f"<p>{_html.escape(words)}</p>", count > 0
@@ -211,7 +209,7 @@ def _fetch_emdb(wish: _Wish, progress: Progress) -> _Loot:
 
 def _look_empiar(wish: _Wish, progress: Progress) -> tuple[str, bool]:
     plans = [_plan(name, wish, progress) for name in wish.ids]
-    words = "".join(f"<pre>{_html.escape(str(plan))}</pre>" for plan in plans)
+    words = "".join(plan._repr_html_() for plan in plans)
     return words, all(plan.fits for plan in plans) and any(plan.count for plan in plans)
 
 
@@ -241,6 +239,10 @@ def _fetch_empiar(wish: _Wish, progress: Progress) -> _Loot:
     return loot
 
 
+def _count(number: int, one: str, several: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def _names(ids: Iterable[str]) -> str:
     several = list(ids)
     more = f" and {len(several) - 3} more" if len(several) > 3 else ""
@@ -249,7 +251,7 @@ def _names(ids: Iterable[str]) -> str:
 
 def _describe(loot: _Loot) -> str:
     folders = dict.fromkeys(str(path.parent) for path in loot.paths)
-    words = [f"{len(loot.paths):,} files in {_names(folders)}."] if folders else []
+    words = [f"{_count(len(loot.paths), 'file')} in {_names(folders)}."] if folders else []
     if loot.without:
         words.append(f"No such file: {_names(loot.without)}.")
     return " ".join(words) or "There were no such files."

@@ -86,11 +86,6 @@ def test_a_run_survives_a_reload_of_the_page_and_can_be_cancelled(
     page.run("await app.commands.execute('docmanager:save');")
     page.page.reload()
     page.wait_until_ready()
-    page.run(
-        """const part = app.shell.currentWidget.content;
-        part.activeCellIndex = part.widgets.length - 1;
-        await app.commands.execute('notebook:run-cell');"""
-    )
     button = running(page).get_by_role("button", name=re.compile("Cancel"))
     button.wait_for()
     button.click()

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from openem_nb import emdb, settings
+from openem_nb.panels import RepositoryPanel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openem_nb.practice import Facility
+
+
+@pytest.fixture
+def panel(practice: Facility, closing: Any) -> RepositoryPanel:
+    opened = closing(RepositoryPanel())
+    opened.job.result(10)
+    opened.search().result(20)
+    return opened
+
+
+def plan(panel: RepositoryPanel, *ids: str, **values: str) -> str:
+    panel.table.select(ids)
+    panel.download.form.submit(values)
+    panel.job.result(20)
+    return panel.download.plan.value
+
+
+def files() -> list[Path]:
+    return sorted(path for path in settings.folders().data.rglob("*") if path.is_file())
+
+
+def with_map(panel: RepositoryPanel) -> list[str]:
+    return list(panel.results["emdb_id"].head(2))
+
+
+def test_nothing_moves_before_the_plan_is_confirmed(panel: RepositoryPanel, until: Any) -> None:
+    ids = with_map(panel)
+    assert panel.download.layout.display == "none"
+    words = plan(panel, *ids)
+    assert "Map: 2 files of 2 entries" in words
+    assert "free" in words
+    assert files() == []
+    panel.download.confirm.click()
+    paths = panel.job.result(30).paths
+    assert files() == sorted(paths)
+    assert {path.parent.name for path in paths} == set(ids)
+    until(lambda: panel.jobs.rows and panel.jobs.rows[0]["state"] == "Done")
+    assert panel.jobs.rows[0]["message"].startswith("2 files in ")
+    assert panel.download.plan.value == ""
+
+
+def test_another_selection_forgets_the_plan(panel: RepositoryPanel) -> None:
+    ids = with_map(panel)
+    plan(panel, ids[0])
+    panel.table.select(ids[1:])
+    assert panel.download.plan.value == ""
+    panel.download.confirm.click()
+    assert panel.job.title == "Look what would come"
+    plan(panel, ids[0])
+    panel.download.dismiss.click()
+    assert panel.download.plan.value == ""
+    panel.table.clear_selection.click()
+    assert panel.download.layout.display == "none"
+
+
+def test_entries_without_such_a_file_are_named(panel: RepositoryPanel, until: Any) -> None:
+    found = emdb.entries(panel.results["emdb_id"].head(60)).found.values()
+    has = next(one.id for one in found if any(file.kind == "half_map" for file in one.files))
+    lacks = next(one.id for one in found if all(file.kind != "half_map" for file in one.files))
+    plan(panel, has, lacks, kind="half_map")
+    panel.download.confirm.click()
+    panel.job.result(30)
+    until(lambda: panel.jobs.rows and panel.jobs.rows[0]["state"] == "Done")
+    assert f"No such file: {lacks}." in panel.jobs.rows[0]["message"]
+
+
+def test_a_folder_of_ones_own_gets_a_folder_for_each_entry(
+    panel: RepositoryPanel, tmp_path: Path
+) -> None:
+    (name, _) = with_map(panel)
+    plan(panel, name, kind="image", folder=str(tmp_path / "mine"))
+    panel.download.confirm.click()
+    (path,) = panel.job.result(30).paths
+    assert path.parent == tmp_path / "mine" / name
+
+
+def test_raw_data_show_size_and_room_and_keep_to_the_limit(
+    panel: RepositoryPanel, practice: Facility
+) -> None:
+    panel.form.fill(repository="EMPIAR")
+    panel.search().result(20)
+    name = panel.results["empiar_id"].iloc[0]
+    words = plan(panel, name, limit="2")
+    assert "Free space" in words
+    assert f"Download of {name}" in words
+    assert practice.description()["notice"] in words
+    panel.download.confirm.click()
+    paths = panel.job.result(60).paths
+    assert len(paths) == 2
+    assert all(path.stat().st_size > 0 for path in paths)
+
+
+def test_a_limit_that_is_no_number_is_marked(panel: RepositoryPanel) -> None:
+    panel.form.fill(repository="EMPIAR")
+    panel.search().result(20)
+    panel.download.form.submit({"limit": "few"})
+    assert list(panel.download.form.errors) == ["limit"]
