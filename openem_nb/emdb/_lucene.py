@@ -96,8 +96,8 @@ def query(
 
     Examples
     --------
-    >>> query(resolution=(None, 3.5), method="single particle", organism="9606")
-    '{0 TO 3.5] ...'
+    >>> query(resolution=(None, 3.5), method="single particle")
+    'resolution:{0 TO 3.5] AND ... AND current_status:"REL"'
     """
     parts = []
     if text.strip():
