@@ -40,7 +40,15 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         self._parts: list[ipywidgets.Widget] = [_html.theme(), title, self.banner]
         super().__init__(self._parts)
         self.add_class("oem-panel")
-        self._start("Find the services", lambda _: settings.services().notice, self._show_notice)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._start(
+            "Find the services",
+            lambda _: settings.services().notice,
+            self._show_notice,
+            again=self._connect,
+        )
 
     def _show_notice(self, notice: str | None) -> None:
         self.banner.value = _html.banner(notice)

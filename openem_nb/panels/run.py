@@ -10,6 +10,7 @@ import ipywidgets
 import pandas as pd
 
 from openem_nb import runs, settings
+from openem_nb.errors import OpenEMError
 from openem_nb.panels import _html
 from openem_nb.panels._panel import Panel
 from openem_nb.panels._refresher import Refresher
@@ -72,6 +73,8 @@ class RunPanel(Panel):
         self.code_view = Disclosure("Show code")
         self.active = RowList("Running now")
         self.history = RowList("Earlier runs", empty="No notebook has been run yet.")
+        self.reload = ipywidgets.Button(description="Refresh list")
+        self.reload.on_click(lambda _: self.refresh())
         self.active.on_action("cancel", self._cancel)
         for action, handler in (
             ("rerun", self._rerun),
@@ -87,7 +90,7 @@ class RunPanel(Panel):
         self.notebook.observe(lambda _: self._choose(), names="value")
         self.form.observe(lambda _: self._check(), names="values")
         self._add(self.notebook, self.about, self.form, self.errors, self.jobs)
-        self._add(self.active, self.history, self.code_view)
+        self._add(self.active, self.history, self.reload, self.code_view)
         self._choose()
         self._refresher.ask()
 
@@ -188,6 +191,13 @@ class RunPanel(Panel):
     # What the refresher does
 
     def _draw(self) -> bool:
+        try:
+            return self._show_runs()
+        except OpenEMError as error:
+            self.errors.show(error, again=self.refresh)
+            return False
+
+    def _show_runs(self) -> bool:
         with self._lock:
             reload, self._reload = self._reload, False
             known = self._active

@@ -186,7 +186,7 @@ def test_a_search_that_hangs_can_be_cancelled(
 ) -> None:
     practice.add_fault(Fault("hang", path=r".*/search/.*"))
     panel.search()
-    until(lambda: panel.jobs.rows and panel.jobs.rows[0]["state"] == "Running")
+    until(lambda: [row["title"] for row in panel.jobs.rows] == ["Search EMDB"])
     assert panel.form.busy is True
     assert "is running" in ask(panel.form, "submit", values=panel.form.values)["message"]
     slow = panel.job

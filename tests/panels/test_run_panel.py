@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from openem_nb import runs
+from openem_nb.errors import CannotWrite
 from openem_nb.panels import RunPanel
 
 PARAMETERS = """\
@@ -138,6 +139,28 @@ def test_a_failed_run_says_why(panel: RunPanel, until: Any) -> None:
     start(panel, kind="bad")
     until(lambda: past(panel).get("state") == "Failed", seconds=60)
     assert "it was to be bad" in past(panel)["message"]
+
+
+def test_runs_started_elsewhere_come_with_a_refresh(
+    panel: RunPanel, notebook: Path, until: Any
+) -> None:
+    run = runs.start(notebook)
+    panel.reload.click()
+    until(lambda: [row["key"] for row in panel.active.rows + panel.history.rows] == [run.id])
+    run.wait(60)
+    until(lambda: past(panel).get("state") == "Done")
+
+
+def test_a_list_that_cannot_be_read_is_an_error_to_see(
+    panel: RunPanel, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise CannotWrite("The folder cannot be made.", hint="Set OPENEM_HOME.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "history", refuse)
+        panel.refresh()
+        until(lambda: panel.errors.disclosure.hint == "Set OPENEM_HOME.")
 
 
 def test_the_code_starts_the_same_run(panel: RunPanel) -> None:
