@@ -279,7 +279,8 @@ def _unusable(path: Path, error: duckdb.Error) -> CannotWrite | InvalidInput:
             f"{path} is in use by another harvest.",
             hint="Wait until that one has ended; it can be cancelled.",
         )
-    if isinstance(error, duckdb.IOException) and "not a valid DuckDB" not in text:
+    damaged = "not a valid DuckDB" in text or "read enough bytes" in text
+    if isinstance(error, duckdb.IOException) and not damaged:
         return CannotWrite(
             f"{path} cannot be opened: {text}",
             hint="Choose a folder where you may write and that has space (OPENEM_DATA).",

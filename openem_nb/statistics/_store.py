@@ -65,18 +65,23 @@ class Store:
         self._connection.begin()
         try:
             yield
-            self._connection.commit()
         except BaseException as error:
             self._roll_back()
             if isinstance(error, duckdb.IOException | duckdb.FatalException):
-                raise CannotWrite(
-                    f"{self.path} cannot be written: {str(error).splitlines()[0]}",
-                    hint=(
-                        "Free some space, or set OPENEM_DATA to a folder with more. What was "
-                        "kept so far stays."
-                    ),
-                ) from error
+                raise self._cannot_write(error) from error
             raise
+        try:
+            self._connection.commit()
+        except duckdb.Error as error:  # alone with its file, a commit fails only where writing does
+            self._roll_back()
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: duckdb.Error) -> CannotWrite:
+        return CannotWrite(
+            f"{self.path} cannot be written: {str(error).splitlines()[0]}",
+            hint="Free some space, or set OPENEM_DATA to a folder with more. "
+            "What was kept so far stays.",
+        )
 
     def _roll_back(self) -> None:
         try:
@@ -239,10 +244,7 @@ class Store:
         try:
             self._connection.execute("CHECKPOINT")
         except duckdb.Error as error:
-            raise CannotWrite(
-                f"{self.path} cannot be written: {str(error).splitlines()[0]}",
-                hint="Free some space, or set OPENEM_DATA to a folder with more.",
-            ) from error
+            raise self._cannot_write(error) from error
 
 
 def _json_type(kind: str) -> str | list[str]:

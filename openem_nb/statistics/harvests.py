@@ -142,8 +142,9 @@ def harvest(*, path: Path | None = None, progress: Progress | None = None) -> Ha
     target = path if path is not None else archive_path()
     working = _schema.working_copy(target)
     started = datetime.now(UTC)
-    _make_working_copy(target, working)
-    with Store(working) as store:
+    if target.exists():
+        _schema.open_read_only(target).close()  # says so if it is no archive of this version
+    with _open(target, working) as store:
         _claim(store, services, target)
         stated, mismatches = _list_emdb(store, progress, started.date())
         fetched = _read_details(store, progress)
@@ -161,6 +162,20 @@ def harvest(*, path: Path | None = None, progress: Progress | None = None) -> Ha
             hint="Close what has it open and harvest again; the work is kept.",
         ) from error
     return report
+
+
+def _open(target: Path, working: Path) -> Store:
+    """Open the working copy, made from the archive or left by an earlier harvest."""
+    _make_working_copy(target, working)
+    try:
+        return Store(working)
+    except InvalidInput:
+        # The stump of a harvest that ended while it made the file, or one of another version:
+        # only work that can be done again is lost with it.
+        for stump in (working, working.with_name(working.name + ".wal")):
+            stump.unlink(missing_ok=True)
+        _make_working_copy(target, working)
+        return Store(working)
 
 
 def _make_working_copy(target: Path, working: Path) -> None:

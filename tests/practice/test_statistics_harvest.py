@@ -421,3 +421,48 @@ def test_an_empty_listing_is_no_listing(practice: Facility, tmp_path: Path) -> N
     with pytest.raises(BadAnswer):
         statistics.harvest(path=tmp_path / "a.duckdb")
     assert not (tmp_path / "a.duckdb").exists()
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from openem_nb.errors import CannotWrite
+from openem_nb.statistics import harvests
+harvests.PORTION = 25
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    harvests.harvest(path=Path(sys.argv[1]))
+except CannotWrite as error:
+    print(error.hint)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits the size of a file")
+@pytest.mark.parametrize("size", [2_000, 150_000, 700_000])
+def test_a_full_disk_says_so_and_nothing_is_lost(
+    size: int, practice: Facility, tmp_path: Path
+) -> None:
+    whole = statistics.harvest(path=tmp_path / "whole.duckdb")
+    path = tmp_path / "a.duckdb"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, path, str(size)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert "space" in done.stdout
+    assert not path.exists()
+    report = statistics.harvest(path=path)
+    assert report.fingerprint == whole.fingerprint
+    assert (report.emdb_fetched < whole.emdb_fetched) == (size > 2_000)
+
+
+def test_a_working_copy_that_is_no_archive_is_made_again(
+    practice: Facility, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.duckdb"
+    (tmp_path / "a.duckdb.harvest").write_bytes(b"half a header")
+    first = statistics.harvest(path=path)
+    (tmp_path / "a.duckdb.harvest").write_bytes(b"no archive" * 10_000)
+    assert statistics.harvest(path=path).fingerprint == first.fingerprint
+    path.write_bytes(b"no archive" * 10_000)
+    with pytest.raises(InvalidInput, match=r"a\.duckdb is not an archive"):
+        statistics.harvest(path=path)
