@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +25,8 @@ def browser() -> Iterator[Any]:
         if os.environ.get("CI"):
             pytest.fail("CI has to install chromium: apt-get install chromium")
         pytest.skip("no chromium found; install it or set CHROMIUM to its path")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=path,
@@ -43,6 +44,13 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+TIDY_PATHS = r"""() => {
+  for (const one of document.querySelectorAll('.oem-jobs-path'))
+    one.textContent = one.textContent.replace(/^.*\/runs\//, '~/openem/runs/');
+}"""
+"""JavaScript: pictures show paths as a person has them, not those of a test."""
+
+
 def picture(page: Any, name: str, of: Any = None) -> None:
     """Keep a picture of a page or of an element for the documentation, where that is asked for."""
     if not os.environ.get("OPENEM_PICTURES"):
@@ -53,6 +61,7 @@ def picture(page: Any, name: str, of: Any = None) -> None:
         page.set_viewport_size({**size, "height": 2400})
         of.scroll_into_view_if_needed()
         page.wait_for_timeout(300)
+    page.evaluate(TIDY_PATHS)
     (PICTURES / f"{name}.png").write_bytes((of or page).screenshot())
     page.set_viewport_size(size)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from browser import browser
 
 from openem_nb import http, jobs, settings
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from openem_nb.practice import Facility
+
+__all__ = ["browser"]  # one browser for all layers that need one
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "data"
 

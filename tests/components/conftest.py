@@ -8,14 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import browser
 
 from openem_nb.panels._front_end import module, style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-__all__ = ["browser"]
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>component</title>

@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from browser import browser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from openem_nb.practice import Facility
-
-__all__ = ["browser"]
 
 TOKEN = "test"
 START = "from openem_nb.lab import lab; raise SystemExit(lab(port={port}, open_browser=False))"

@@ -86,6 +86,26 @@ def test_a_run_survives_a_reload_of_the_page_and_can_be_cancelled(
     page.run("await app.commands.execute('docmanager:save');")
     page.page.reload()
     page.wait_until_ready()
+    cancel(page, before)
+
+
+def test_a_run_survives_a_restart_of_the_kernel(page: Any, practice: Facility) -> None:
+    from openem_nb.practice import Fault
+
+    before = earlier(page).filter(has_text="Cancelled").count()
+    practice.add_fault(Fault("delay", path=r".*/emdb/api/search/.*", seconds=4.0))
+    begin(page, "Norway")
+    running(page).get_by_role("button", name=re.compile("Cancel")).wait_for()
+    page.run(
+        """const context = app.shell.currentWidget.sessionContext;
+        await context.session.kernel.restart();
+        await app.commands.execute('notebook:clear-all-cell-outputs');
+        await app.commands.execute('notebook:run-all-cells');"""
+    )
+    cancel(page, before)
+
+
+def cancel(page: Any, before: int) -> None:
     button = running(page).get_by_role("button", name=re.compile("Cancel"))
     button.wait_for()
     button.click()

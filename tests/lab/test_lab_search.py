@@ -18,6 +18,8 @@ def search(page: Any, **fields: str) -> Any:
         form.get_by_label(label, exact=True).fill(fields.get(label, ""))
     form.get_by_label("Raw data in EMPIAR").select_option(fields.get("raw", "With or without"))
     form.get_by_label("Search for").press("Enter")
+    # The button is out of use from the key press until all of the answer is shown.
+    form.get_by_role("button", name="Search").and_(page.page.locator(":enabled")).wait_for()
     form.get_by_text(re.compile(r"found in")).wait_for()
     return form
 
@@ -79,6 +81,7 @@ def test_keys_in_the_form_do_not_run_the_cell(page: Any) -> None:
     field.press("d")
     assert page.run(count) == before
     assert field.input_value().count("d") == 2
+    field.fill("")
 
 
 def test_a_wrong_query_is_explained_in_place(page: Any) -> None:
