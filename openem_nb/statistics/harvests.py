@@ -45,6 +45,8 @@ LISTING: Final = {
 }
 """Fields of the listing as EMDB names them, and the columns that they fill."""
 
+EVERYTHING: Final = "*:*"
+
 PORTION: Final = 500
 """Entries that are written in one transaction."""
 
@@ -62,6 +64,8 @@ class HarvestReport:
     path: Path
     """The archive."""
     service: str
+    queries: tuple[str, ...]
+    """What was asked, as it was sent."""
     started: datetime
     finished: datetime
     emdb_statuses: dict[str, int]
@@ -148,10 +152,18 @@ def harvest(*, path: Path | None = None, progress: Progress | None = None) -> Ha
         _claim(store, services, target)
         stated, mismatches = _list_emdb(store, progress, started.date())
         fetched = _read_details(store, progress)
-        read = _read_empiar(store, progress)
+        read, query = _read_empiar(store, progress)
         progress.update(message="Finishing the archive")
         report = _conclude(
-            store, services, target, started, stated, mismatches, fetched=fetched, read=read
+            store,
+            services,
+            target,
+            started,
+            stated,
+            mismatches,
+            fetched=fetched,
+            read=read,
+            queries=(f"EMDB {EVERYTHING}", "EMDB entries by id", f"EMPIAR {query}"),
         )
         store.settle()
     try:
@@ -243,7 +255,7 @@ def _list_emdb(store: Store, progress: Progress, today: date) -> tuple[int, list
 
 
 def _listing(progress: Progress) -> tuple[list[Row], int]:
-    hits = emdb.search("*:*", fields=tuple(LISTING), progress=progress)
+    hits = emdb.search(EVERYTHING, fields=tuple(LISTING), progress=progress)
     frame = pd.DataFrame(hits).rename(columns=LISTING)[list(LISTING.values())]
     if frame.empty:
         raise BadAnswer("EMDB's listing is empty.", hint="Try again later.")
@@ -254,7 +266,7 @@ def _listing(progress: Progress) -> tuple[list[Row], int]:
     rows = [
         {str(column): value for column, value in row.items()} for row in frame.to_dict("records")
     ]
-    return rows, emdb.count("*:*", progress=progress).get("REL", 0)
+    return rows, emdb.count(EVERYTHING, progress=progress).get("REL", 0)
 
 
 def _read_details(store: Store, progress: Progress) -> int:
@@ -286,22 +298,22 @@ def _read_details(store: Store, progress: Progress) -> int:
     return fetched
 
 
-def _read_empiar(store: Store, progress: Progress) -> int:
+def _read_empiar(store: Store, progress: Progress) -> tuple[int, str]:
+    """Return how many entries were read, and the query that found them."""
     progress.update(0, message="Reading EMPIAR", unit="entries")
     since = store.meta().get("empiar_since")
+    changed = f"database:EMPIAR AND update_date:[{since}T00:00:00Z TO NOW]"
+    query = "*" if since is None else changed
+    read = _again(lambda: _read_pages(store, query, progress), progress)
     if since is None:
-        read = _again(lambda: _read_pages(store, "*", progress), progress)
         if not read:
             raise BadAnswer("EMPIAR's listing is empty.", hint="Try again later.")
         store.keep_empiar(read)
-    else:
-        query = f"database:EMPIAR AND update_date:[{since}T00:00:00Z TO NOW]"
-        read = _again(lambda: _read_pages(store, query, progress), progress)
     _retry_empiar(store, progress)
     last = store.connection.execute("SELECT max(updated) FROM empiar_entries").fetchone()
     if last and last[0]:
         store.set_meta({"empiar_since": (last[0] - OVERLAP).isoformat()})
-    return len(read)
+    return len(read), query
 
 
 def _read_pages(store: Store, query: str, progress: Progress) -> set[str]:
@@ -345,6 +357,7 @@ def _conclude(
     *,
     fetched: int,
     read: int,
+    queries: tuple[str, ...],
 ) -> HarvestReport:
     ask = store.connection.execute
     if disagree := _one(store, _DISAGREE):
@@ -368,6 +381,7 @@ def _conclude(
     report = HarvestReport(
         path=target,
         service=services.name,
+        queries=queries,
         started=started,
         finished=datetime.now(UTC),
         emdb_statuses=statuses,
@@ -393,11 +407,7 @@ def _row(report: HarvestReport) -> dict[str, Any]:
         "started": report.started.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "finished": report.finished.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "service": report.service,
-        "queries": [
-            "EMDB *:*",
-            "EMDB entries by id",
-            "EMPIAR * at first, then by update date",
-        ],
+        "queries": report.queries,
         "emdb_listed": sum(report.emdb_statuses.values()),
         "emdb_released": report.emdb_statuses.get("REL", 0),
         "emdb_released_stated": report.emdb_released_stated,

@@ -92,6 +92,10 @@ def test_a_second_harvest_asks_little_and_changes_nothing(
     assert second.emdb_fetched == 0
     assert second.fingerprint == first.fingerprint
     assert second.complete
+    assert first.queries == ("EMDB *:*", "EMDB entries by id", "EMPIAR *")
+    assert second.queries[2].startswith("EMPIAR database:EMPIAR AND update_date:[")
+    assert second.empiar_read < second.empiar_entries
+    assert second.empiar_entries == first.empiar_entries
 
 
 def test_a_refresh_equals_a_harvest_from_scratch(

@@ -81,7 +81,15 @@ def fill(
         released = sum(item.status == "REL" for item in maps)
         day = datetime(harvested.year, harvested.month, harvested.day, tzinfo=UTC)
         report = harvests._conclude(
-            store, services, path, day, released, [], fetched=len(maps), read=len(images)
+            store,
+            services,
+            path,
+            day,
+            released,
+            [],
+            fetched=len(maps),
+            read=len(images),
+            queries=("by hand",),
         )
         # the record says when it was written; here that day is chosen
         store.connection.execute("UPDATE harvests SET finished = ?", [day.replace(tzinfo=None)])
