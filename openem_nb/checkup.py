@@ -85,24 +85,27 @@ def _services(profile: settings.Profile) -> Iterable[Line]:
     ]
     if profile.scicat_api:
         probes.append(("SciCat", profile.scicat_api + "/health"))
-    with ThreadPoolExecutor(len(probes), thread_name_prefix="status") as pool:
-        return list(pool.map(_probe, probes))
+    once = http.Session(retries=0)  # what needs several attempts does not work right now
+    try:
+        with ThreadPoolExecutor(len(probes), thread_name_prefix="status") as pool:
+            return list(pool.map(lambda probe: _probe(once, *probe), probes))
+    finally:
+        once.close()
 
 
-def _probe(probe: tuple[str, str]) -> Line:
+def _probe(session: http.Session, name: str, url: str) -> Line:
     """Ask a service for little; any answer but a fault means that it is there."""
-    name, url = probe
     host = url.split("/")[2]
     started = time.monotonic()
     try:
         any_answer = tuple(range(200, 500))
-        with http.session().get(url, stream=True, timeout=10.0, expect=any_answer) as answer:
+        with session.get(url, stream=True, timeout=10.0, expect=any_answer) as answer:
             took = 1000 * (time.monotonic() - started)
             return Line(
                 "service", name, True, f"{host} answers (status {answer.status}, {took:.0f} ms)"
             )
-    except OpenEMError as error:
-        return Line("service", name, False, f"{error} {error.hint}".strip())
+    except OpenEMError as error:  # its hint would lead here
+        return Line("service", name, False, str(error))
 
 
 def log_in(service: str) -> Line:
@@ -116,10 +119,11 @@ def log_in(service: str) -> Line:
     claims = _claims(token)
     who = str(claims.get("username") or claims.get("preferred_username") or claims.get("sub") or "")
     person = who or "an unnamed user"
-    expires = claims.get("exp")
-    if not isinstance(expires, int | float):
+    expires: Any = claims.get("exp")
+    try:
+        moment = datetime.fromtimestamp(expires, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):  # there is none, or it is no time
         return Line("log-in", service, True, f"Token of {person}, no expiry known.")
-    moment = datetime.fromtimestamp(expires, UTC)
     if moment <= datetime.now(UTC):
         return Line(
             "log-in", service, False, f"Token of {person} expired {moment:%Y-%m-%d %H:%M} UTC."

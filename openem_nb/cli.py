@@ -213,7 +213,9 @@ def notebooks(
         form = runs.form(name)
         print(f"{name}: {form.title}")
         for parameter in form.parameters:
-            print(f"    {parameter.name} = {parameter.default!r}  {parameter.help}")
+            print(
+                f"    {parameter.name} = {parameter.plain(parameter.default)!r}  {parameter.help}"
+            )
     if copy_to is not None:
         for path in runs.copy_templates(copy_to):
             print(f"Copied {path}")

@@ -56,11 +56,19 @@ USER_AGENT: Final = (
 )
 CHUNK: Final = 1 << 20
 _LONGEST_PAUSE: Final = 60.0
+_PATIENCE: Final = 60.0
+"""Seconds spent on attempts in vain (without the pauses) after which a second one is the last."""
 _BROKEN: Final = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
+)
+_NOWHERE: Final = (  # an impossible host, or a service that sends requests on to nowhere
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.TooManyRedirects,
 )
 
 _log = logging.getLogger(__name__)
@@ -143,6 +151,18 @@ class Response:
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc or url
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise InvalidInput(
+            f"{url!r} is not an address.", hint="It begins with https:// or http://."
+        )
 
 
 def _is_loopback(url: str) -> bool:
@@ -389,12 +409,14 @@ class Session:
         Raises
         ------
         InvalidInput, NotLoggedIn, NotAllowed, NotFound, RateLimited
-            For the statuses 400, 401, 403, 404 and 429.
+            For the statuses 400, 401, 403, 404 and 429; InvalidInput also for what is no address.
         Unreachable
-            If there is no whole answer after all retries.
+            If there is no whole answer after all retries; with a silent service, after two
+            attempts.
         BadAnswer
-            For any other status that is not expected.
+            For any other status that is not expected, and for redirects that lead nowhere.
         """
+        _check_address(url)
         sent_headers = dict(headers or {})
         if token is not None:
             sent_headers["Authorization"] = f"Bearer {token.reveal()}"
@@ -422,13 +444,15 @@ class Session:
             _sleep(self._pace.delay(url), progress)
             try:
                 answer = raw_session.request(method, url, **options)
+                if answer.status_code not in expect:
+                    with answer:
+                        raise _error(answer)  # reads the body, which may break off as well
             except _BROKEN as error:
                 raise _unreachable(url, error) from error
-            except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
-                raise InvalidInput(f"{url!r} is not an address: {error}") from error
-            if answer.status_code not in expect:
-                with answer:
-                    raise _error(answer)
+            except _NOWHERE as error:
+                raise BadAnswer(
+                    f"{_host(url)} cannot be asked: {error}", hint="Check the address."
+                ) from error
             return Response(answer)
 
         if not (idempotent or method in ("GET", "HEAD")):
@@ -443,13 +467,17 @@ class Session:
         progress: Progress | None = None,
     ) -> T:
         """Call until it succeeds, or an error is not ``worth`` another attempt, or none is left."""
-        pause = self.backoff
+        pause, spent = self.backoff, 0.0
         for left in reversed(range(self.retries + 1)):
+            began = time.monotonic()
             try:
                 return attempt()
             except worth as error:
+                spent += time.monotonic() - began
+                is_first = left == self.retries
                 asked = error.retry_after
-                if left == 0 or (asked or 0) > _LONGEST_PAUSE:
+                out_of_patience = spent > _PATIENCE and not is_first
+                if left == 0 or out_of_patience or (asked or 0) > _LONGEST_PAUSE:
                     raise
                 seconds = asked if asked is not None else pause * random.uniform(0.5, 1.5)  # noqa: S311
                 _log.info("%s Next attempt in %.1f s, %d left.", error, seconds, left)

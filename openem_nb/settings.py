@@ -18,18 +18,19 @@ account and network.
     # emdb_api, emdb_files, empiar_api, empiar_files, onedep_api: only where they differ
 
 Tokens come from the environment (``OPENEM_TOKEN_<SERVICE>``), a file only its owner can read
-(below the configuration folder, or named by ``OPENEM_TOKEN_FILE``), or the system keyring where
-one is installed.
+(below the configuration folder; ``OPENEM_TOKEN_FILE`` names another one for the token of the active
+profile), or the system keyring where one is installed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import stat
+import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -232,6 +233,10 @@ def _read_settings() -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Mend or remove the file."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(
             f"{path} is not valid TOML: {error}.", hint="Mend the line or remove the file."
@@ -294,7 +299,7 @@ def profile(name: str | None = None) -> Profile:
         If no profile has that name; the hint lists those that exist.
     """
     known = profiles()
-    wanted = (
+    wanted = str(
         name or os.environ.get("OPENEM_PROFILE") or _read_settings().get("profile") or "practice"
     )
     if wanted not in known:
@@ -302,7 +307,7 @@ def profile(name: str | None = None) -> Profile:
             f"There is no profile named {wanted!r}.",
             hint=f"Choose one of {', '.join(known)}, or describe it in {_settings_file()}.",
         )
-    return known[str(wanted)]
+    return known[wanted]
 
 
 def use(name: str) -> Profile:
@@ -327,7 +332,14 @@ def services(name: str | None = None) -> Services:
     if archives is not None:
         return archives
     url = os.environ.get("OPENEM_PRACTICE_URL")
-    return _running_practice(url.rstrip("/")) if url else _own_practice(*_practice_size())
+    if url:
+        return _running_practice(url.rstrip("/"))
+    size = _practice_size()
+    with _own_lock:  # panels ask from several threads at once; there is one facility for all
+        own = _own.get(size)
+        if own is None or own[0].poll() is not None:
+            own = _own[size] = _start_practice(*size)
+    return own[1]
 
 
 def _practice_size() -> tuple[int, int]:
@@ -362,11 +374,13 @@ def _running_practice(url: str) -> Services:
         ) from error
 
 
-@cache
-def _own_practice(entries: int, seed: int) -> Services:
+_own: dict[tuple[int, int], tuple[subprocess.Popen[str], Services]] = {}
+_own_lock = threading.Lock()
+
+
+def _start_practice(entries: int, seed: int) -> tuple[subprocess.Popen[str], Services]:
     """Start the facility as a child; its stdin closes with this process, however it ends."""
     import atexit
-    import subprocess
 
     child = subprocess.Popen(  # noqa: S603  (our own module, no outside text)
         [
@@ -380,13 +394,18 @@ def _own_practice(entries: int, seed: int) -> Services:
     )
 
     def stop() -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has ended already
+        try:
             child.communicate(timeout=5)
+        except BrokenPipeError:  # it has ended already
+            child.wait()
+        except subprocess.TimeoutExpired:  # it is still making its archive
+            child.kill()
+            child.communicate()
 
     atexit.register(stop)
     line = child.stdout.readline() if child.stdout else ""
     try:
-        return _described(json.loads(line))
+        return child, _described(json.loads(line))
     except (ValueError, KeyError, TypeError) as error:
         stop()
         raise Unreachable(
@@ -396,7 +415,7 @@ def _own_practice(entries: int, seed: int) -> Services:
 
 
 class Secret:
-    """A text that must not leak: it cannot be printed, formatted, compared, pickled or copied."""
+    """A text that must not leak: it cannot be printed, formatted, pickled or copied."""
 
     __slots__ = ("__text",)
 
@@ -415,8 +434,27 @@ class Secret:
 
 
 def _token_file(service: str) -> Path:
-    named = os.environ.get("OPENEM_TOKEN_FILE")
+    named = _named_token_file(service)
     return Path(named).expanduser() if named else folders().config / "tokens" / service
+
+
+def _named_token_file(service: str) -> str | None:
+    # It holds one token, which must never be sent to another service than its own.
+    return os.environ.get("OPENEM_TOKEN_FILE") if service == profile().name else None
+
+
+def _readable(text: str, where: str) -> str:
+    """Return a token without the blanks around it.
+
+    What cannot be one must not reach a request, where the error would show it.
+    """
+    text = text.strip()
+    if not all("!" <= character <= "~" for character in text):
+        raise InvalidInput(
+            f"{where} holds no token: there are blanks or letters with accents in it.",
+            hint="Save the token again, whole and without anything else.",
+        )
+    return text
 
 
 def _keyring() -> Any | None:
@@ -436,36 +474,49 @@ def token(service: str) -> Secret | None:
     Raises
     ------
     InvalidInput
-        If the token file can be read by others; the hint has the command that mends it.
+        If what is stored is no token, or its file can be read by others; the hint says what to do.
     """
-    text = os.environ.get("OPENEM_TOKEN_" + service.upper().replace("-", "_"))
+    variable = "OPENEM_TOKEN_" + service.upper().replace("-", "_")
+    text = _readable(os.environ.get(variable, ""), variable)
     if text:
-        return Secret(text.strip())
+        return Secret(text)
     path = _token_file(service)
     if path.is_file():
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise InvalidInput(
                 f"The token file {path} can be read by others.", hint=f"Run: chmod 600 {path}"
             )
-        return Secret(path.read_text(encoding="utf-8").strip())
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise InvalidInput(
+                f"The token file {path} cannot be read: {error.strerror or error}.",
+                hint="It must belong to you and have mode 600.",
+            ) from error
+        text = _readable(text, f"The token file {path}")
+        return Secret(text) if text else None
     ring = _keyring()
-    stored = ring.get_password("openem", service) if ring else None
-    return Secret(stored) if stored else None
+    text = _readable(ring.get_password("openem", service) or "", "The keyring") if ring else ""
+    return Secret(text) if text else None
 
 
 def save_token(service: str, text: str) -> None:
     """Keep a token: in the system keyring where there is one, else in a file of mode 0600."""
-    text = text.strip()
-    if not text or any(character.isspace() for character in text):
-        raise InvalidInput(
-            "This is not a token: it is empty or has blanks in it.", hint="Paste it again, whole."
-        )
-    ring = None if os.environ.get("OPENEM_TOKEN_FILE") else _keyring()
+    text = _readable(text, "What was typed")
+    if not text:
+        raise InvalidInput("This is not a token: it is empty.", hint="Paste it again, whole.")
+    ring = None if _named_token_file(service) else _keyring()
     if ring:
         ring.set_password("openem", service, text)
         return
     path = _token_file(service)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CannotWrite(
+            f"The folder {path.parent} cannot be made: {error.strerror or error}.",
+            hint="Set OPENEM_HOME to a folder where you may write.",
+        ) from error
     write_whole(path, text + "\n", private=True)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import re
 import threading
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, get_args
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
 from openem_nb.errors import InvalidInput
 
@@ -14,6 +14,7 @@ __all__ = ["Fault", "FaultBook", "FaultKind"]
 
 FaultKind = Literal["status", "delay", "hang", "cut", "garbage", "html", "wrong_json"]
 _KINDS: Final = get_args(FaultKind)
+_MAY_BE_NONE: Final = ("times", "retry_after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ class Fault:
             re.compile(self.path)
         except re.error as error:
             raise InvalidInput(f"The path of a fault is no regular expression: {error}.") from error
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fault as plain data."""
-        return asdict(self)
+        for name in ("share", "times", "status", "seconds", "retry_after"):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) or (value is None and name in _MAY_BE_NONE)):
+                raise InvalidInput(f"The {name} of a fault is no number: {value!r}.")
 
 
 class FaultBook:

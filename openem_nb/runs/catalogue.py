@@ -13,6 +13,7 @@ never executed; besides parameters it may hold the imports that the types need.
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import io
 import json
@@ -138,9 +139,10 @@ def _find(name: str | Path) -> Path:
     known = templates()
     if str(name) in known:
         return known[str(name)]
-    path = Path(name).expanduser()
-    if path.suffix == ".ipynb" and path.is_file():
-        return path.resolve()
+    with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, or ~nobody
+        path = Path(name).expanduser()
+        if path.suffix == ".ipynb" and path.is_file():
+            return path.resolve()
     near = difflib.get_close_matches(str(name), known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     raise NotFound(
@@ -155,12 +157,24 @@ def _load(path: Path) -> dict[str, Any]:
     except (ValueError, OSError) as error:
         raise InvalidInput(f"{path.name} cannot be read as a notebook: {error}") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+    if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
         raise InvalidInput(
             f"{path.name} is not a notebook of format 4",
             hint="Open it in JupyterLab and save it again.",
         )
     return notebook
+
+
+def _is_cell(cell: Any) -> bool:
+    if not isinstance(cell, dict) or not isinstance(cell.get("metadata", {}), dict):
+        return False
+    tags, source = cell.get("metadata", {}).get("tags", []), cell.get("source", "")
+    lines = [source] if isinstance(source, str) else source
+    return (
+        isinstance(tags, list)
+        and isinstance(lines, list)
+        and all(isinstance(line, str) for line in lines)
+    )
 
 
 def _is_parameters(cell: dict[str, Any]) -> bool:
@@ -186,7 +200,8 @@ def _parameters(source: str, where: str) -> tuple[Parameter, ...]:
     try:
         statements = ast.parse(source).body
     except SyntaxError as error:
-        raise InvalidInput(f"{where}, line {error.lineno}: {error.msg}; {_PATTERN}") from error
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise InvalidInput(f"{where}{line}: {error.msg}; {_PATTERN}") from error
     comments = _comments(source)
     found: dict[str, Parameter] = {}
     for statement in statements:
@@ -233,7 +248,7 @@ def _with_default(parameter: Parameter, node: ast.expr, line: str) -> Parameter:
     message = f"{line}: the default {written} of {parameter.name} is not {parameter.expected}"
     try:
         value = _value(node)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInput(message) from error
     if value is None and parameter.optional:
         return parameter

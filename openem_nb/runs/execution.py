@@ -44,6 +44,8 @@ __all__ = ["main"]
 
 _START_TIMEOUT = 120
 """Seconds for the kernel to start or to hand over output; a busy shared machine may need long."""
+_ROOM = 1 << 15
+"""Bytes set aside for the last word of a run, so that it can be said on a full disk too."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _HINT = "What to do: "  # the words with which an OpenEMError shows its hint in a notebook
 
@@ -195,6 +197,8 @@ def main(folder: Path) -> int:
     register_process(folder, os.getpid())
     execution = Execution(folder)
     signal.signal(signal.SIGTERM, execution.stop)
+    room = folder / "room"
+    room.write_bytes(os.urandom(_ROOM))  # zeros take no room on some file systems
     record = replace(Record.read(folder), state=RunState.RUNNING, started=now())
     record.write(folder)
     ended = threading.Event()
@@ -206,6 +210,7 @@ def main(folder: Path) -> int:
         ended.set()
         life.join()
     _log.info("The run ended: %s", state)
+    room.unlink(missing_ok=True)
     record.ending(state, failure).write(folder)
     return 0 if state is RunState.DONE else 1
 

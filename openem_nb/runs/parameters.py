@@ -89,12 +89,12 @@ class Parameter:
             return None
         try:
             result = _READERS[self.kind](self, value)
-        except (TypeError, ValueError, OverflowError):
+            if isinstance(result, Path) and result != self.default:
+                return Path.cwd() / result.expanduser()
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # the last one: ~nobody
             shown = "blank" if value is None or value == "" else repr(value)
             msg = f"{shown} is not {self.expected}"
             raise InvalidInput(msg) from None
-        if isinstance(result, Path) and result != self.default:
-            return Path.cwd() / result.expanduser()
         return result
 
     def plain(self, value: Any) -> Any:

@@ -8,6 +8,7 @@
         progress.json    cells done; its time of change is the sign of life
         cell.json        how far the running cell is, if it says so
         cancel           somebody asked to stop
+        room             space for the last word on a full disk, while it runs
         notebook.ipynb   copy of the notebook as it was started
         output.ipynb     the executed notebook, saved after each cell
         log.txt          what the processes wrote

@@ -115,7 +115,10 @@ class Run:
     def summary(self) -> str | None:
         """What the notebook wrote into ``outputs/summary.txt``, None if it did not."""
         path = self.outputs / "summary.txt"
-        return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+        try:
+            return path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:  # there is none, or no more
+            return None
 
     @property
     def error(self) -> RunFailed | None:

@@ -52,6 +52,7 @@ about = {
     "transport": get_connection_info(unpack=True)["transport"],
     "types": [type(value).__name__ for value in (count, as_of, output, words)],
     "values": [count, str(as_of), str(output), words],
+    "room": Path("../room").stat().st_size,
 }
 Path("about.json").write_text(json.dumps(about))
 Path("summary.txt").write_text(f"{count} things")
@@ -109,6 +110,8 @@ def test_a_run_does_its_work_and_can_be_done_again(
     assert about["transport"] == "ipc"
     assert about["types"] == ["int", "date", "PosixPath", "list"]
     assert about["values"] == [3, "2024-11-12", ".", ["it's", "{x}"]]
+    assert about["room"] > 10_000  # for the last word on a full disk
+    assert not (run.folder / "room").exists()
 
     messages = {message for message, _ in seen}
     assert any(m.startswith("Second: Counting cells (1 of 3 things") for m in messages), messages

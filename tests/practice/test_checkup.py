@@ -7,8 +7,8 @@ import time
 import pytest
 
 import openem_nb as openem
-from openem_nb.practice import Fault
 from openem_nb.checkup import lines
+from openem_nb.practice import Fault
 
 
 def token(**claims: object) -> str:
@@ -40,9 +40,12 @@ def test_all_practice_services_answer(practice) -> None:
 
 def test_a_service_that_does_not_answer_is_a_line_not_an_error(practice) -> None:
     practice.add_fault(Fault(kind="status", path="/emdb/api/.*", status=503))
+    before = len(practice.requests)
     found = {line.name: line for line in lines() if line.topic == "service"}
     assert found["EMDB"].ok is False
     assert "503" in found["EMDB"].detail
+    assert "openem status" not in found["EMDB"].detail
+    assert len(practice.requests) == before + 4  # no repetition: it is about right now
     assert found["EMPIAR"].ok is True
 
 
@@ -65,6 +68,9 @@ def test_log_in_is_told_without_the_token(instance, capsys) -> None:
     assert log_in().startswith("False Token of anna expired")
     openem.settings.save_token("own", "opaque")
     assert "no expiry known" in log_in()
+    for expires in (1e20, float("nan"), "soon"):
+        openem.settings.save_token("own", token(exp=expires))
+        assert "no expiry known" in log_in()
     openem.settings.save_token("own", "a.%%%.c")
     assert "an unnamed user" in log_in()
     scicat = [line for line in lines() if line.name == "SciCat"]

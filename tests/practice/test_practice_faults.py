@@ -135,6 +135,10 @@ def test_faults_over_http(practice: Facility, url: str) -> None:
 
 
 def test_wrong_faults_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="share"):
+        Fault("cut", share="half")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="seconds"):
+        Fault("delay", seconds=None)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="nonsense"):
         Fault("nonsense")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="expression"):

@@ -274,7 +274,30 @@ def test_the_shared_session_is_one_and_can_be_replaced() -> None:
     assert http.session() is before
 
 
-@pytest.mark.parametrize("url", ["nonsense", "http://"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://", "localhost:9/", "ftp://127.0.0.1/", "http://[bad/", "http:///x"]
+)
 def test_an_address_that_is_none(session, url: str) -> None:
     with pytest.raises(InvalidInput):
         session.get(url)
+
+
+def test_an_error_that_breaks_off_in_a_stream_is_unreachable(script, session) -> None:
+    server = script(Answer(404, b"x" * 100, cut=50))
+    with pytest.raises(Unreachable, match="broke off"):
+        session.get(server.url, stream=True)
+
+
+@pytest.mark.parametrize("target", ["/", "foo://bar"])
+def test_a_service_that_sends_requests_on_to_nowhere(script, session, target: str) -> None:
+    server = script(Answer(302, headers={"Location": target}))
+    with pytest.raises(BadAnswer, match="cannot be asked"):
+        session.get(server.url)
+
+
+def test_a_silent_service_is_not_waited_for_again_and_again(script, session, monkeypatch) -> None:
+    monkeypatch.setattr(http, "_PATIENCE", 0.4)
+    server = script(Answer(stall=1.0))
+    with pytest.raises(Unreachable, match="in time"):
+        session.get(server.url)
+    assert len(server.seen) == 2

@@ -124,6 +124,27 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path) -> None:
             runs.form(path)
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"cell_type": "code", "metadata": None},
+        {"cell_type": "code", "metadata": {"tags": None}},
+        {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": [1]},
+    ],
+)
+def test_a_damaged_cell_is_refused(tmp_path: Path, cell: dict[str, object]) -> None:
+    path = tmp_path / "damaged.ipynb"
+    path.write_text(json.dumps({"cells": [cell]}))
+    with pytest.raises(InvalidInput, match="not a notebook"):
+        runs.form(path)
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x.ipynb", "x" * 300 + ".ipynb"])
+def test_a_name_that_no_file_can_have_is_not_found(name: str) -> None:
+    with pytest.raises(NotFound):
+        runs.form(name)
+
+
 def test_an_unknown_name_lists_the_templates() -> None:
     with pytest.raises(NotFound) as caught:
         runs.form("swiss_statistic")

@@ -67,6 +67,7 @@ def test_text_and_values_are_read_in_the_type(
         ("date", "2024-02-30", "2024-11-12"),
         ("Path", " ", "path"),
         ("Path", "a\0b", "path"),
+        ("Path", "~nobody-of-this-name/x", "path"),
         ("list[str]", [1], "list of texts"),
     ],
 )

@@ -157,11 +157,14 @@ def test_history_lists_all_and_says_why_one_failed(caplog: pytest.LogCaptureFixt
     made("older", RunState.DONE, ended=now())
     failure = Failure("The notebook failed.", cell=3, ename="ValueError", evalue="x", hint="h")
     newer = made("newer", RunState.FAILED, ended=now(), failure=failure)
+    newer.outputs.mkdir(exist_ok=True)
+    (newer.outputs / "summary.txt").write_bytes(b"Z\xfcrich")
     made("damaged")
     (settings.folders().runs / "2026-11-20T0912_damaged_a1b2" / "run.json").write_text("{}")
     table = runs.history()
     assert table["name"].tolist() == ["newer", "older"]
     assert table["state"].tolist() == ["failed", "done"]
+    assert table["summary"].tolist() == ["Z\ufffdrich", None]
     assert "damaged" in caplog.text
     error = runs.get(newer.id).error
     assert error is not None

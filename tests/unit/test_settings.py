@@ -149,6 +149,7 @@ def test_a_token_file_that_others_can_read_is_refused(tmp_path, monkeypatch) -> 
     path = tmp_path / "token"
     path.write_text("abc")
     path.chmod(0o644)
+    monkeypatch.setenv("OPENEM_PROFILE", "psi")
     monkeypatch.setenv("OPENEM_TOKEN_FILE", str(path))
     with pytest.raises(InvalidInput) as caught:
         settings.token("psi")
@@ -157,10 +158,57 @@ def test_a_token_file_that_others_can_read_is_refused(tmp_path, monkeypatch) -> 
     assert settings.token("psi").reveal() == "abc"
 
 
-@pytest.mark.parametrize("text", ["", "  ", "two words"])
+def test_a_named_token_file_is_for_the_active_profile_alone(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(settings, "_keyring", lambda: None)
+    monkeypatch.setenv("OPENEM_PROFILE", "psi")
+    monkeypatch.setenv("OPENEM_TOKEN_FILE", str(tmp_path / "token"))
+    settings.save_token("psi", "for-psi")
+    assert settings.token("ethz") is None
+    settings.save_token("ethz", "for-ethz")
+    assert (tmp_path / "token").read_text() == "for-psi\n"
+    settings.forget_token("ethz")
+    assert settings.token("psi").reveal() == "for-psi"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "two words", "two\nlines", "caf\u00e9", "a\0b"])
 def test_what_is_no_token_is_not_saved(text: str) -> None:
     with pytest.raises(InvalidInput):
         settings.save_token("psi", text)
+
+
+@pytest.mark.parametrize("text", ["hunter2\nhunter3", "hunter2 hunter3", "hunter2\u2603"])
+def test_what_is_no_token_is_not_used_and_not_shown(text: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENEM_TOKEN_PSI", text)
+    with pytest.raises(InvalidInput, match="OPENEM_TOKEN_PSI") as caught:
+        settings.token("psi")
+    assert "hunter" not in f"{caught.value} {caught.value.hint}"
+    monkeypatch.delenv("OPENEM_TOKEN_PSI")
+    path = settings.folders().config / "tokens" / "psi"
+    path.parent.mkdir()
+    settings.write_whole(path, text, private=True)
+    with pytest.raises(InvalidInput, match="token file"):
+        settings.token("psi")
+    settings.write_whole(path, " \n", private=True)
+    assert settings.token("psi") is None
+
+
+def test_a_token_that_cannot_be_written_is_said(monkeypatch) -> None:
+    monkeypatch.setattr(settings, "_keyring", lambda: None)
+    (settings.folders().config / "tokens").write_text("in the way")
+    with pytest.raises(CannotWrite, match="tokens"):
+        settings.save_token("psi", "abc")
+
+
+def test_settings_that_cannot_be_used(monkeypatch) -> None:
+    monkeypatch.delenv("OPENEM_PROFILE", raising=False)
+    write_settings('profile = ["psi"]\n')
+    with pytest.raises(InvalidInput, match="no profile"):
+        settings.profile()
+    path = settings.folders().config / "settings.toml"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        settings.profile()
 
 
 def test_keyring_is_used_where_there_is_one(monkeypatch) -> None:
@@ -223,3 +271,29 @@ def test_the_practice_facility_of_a_process_ends_with_it() -> None:
         connection.laddr.port for process in serving for connection in process.net_connections()
     ]
     assert int(port) not in listening
+
+
+def test_threads_share_one_facility_and_a_killed_one_is_replaced() -> None:
+    code = (
+        "import psutil\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from openem_nb import settings, http\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    found = set(pool.map(lambda _: settings.services(), range(4)))\n"
+        "(child,) = psutil.Process().children()\n"
+        "assert len(found) == 1, found\n"
+        "child.kill()\n"
+        "psutil.wait_procs([child], timeout=30)\n"
+        "new = settings.services()\n"
+        "assert new not in found\n"
+        "http.session().json(new.emdb_api + '/search/*?rows=1')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "OPENEM_PRACTICE_ENTRIES": "50"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
