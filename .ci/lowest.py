@@ -1,4 +1,7 @@
-"""Print the lower bounds of pyproject.toml as exact requirements, to try them: pip install -r <(python .ci/lowest.py)."""
+"""Print the lower bounds of pyproject.toml as exact requirements, to try them.
+
+In an empty environment: ``python .ci/lowest.py > lowest.txt && pip install -r lowest.txt``.
+"""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from openem_nb._version import __version__
 
 if TYPE_CHECKING:
     from openem_nb import emdb, empiar, errors, http, jobs, panels, runs, settings, statistics
+    from openem_nb.checkup import status
     from openem_nb.panels import LoginBox, RepositoryPanel, RunPanel
     from openem_nb.runs import start as run
-    from openem_nb.checkup import status
 
 __all__ = [
     "LoginBox",

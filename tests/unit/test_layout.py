@@ -29,7 +29,9 @@ def project() -> dict:
 def test_environment_yml_lists_the_same_packages(project) -> None:
     wanted = {
         CONDA_NAMES.get(name, name) + bound
-        for name, bound in (re.match(r"([\w-]+)(.*)", line).groups() for line in project["dependencies"])
+        for name, bound in (
+            re.match(r"([\w-]+)(.*)", line).groups() for line in project["dependencies"]
+        )
     } | {"python" + project["requires-python"]}
     text = (ROOT / "environment.yml").read_text()
     listed = set(re.findall(r"^  - ([\w-]+>=[\d.]+)$", text, re.MULTILINE))
@@ -66,7 +68,8 @@ def test_the_import_is_quick_and_touches_nothing() -> None:
         "t = time.perf_counter()\n"
         "import openem_nb\n"
         "took = time.perf_counter() - t\n"
-        "heavy = {'pandas', 'numpy', 'matplotlib', 'duckdb', 'ipywidgets', 'requests'} & set(sys.modules)\n"
+        "heavy = {'pandas', 'numpy', 'matplotlib', 'duckdb', 'ipywidgets', 'requests'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "print(took)\n"
     )
