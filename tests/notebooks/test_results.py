@@ -10,7 +10,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from openem_nb import runs, settings
+from openem_nb import emdb, runs, settings
 from openem_nb.runs import RunState
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def test_a_search_of_emdb_finds_what_is_there_and_downloads(practice: Facility) 
         assert truth.links(emdb_id)
     assert run.summary is not None
     assert notice_of(run) in run.summary
-    assert re.search(r"5 of \d+ EMDB entries", run.summary)
+    query = emdb.query(raw_data=True)
+    assert f"5 of {emdb.search(query).total} EMDB entries for the query {query}" in run.summary
     for emdb_id in table["emdb_id"][:2]:
         assert [path for path in (run.outputs / emdb_id).rglob("*") if path.is_file()]
     assert run.report is not None
