@@ -15,6 +15,8 @@ from openem_nb.practice.truth import EmdbTruth, Truth
 __all__ = ["MOST_ENTRIES", "advanced", "generate"]
 
 MOST_ENTRIES = 60_000
+_RAW_DATA_WITHIN = dt.timedelta(400)
+"""New raw data belong to maps that have been out for no longer than this."""
 
 
 def generate(entries: int = 3000, seed: int = 1) -> Truth:
@@ -61,12 +63,18 @@ def advanced(truth: Truth) -> Truth:
     )
     empiar = dict(truth.empiar)
     number = max(int(empiar_id.rpartition("-")[2]) for empiar_id in empiar)
-    candidates = [e for e in emdb.values() if e.status == "REL" and not truth.links(e.emdb_id)]
-    for entry in rng.sample(candidates, min(len(candidates), max(2, len(candidates) // 500))):
+    recent = today - _RAW_DATA_WITHIN
+    candidates = [
+        e
+        for e in emdb.values()
+        if e.status == "REL" and (e.map_released or today) > recent and not truth.links(e.emdb_id)
+    ]
+    for entry in rng.sample(candidates, min(len(candidates), max(2, len(released) // 500))):
         number += 1
         study = (entry, *(emdb[i] for i in entry.related if i != entry.emdb_id))
-        new = draw_one(rng, number, study, emdb, dirt=rng.randrange(100), today=today)
-        empiar[new.empiar_id] = replace(new, released=today, updated=today)
+        dirt = rng.randrange(100)
+        new = draw_one(rng, number, study, emdb, dirt=dirt, released=today, today=today)
+        empiar[new.empiar_id] = new
     return Truth(truth.seed, today, emdb, empiar)
 
 

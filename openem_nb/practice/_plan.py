@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from bisect import bisect
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from openem_nb.practice import _vocabulary as words
+from openem_nb.practice._spread import spread
 from openem_nb.practice.truth import EmdbTruth, GrantTruth
 
 if TYPE_CHECKING:
@@ -30,8 +32,10 @@ _GROWTH: Final = (
     *(10, 15, 25, 40, 60, 80, 110, 140, 190, 240, 330, 420, 600),
     *(780, 1100, 1500, 2200, 3100, 4200, 5200, 6200, 7500, 9500, 11000, 9800),
 )
+_GROWN: Final = list(accumulate(_GROWTH))
 _SIZES: Final = (1, 2, 3, 4, 5, 8)
 _SIZE_WEIGHTS: Final = (48, 24, 13, 8, 5, 2)
+_MEAN_SIZE: Final = 2.1
 _WAITING: Final = ("HPUB", "HOLD", "HOLD8W", "PROC", "REPL", "AUTH", "WAIT", "AUCO", "POLC", "REFI")
 _WAITING_WEIGHTS: Final = (60, 14, 2, 9, 3, 4, 3, 3, 1, 1)
 _SWISS_SHARE: Final = 0.0254  # 1013 of 39950 released entries on 12 November 2024
@@ -191,7 +195,9 @@ def _studies(rng: random.Random, count: int) -> list[_Study]:
         sizes.append(min(left, rng.choices(_SIZES, _SIZE_WEIGHTS)[0]))
         left -= sizes[-1]
     days = []
-    for year in rng.choices(_YEARS, _GROWTH, k=len(sizes)):
+    for number in range(len(sizes)):
+        point = (number + rng.random()) / len(sizes) * _GROWN[-1]
+        year = _YEARS[bisect(_GROWN, point)]
         first = dt.date(year, 1, 1)
         last = dt.date(year, 12, 31) if year < LAST_DAY.year else LAST_DAY - dt.timedelta(2)
         days.append(first + dt.timedelta(rng.randrange((last - first).days + 1)))
@@ -199,22 +205,27 @@ def _studies(rng: random.Random, count: int) -> list[_Study]:
 
 
 def _give_money(rng: random.Random, studies: list[_Study]) -> None:
-    """Make exact shares of the released entries Swiss: by country, and by name only."""
-    released = sum(study.size for study in studies if study.released)
-    able = [study for study in studies if study.grants]
-    rng.shuffle(able)
-    wanted = max(8, round(released * _SWISS_SHARE))
-    while able and wanted > 0:
-        study = able.pop()
-        study.grants = _swiss(rng, study.grants)
-        wanted -= study.size if study.released else 0
-    wanted = max(4, round(released * 0.005))
-    while able and wanted > 0:
-        study = able.pop()
-        name, country = rng.choice(words.SWISS_BY_NAME)
-        others = tuple(grant for grant in study.grants if grant.funder != "Not funded")
-        study.grants = (GrantTruth(name, country, _code(rng)), *others[:2])
-        wanted -= study.size if study.released else 0
+    """Make exact shares of the entries Swiss, in step with the years: by country, by name only."""
+    for released in (True, False):
+        able = [study for study in studies if study.grants and bool(study.released) == released]
+        maps = sum(study.size for study in studies if bool(study.released) == released)
+        swiss = max(8 if released else 1, round(maps * _SWISS_SHARE))
+        for position in _positions(rng, able, swiss):
+            able[position].grants = _swiss(rng, able[position].grants)
+            del able[position]
+        for position in _positions(rng, able, max(4 if released else 1, round(maps * 0.005))):
+            able[position].grants = _swiss_by_name(rng, able[position].grants)
+
+
+def _positions(rng: random.Random, studies: list[_Study], wanted: int) -> list[int]:
+    """Return positions from the last to the first, so that deleting one moves no other."""
+    return spread(rng, [study.size for study in studies], wanted=wanted, mean=_MEAN_SIZE)[::-1]
+
+
+def _swiss_by_name(rng: random.Random, others: tuple[GrantTruth, ...]) -> tuple[GrantTruth, ...]:
+    name, country = rng.choice(words.SWISS_BY_NAME)
+    kept = tuple(grant for grant in others if grant.funder != "Not funded")
+    return (GrantTruth(name, country, _code(rng)), *kept[:2])
 
 
 def _number(rng: random.Random, studies: list[_Study], count: int) -> None:

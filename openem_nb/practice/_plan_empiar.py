@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from openem_nb.practice._plan import LAST_DAY, author, funders
+from openem_nb.practice._spread import spread
 from openem_nb.practice.truth import EmdbTruth, EmpiarTruth
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["draw_empiar", "draw_one"]
 
 _SHARE: Final = 0.0473  # 1891 EMPIAR entries for 39950 released EMDB entries on 12 November 2024
+_RAW: Final = 0.087
+"""Share of the released maps with raw data, before a few references are lost."""
 _SWISS_RAW: Final = 0.108
+_FIRST_YEAR: Final = 2014
+"""Maps deposited before EMPIAR opened have no raw data."""
+_EARLY: Final = 0.11
+"""Share of the raw data that are out before their maps."""
+_OPENED: Final = dt.date(2013, 1, 7)
+_SOONEST: Final = dt.timedelta(60)
+"""Maps released within so many days before the last day have no raw data yet."""
+_MEAN: Final = 2.45
+"""Released maps per study with raw data: a study of one map has them less often."""
+_SWISS_MEAN: Final = 1.25
 _OTHER_TYPES: Final = (
     "SBF-SEM",
     "FIB-SEM",
@@ -77,6 +92,33 @@ def _written(
     return tuple(written), unknown, rubbish
 
 
+def _due(study: tuple[EmdbTruth, ...], share: float) -> dt.date:
+    """Return when the raw data of a study come out: months after the map, seldom before it.
+
+    ``share`` is that of the studies whose raw data come sooner.
+    """
+    near = _shown(study)
+    if share < _EARLY:
+        return near - dt.timedelta(1 + int(120 * share / _EARLY))
+    due = near + dt.timedelta(int(-120 * math.log((1 - share) / (1 - _EARLY))))
+    return due if due <= LAST_DAY else near + (LAST_DAY - near) * share
+
+
+def _dated(
+    rng: random.Random, studies: Sequence[tuple[EmdbTruth, ...]]
+) -> list[tuple[tuple[EmdbTruth, ...], dt.date]]:
+    """Return studies with the release of their raw data; the delays cover their whole range."""
+    shares = [(number + rng.random()) / len(studies) for number in range(len(studies))]
+    rng.shuffle(shares)
+    return [(study, _due(study, share)) for study, share in zip(studies, shares, strict=True)]
+
+
+def _shown(study: tuple[EmdbTruth, ...]) -> dt.date:
+    """Return when the maps of a study were released; for waiting ones a likely day."""
+    dates = (entry.map_released for entry in study)
+    return next(filter(None, dates), study[0].deposited + dt.timedelta(100))
+
+
 def draw_one(
     rng: random.Random,
     number: int,
@@ -84,27 +126,25 @@ def draw_one(
     known: Mapping[str, EmdbTruth],
     *,
     dirt: int,
+    released: dt.date,
     today: dt.date = LAST_DAY,
 ) -> EmpiarTruth:
     """Return one entry about a study, or about something without a map if ``study`` is empty."""
     emdb_ids: tuple[str, ...] = ()
     if study:
         first = study[0]
-        near = first.deposited + dt.timedelta(rng.choice((-1, 1, 1, 1)) * rng.randrange(0, 200))
         grants = first.grants if rng.random() < 0.75 else ()
         authors, title = first.authors, first.title
         doi, kind = first.doi, "EMDB"
         kept = [entry.emdb_id for entry in study if rng.random() < 0.96]
         emdb_ids = tuple(kept) or (first.emdb_id,)
     else:
-        near = LAST_DAY - dt.timedelta(int(4200 * rng.random() ** 1.6) + 20)
         kind = rng.choices(_OTHER_TYPES, _OTHER_WEIGHTS)[0]
         grants = funders(rng) if rng.random() < 0.5 else ()
         authors = tuple(author(rng) for _ in range(rng.randrange(2, 7)))
         doi = f"10.1101/{rng.randrange(10**6)}" if rng.random() < 0.6 else None
         title = f"{kind} of {rng.choice(_SAMPLES)}"
-    deposited = min(max(near, dt.date(2013, 1, 7)), today - dt.timedelta(15))
-    released = min(deposited + dt.timedelta(10 + int(rng.expovariate(1 / 120))), today)
+    deposited = max(_OPENED, released - dt.timedelta(10 + int(rng.expovariate(1 / 90))))
     updated = min(released + dt.timedelta(rng.choice((0, 0, 0, 30, 200, 700))), today)
     status, obsoleted = "REL", None
     if dirt % 33 == 17 and today == LAST_DAY:
@@ -140,50 +180,52 @@ def _is_swiss(entry: EmdbTruth) -> bool:
     return any((grant.country or "").strip().casefold() == "switzerland" for grant in entry.grants)
 
 
-def _study_of(entry: EmdbTruth, emdb: Mapping[str, EmdbTruth]) -> tuple[EmdbTruth, ...]:
-    return tuple(emdb[emdb_id] for emdb_id in entry.related)
+def _studies(emdb: Mapping[str, EmdbTruth]) -> list[tuple[EmdbTruth, ...]]:
+    """Return the studies since EMPIAR opened, oldest first, each with its first entry first."""
+    heads = [
+        entry
+        for entry in emdb.values()
+        if entry.emdb_id == entry.related[0] and entry.deposited.year >= _FIRST_YEAR
+    ]
+    heads.sort(key=lambda entry: entry.deposited)
+    return [tuple(emdb[emdb_id] for emdb_id in entry.related) for entry in heads]
+
+
+def _maps(study: tuple[EmdbTruth, ...]) -> int:
+    return sum(entry.status == "REL" for entry in study)
 
 
 def draw_empiar(rng: random.Random, emdb: Mapping[str, EmdbTruth]) -> dict[str, EmpiarTruth]:
     """Return the EMPIAR entries that go with ``emdb``, by id."""
-    heads = [
-        entry
-        for entry in emdb.values()
-        if entry.emdb_id == entry.related[0] and entry.deposited.year >= 2012
-    ]
-    heads.sort(
-        key=lambda entry: rng.random() ** (1 / len(entry.related))
-    )  # large studies share their data more
     released = [entry for entry in emdb.values() if entry.status == "REL"]
-    swiss = [entry for entry in heads if entry.status == "REL" and _is_swiss(entry)]
-    others = [
-        entry
-        for entry in heads
-        if not _is_swiss(entry) and (entry.status == "REL" or rng.random() < 0.15)
-    ]
     total = max(24, round(len(released) * _SHARE))
-    wanted = max(2, round(_SWISS_RAW * sum(map(_is_swiss, released))))
-    targets: list[tuple[EmdbTruth, ...]] = []
-    for head in swiss:
-        if wanted <= 0:
-            break
-        targets.append(_study_of(head, emdb))
-        wanted -= sum(entry.status == "REL" for entry in targets[-1])
-    while len(targets) < total:
-        shape = rng.random()
-        if shape < 0.17 or not others:
-            targets.append(())
-            continue
-        targets.append(_study_of(others.pop(), emdb))
-        if shape < 0.25:  # a second data set for the same maps
-            targets.append(targets[-1])
+    studies = [study for study in _studies(emdb) if _shown(study) <= LAST_DAY - _SOONEST]
+    waiting = [study for study in studies if not _maps(study)]
+    swiss = [study for study in studies if _maps(study) and _is_swiss(study[0])]
+    world = [study for study in studies if _maps(study) and not _is_swiss(study[0])]
+    swiss_maps = max(2, round(_SWISS_RAW * sum(map(_is_swiss, released))))
+    world_maps = round(total / _SHARE * _RAW) - swiss_maps  # few entries: a larger share of them
+    targets: list[tuple[tuple[EmdbTruth, ...], dt.date]] = []
+    for shelf, wanted, mean in ((swiss, swiss_maps, _SWISS_MEAN), (world, world_maps, _MEAN)):
+        sizes = [_maps(study) for study in shelf]
+        chosen = spread(rng, sizes, wanted=wanted, mean=mean)
+        targets += _dated(rng, [shelf[position] for position in chosen])
+    for study, due in rng.sample(targets, len(targets) // 12):  # a second data set for the same
+        targets.append((study, min(due + dt.timedelta(rng.randrange(200)), LAST_DAY)))
+    targets += _dated(rng, rng.sample(waiting, min(len(waiting), max(1, total // 30))))
+    for _ in range(total - len(targets)):
+        age = 20 + int(4200 * rng.random() ** 1.6)
+        targets.append(((), LAST_DAY - dt.timedelta(age)))
     rng.shuffle(targets)
-    numbers = _numbers(rng, len(targets))
-    entries: Iterable[EmpiarTruth] = (
-        draw_one(rng, number, study, emdb, dirt=dirt)
-        for dirt, (number, study) in enumerate(zip(numbers, targets, strict=True))
-    )
-    return {entry.empiar_id: entry for entry in entries}
+    entries = [
+        draw_one(rng, 0, study, emdb, dirt=dirt, released=due)
+        for dirt, (study, due) in enumerate(targets)
+    ]
+    entries.sort(key=lambda entry: entry.deposited)  # numbers follow time, unlike those of EMDB
+    return {
+        (empiar_id := f"EMPIAR-{number}"): replace(entry, empiar_id=empiar_id)
+        for number, entry in zip(_numbers(rng, len(entries)), entries, strict=True)
+    }
 
 
 def _numbers(rng: random.Random, count: int) -> list[int]:

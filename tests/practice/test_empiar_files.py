@@ -23,6 +23,7 @@ def name(practice: Facility) -> str:
 
 
 def test_dry_run_moves_no_byte(practice: Facility, name: str) -> None:
+    before = practice.requests
     plan = empiar.download(name, dry_run=True)
     files = empiar.files(name)
     assert plan.id == name
@@ -37,7 +38,9 @@ def test_dry_run_moves_no_byte(practice: Facility, name: str) -> None:
     for part in (name, str(plan.folder), plan.globus, plan.aspera, "enough", str(plan.notice)):
         assert part in text
     assert "<table>" in plan._repr_html_()
-    assert not any(record.path.endswith(".mrc") for record in practice.requests)
+    new = [record for record in practice.requests if not any(record is old for old in before)]
+    assert new
+    assert all(record.path.endswith("/") for record in new), "only folders were read"
 
 
 def test_download_keeps_the_folders(practice: Facility, name: str, tmp_path: Path) -> None:

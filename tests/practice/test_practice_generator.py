@@ -82,6 +82,55 @@ def test_shares_are_like_the_real_archive(truth: Truth) -> None:
     assert 0.035 < len(truth.empiar) / len(released) < 0.06
 
 
+def test_raw_data_come_months_after_their_maps(truth: Truth) -> None:
+    delays = []
+    for emdb_id, entry in truth.emdb.items():
+        if entry.status != "REL" or not (raw := truth.raw_data(emdb_id)):
+            continue
+        assert entry.map_released is not None
+        first = min(day for empiar_id in raw if (day := truth.empiar[empiar_id].released))
+        delays.append((first - entry.map_released).days)
+    delays.sort()
+    assert delays[0] > -180
+    assert 20 < delays[len(delays) // 2] < 150
+    assert 0.02 < sum(days < 0 for days in delays) / len(delays) < 0.2
+    assert sum(0 <= days <= 400 for days in delays) / len(delays) > 0.75
+    for raw_data in truth.empiar.values():
+        days = [truth.emdb[emdb_id].deposited for emdb_id in raw_data.emdb_ids]
+        assert not days or max(days) - min(days) <= dt.timedelta(60), "one project"
+    numbers = [int(empiar_id.rpartition("-")[2]) for empiar_id in truth.empiar]
+    assert numbers == sorted(numbers)
+    deposited = [raw_data.deposited for raw_data in truth.empiar.values()]
+    assert deposited == sorted(deposited)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_swiss_maps_grow_with_the_world(seed: int) -> None:
+    truth = generate(3000, seed)
+    world: Counter[int] = Counter()
+    swiss: Counter[int] = Counter()
+    swiss_raw: Counter[int] = Counter()
+    for emdb_id, entry in truth.emdb.items():
+        if entry.status == "REL":
+            year = entry.deposited.year
+            world[year] += 1
+            if "switzerland" in truth.countries(emdb_id):
+                swiss[year] += 1
+                swiss_raw[year] += bool(truth.raw_data(emdb_id))
+    for year in range(2018, 2027):
+        assert abs(swiss[year] - 0.027 * world[year]) <= 5, year
+    assert all(swiss_raw[year] <= 3 for year in swiss_raw)
+    assert sum(swiss_raw[year] > 0 for year in swiss_raw) >= 3
+
+
+def test_new_raw_data_belong_to_recent_maps(truth: Truth) -> None:
+    later = advanced(truth)
+    for empiar_id in later.empiar.keys() - truth.empiar.keys():
+        raw_data = later.empiar[empiar_id]
+        shown = [later.emdb[emdb_id].map_released for emdb_id in raw_data.emdb_ids]
+        assert any(day and later.today - day <= dt.timedelta(400) for day in shown)
+
+
 def test_years_grow_and_stop_at_the_last_day(truth: Truth) -> None:
     years = Counter(entry.deposited.year for entry in truth.emdb.values())
     assert min(years) <= 2006
