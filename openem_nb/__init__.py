@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb._version import __version__
 
 if TYPE_CHECKING:
-    from openem_nb import emdb, empiar, errors, http, jobs, panels, runs, settings, statistics
+    from openem_nb import (
+        emdb,
+        empiar,
+        errors,
+        http,
+        jobs,
+        panels,
+        runs,
+        settings,
+        statistics,
+        tokens,
+    )
     from openem_nb.checkup import status
     from openem_nb.panels import LoginBox, RepositoryPanel, RunPanel
     from openem_nb.runs import start as run
@@ -37,6 +48,7 @@ __all__ = [
     "settings",
     "statistics",
     "status",
+    "tokens",
 ]
 
 _MEMBERS: Final = {

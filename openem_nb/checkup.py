@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from openem_nb import http, settings
+from openem_nb import http, settings, tokens
 from openem_nb._version import __version__
 from openem_nb.errors import OpenEMError
 from openem_nb.values import format_bytes
@@ -111,7 +111,7 @@ def _probe(session: http.Session, name: str, url: str) -> Line:
 def log_in(service: str) -> Line:
     """Return who is logged in to a service, and until when, without asking the service."""
     try:
-        token = settings.token(service)
+        token = tokens.find(service)
     except OpenEMError as error:
         return Line("log-in", service, False, f"{error} {error.hint}".strip())
     if token is None:
@@ -133,7 +133,7 @@ def log_in(service: str) -> Line:
     )
 
 
-def _claims(token: settings.Secret) -> dict[str, Any]:
+def _claims(token: tokens.Secret) -> dict[str, Any]:
     """Return what a JSON Web Token says of itself (RFC 7519); empty if it is no such token."""
     parts = token.reveal().split(".")
     if len(parts) != 3:

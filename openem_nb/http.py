@@ -10,29 +10,22 @@ exactly once.
 from __future__ import annotations
 
 import contextlib
-import email.utils
-import ipaddress
-import json
 import logging
 import platform
 import random
 import threading
 import time
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import urlsplit
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
 
-from openem_nb import settings
+from openem_nb import _answers, settings
+from openem_nb._answers import Response
 from openem_nb._version import __version__
 from openem_nb.errors import (
     BadAnswer,
-    InvalidInput,
-    NotAllowed,
-    NotFound,
-    NotLoggedIn,
     OpenEMError,
     RateLimited,
     Unreachable,
@@ -44,6 +37,7 @@ if TYPE_CHECKING:
     from requests_cache import CachedSession
 
     from openem_nb.jobs import Progress
+    from openem_nb.tokens import Secret
 
 __all__ = ["Response", "Session", "session", "using"]
 
@@ -54,215 +48,10 @@ USER_AGENT: Final = (
     f"openem_nb/{__version__} (+https://github.com/SwissOpenEM/openem_nb) "
     f"Python/{platform.python_version()}"
 )
-CHUNK: Final = 1 << 20
 _LONGEST_PAUSE: Final = 60.0
 _PATIENCE: Final = 60.0
 """Seconds spent on attempts in vain (without the pauses) after which a second one is the last."""
-_BROKEN: Final = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
-_NOWHERE: Final = (  # an impossible host, or a service that sends requests on to nowhere
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.TooManyRedirects,
-)
-
 _log = logging.getLogger(__name__)
-
-
-class Response:
-    """An answer: status, headers, and a body that is either here or still to be streamed."""
-
-    def __init__(self, raw: requests.Response) -> None:
-        self._raw = raw
-
-    @property
-    def status(self) -> int:
-        """HTTP status code."""
-        return self._raw.status_code
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Header fields; names in any case."""
-        return self._raw.headers
-
-    @property
-    def url(self) -> str:
-        """Address that answered, after redirects."""
-        return self._raw.url
-
-    @property
-    def content(self) -> bytes:
-        """The whole body."""
-        return self._raw.content
-
-    @property
-    def text(self) -> str:
-        """The whole body as text; UTF-8 unless the service says otherwise."""
-        if "charset" not in self.headers.get("Content-Type", ""):
-            self._raw.encoding = "utf-8"
-        return self._raw.text
-
-    def json(self) -> Any:
-        """Return the body read as JSON.
-
-        Raises
-        ------
-        BadAnswer
-            If it is not JSON (an HTML page with status 200, for example).
-        """
-        try:
-            return json.loads(self.content)
-        except ValueError as error:
-            kind = self.headers.get("Content-Type", "no type").split(";")[0]
-            raise BadAnswer(
-                f"{_host(self.url)} answered with {kind} where JSON was expected: "
-                f"{_beginning(self.text)}",
-                hint="The service may be in maintenance; try again later.",
-            ) from error
-
-    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """Yield the body piece by piece.
-
-        Raises
-        ------
-        Unreachable
-            If the body breaks off or stalls.
-        """
-        try:
-            yield from self._raw.iter_content(size)
-        except _BROKEN as error:
-            raise _unreachable(self.url, error) from error
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._raw.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc or url
-
-
-def _check_address(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise InvalidInput(
-            f"{url!r} is not an address.", hint="It begins with https:// or http://."
-        )
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _beginning(text: str) -> str:
-    words = " ".join(text[:400].split())
-    return repr(words[:120] + ("…" if len(words) > 120 else ""))
-
-
-def _unreachable(url: str, error: Exception) -> Unreachable:
-    if isinstance(error, requests.ConnectTimeout):
-        what = "does not accept connections"
-    elif isinstance(error, requests.Timeout) or "timed out" in str(error):
-        what = "did not answer in time"
-    elif isinstance(error, requests.exceptions.SSLError):
-        what = "offers no trusted certificate"
-    elif isinstance(
-        error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
-    ):
-        what = "broke off in the middle of its answer"
-    else:
-        what = "cannot be reached"
-    return Unreachable(
-        f"{_host(url)} {what}.", hint="Check the network with `openem status`, then try again."
-    )
-
-
-def _server_words(response: requests.Response) -> str:
-    """Return what the service says about an error, in its own words."""
-    try:
-        body = response.json()
-    except ValueError:
-        text = response.text
-        return "" if "<html" in text[:500].lower() else " ".join(text.split())[:300]
-    for key in ("message", "msg", "detail", "error", "errors"):
-        found = body.get(key) if isinstance(body, dict) else None
-        if isinstance(found, dict):
-            found = found.get("msg") or found.get("message")
-        if found:
-            return str(found)[:300]
-    return json.dumps(body)[:300]
-
-
-def _error(response: requests.Response) -> OpenEMError:
-    """Return the error that an unexpected status stands for."""
-    found = _error_of_status(response)
-    found.retry_after = _retry_after(response)
-    return found
-
-
-def _error_of_status(response: requests.Response) -> OpenEMError:
-    host, words, status = _host(response.url), _server_words(response), response.status_code
-    said = f": {words}" if words else "."
-    match status:
-        case 400 | 422:
-            return InvalidInput(
-                f"{host} cannot read the request{said}", hint="Correct the query or the parameter."
-            )
-        case 401:
-            return NotLoggedIn(
-                f"{host} asks for a log-in{said}", hint="Log in, or save a token for this service."
-            )
-        case 403:
-            return NotAllowed(
-                f"{host} does not allow this{said}", hint="Ask the owner of the data for access."
-            )
-        case 404 | 410:
-            return NotFound(
-                f"{host} has no {urlsplit(response.url).path}{said}", hint="Check the identifier."
-            )
-        case 429:
-            return RateLimited(
-                f"{host} asks for a pause{said}", hint="Wait some minutes, then try again."
-            )
-        case _ if status >= 500:
-            return Unreachable(
-                f"{host} has a fault (status {status}){said}", hint="Try again later."
-            )
-        case _:
-            return BadAnswer(f"{host} answered with the unexpected status {status}{said}")
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for: a number or a date (RFC 9110, 10.2.3)."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 class _Pace:
@@ -275,9 +64,9 @@ class _Pace:
 
     def delay(self, url: str) -> float:
         """Reserve the next free moment and return the seconds until then; 0 for loopback."""
-        if _is_loopback(url):
+        if _answers.is_loopback(url):
             return 0.0
-        host = _host(url)
+        host = _answers.host(url)
         with self._lock:
             now = time.monotonic()
             moment = max(now, self._next.get(host, now))
@@ -380,7 +169,7 @@ class Session:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        token: settings.Secret | None = None,
+        token: Secret | None = None,
         data: bytes | str | None = None,
         json: Any = None,
         timeout: Timeout | None = None,
@@ -416,13 +205,15 @@ class Session:
         BadAnswer
             For any other status that is not expected, and for redirects that lead nowhere.
         """
-        _check_address(url)
+        _answers.check_address(url)
         sent_headers = dict(headers or {})
         if token is not None:
             sent_headers["Authorization"] = f"Bearer {token.reveal()}"
         private = any(name.lower() in ("authorization", "cookie") for name in sent_headers)
         cached = (
-            max_age is not None and method == "GET" and not (stream or private or _is_loopback(url))
+            max_age is not None
+            and method == "GET"
+            and not (stream or private or _answers.is_loopback(url))
         )
         raw_session = self._with_cache() if cached else self._live
         if isinstance(timeout, int | float):
@@ -437,7 +228,7 @@ class Session:
         }
         if cached:
             options["expire_after"] = timedelta(seconds=max_age or 0)
-        if _is_loopback(url):
+        if _answers.is_loopback(url):
             options["proxies"] = {"http": None, "https": None}
 
         def attempt() -> Response:
@@ -446,12 +237,14 @@ class Session:
                 answer = raw_session.request(method, url, **options)
                 if answer.status_code not in expect:
                     with answer:
-                        raise _error(answer)  # reads the body, which may break off as well
-            except _BROKEN as error:
-                raise _unreachable(url, error) from error
-            except _NOWHERE as error:
+                        raise _answers.error_of(
+                            answer
+                        )  # reads the body, which may break off as well
+            except _answers.BROKEN as error:
+                raise _answers.unreachable(url, error) from error
+            except _answers.NOWHERE as error:
                 raise BadAnswer(
-                    f"{_host(url)} cannot be asked: {error}", hint="Check the address."
+                    f"{_answers.host(url)} cannot be asked: {error}", hint="Check the address."
                 ) from error
             return Response(answer)
 

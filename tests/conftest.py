@@ -13,7 +13,7 @@ import psutil
 import pytest
 from browser import browser
 
-from openem_nb import http, jobs, settings
+from openem_nb import _practice_child, http, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setenv("OPENEM_DATA", str(tmp_path / "data"))
     threads = set(threading.enumerate())
     children = {child.pid for child in psutil.Process().children()}
-    settings._running_practice.cache_clear()
+    _practice_child.running.cache_clear()
     with http.using(http.Session(retries=3, backoff=0.01, timeout=(2.0, 5.0))):
         yield
     jobs.runner().close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from openem_nb import settings
+from openem_nb import settings, tokens
 from openem_nb.checkup import log_in
 from openem_nb.errors import OpenEMError
 from openem_nb.panels import _html
@@ -70,7 +70,7 @@ class LoginBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         try:
             settings.use(name)
             if text:
-                settings.save_token(name, text)
+                tokens.save(name, text)
         except OpenEMError as error:
             return {"token" if text else "profile": f"{error} {error.hint}".strip()}
         self._show_state(name)

@@ -227,7 +227,7 @@ def _parameter(statement: ast.stmt, explanation: str, line: str) -> Parameter:
         raise InvalidInput(
             f"{line}: the parameter {name} looks like a secret, and parameters are written into "
             "the notebook, where everybody can read them",
-            hint="Let the notebook use the stored log-in instead (openem_nb.settings.token).",
+            hint="Let the notebook use the stored log-in instead (openem_nb.tokens.find).",
         )
     annotation = ast.unparse(statement.annotation)
     kind, choices, optional = _type(statement.annotation, line)

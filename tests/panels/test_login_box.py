@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openem_nb import settings
+from openem_nb import settings, tokens
 from openem_nb.panels import LoginBox
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_the_token_goes_where_tokens_are_kept_and_into_no_trait(ask: Callable[..
     secret = token(4102444800)
     answer = ask(box.form, "submit", values={"profile": "psi", "token": secret})
     assert answer == {"type": "reply", "key": "k1", "content": {"errors": {}}}
-    stored = settings.token("psi")
+    stored = tokens.find("psi")
     assert stored is not None
     assert stored.reveal() == secret
     assert settings.profile().name == "psi"
@@ -54,7 +54,7 @@ def test_half_a_token_is_refused_in_place_and_not_repeated(ask: Callable[..., An
     answer = ask(box.form, "submit", values={"profile": "psi", "token": "two words"})
     assert "blanks" in answer["content"]["errors"]["token"]
     assert "two words" not in json.dumps(answer) + traits(box)
-    assert settings.token("psi") is None
+    assert tokens.find("psi") is None
 
 
 def test_practice_needs_no_log_in() -> None:

@@ -24,7 +24,7 @@ def instance(practice, monkeypatch) -> None:
     text += "".join(f'{name} = "{url}"\n' for name, url in addresses.items())
     (openem.settings.folders().config / "settings.toml").write_text(text)
     monkeypatch.setenv("OPENEM_PROFILE", "own")
-    monkeypatch.setattr(openem.settings, "_keyring", lambda: None)
+    monkeypatch.setattr(openem.tokens, "_keyring", lambda: None)
 
 
 def test_all_practice_services_answer(practice) -> None:
@@ -62,16 +62,16 @@ def test_log_in_is_told_without_the_token(instance, capsys) -> None:
 
     assert "Nobody is logged in" in log_in()
     secret = token(username="anna", exp=time.time() + 3600)
-    openem.settings.save_token("own", secret)
+    openem.tokens.save("own", secret)
     assert log_in().startswith("True Token of anna, valid until 20")
-    openem.settings.save_token("own", token(sub="anna", exp=time.time() - 60))
+    openem.tokens.save("own", token(sub="anna", exp=time.time() - 60))
     assert log_in().startswith("False Token of anna expired")
-    openem.settings.save_token("own", "opaque")
+    openem.tokens.save("own", "opaque")
     assert "no expiry known" in log_in()
     for expires in (1e20, float("nan"), "soon"):
-        openem.settings.save_token("own", token(exp=expires))
+        openem.tokens.save("own", token(exp=expires))
         assert "no expiry known" in log_in()
-    openem.settings.save_token("own", "a.%%%.c")
+    openem.tokens.save("own", "a.%%%.c")
     assert "an unnamed user" in log_in()
     scicat = [line for line in lines() if line.name == "SciCat"]
     assert [line.ok for line in scicat] == [False]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openem_nb import http, settings
+from openem_nb import _answers, http, settings, tokens
 from openem_nb.errors import (
     BadAnswer,
     Cancelled,
@@ -228,7 +228,7 @@ def test_the_token_goes_to_the_header_and_not_through_netrc(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     server = script(Answer())
-    session.get(server.url, token=settings.Secret("s3cret"))
+    session.get(server.url, token=tokens.Secret("s3cret"))
     assert server.seen[0][2]["Authorization"] == "Bearer s3cret"
 
 
@@ -239,13 +239,13 @@ def test_loopback_avoids_a_proxy(script, session, monkeypatch) -> None:
 
 
 def test_the_cache_keeps_public_answers_only(script, session, monkeypatch) -> None:
-    monkeypatch.setattr(http, "_is_loopback", lambda url: False)
+    monkeypatch.setattr(_answers, "is_loopback", lambda url: False)
     monkeypatch.setattr(session, "_pace", http._Pace(1000.0))
     server = script(Answer(body=b'{"n": 1}'))
     for _ in range(3):
         assert session.json(server.url + "/public", max_age=60) == {"n": 1}
     assert len(server.seen) == 1
-    secret = settings.Secret("token-never-on-disk")
+    secret = tokens.Secret("token-never-on-disk")
     for _ in range(2):
         session.get(server.url + "/private", max_age=60, token=secret)
     assert len(server.seen) == 3

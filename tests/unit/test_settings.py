@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import copy
-import logging
 import os
-import pickle
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -118,87 +114,6 @@ def test_write_whole_keeps_the_old_file_when_it_cannot_write(tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["state.json"]
 
 
-def test_a_secret_does_not_leak(caplog) -> None:
-    secret = settings.Secret("hunter2")
-    assert secret.reveal() == "hunter2"
-    with caplog.at_level(logging.INFO):
-        logging.getLogger("x").info("%s %r", secret, secret)
-    shown = f"{secret} {secret!r} {[secret]} {vars(settings).get('nothing')} {caplog.text}"
-    assert "hunter2" not in shown
-    for leak in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="cannot be pickled"):
-            leak(secret)
-    assert not hasattr(secret, "__dict__")
-
-
-def test_tokens_from_environment_and_private_file(monkeypatch) -> None:
-    monkeypatch.setattr(settings, "_keyring", lambda: None)
-    assert settings.token("psi-qa") is None
-    settings.save_token("psi-qa", "  abc.def.ghi \n")
-    path = settings.folders().config / "tokens" / "psi-qa"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert settings.token("psi-qa").reveal() == "abc.def.ghi"
-    monkeypatch.setenv("OPENEM_TOKEN_PSI_QA", "from-environment")
-    assert settings.token("psi-qa").reveal() == "from-environment"
-    monkeypatch.delenv("OPENEM_TOKEN_PSI_QA")
-    settings.forget_token("psi-qa")
-    assert settings.token("psi-qa") is None
-
-
-def test_a_token_file_that_others_can_read_is_refused(tmp_path, monkeypatch) -> None:
-    path = tmp_path / "token"
-    path.write_text("abc")
-    path.chmod(0o644)
-    monkeypatch.setenv("OPENEM_PROFILE", "psi")
-    monkeypatch.setenv("OPENEM_TOKEN_FILE", str(path))
-    with pytest.raises(InvalidInput) as caught:
-        settings.token("psi")
-    assert f"chmod 600 {path}" in caught.value.hint
-    path.chmod(0o600)
-    assert settings.token("psi").reveal() == "abc"
-
-
-def test_a_named_token_file_is_for_the_active_profile_alone(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(settings, "_keyring", lambda: None)
-    monkeypatch.setenv("OPENEM_PROFILE", "psi")
-    monkeypatch.setenv("OPENEM_TOKEN_FILE", str(tmp_path / "token"))
-    settings.save_token("psi", "for-psi")
-    assert settings.token("ethz") is None
-    settings.save_token("ethz", "for-ethz")
-    assert (tmp_path / "token").read_text() == "for-psi\n"
-    settings.forget_token("ethz")
-    assert settings.token("psi").reveal() == "for-psi"
-
-
-@pytest.mark.parametrize("text", ["", "  ", "two words", "two\nlines", "caf\u00e9", "a\0b"])
-def test_what_is_no_token_is_not_saved(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        settings.save_token("psi", text)
-
-
-@pytest.mark.parametrize("text", ["hunter2\nhunter3", "hunter2 hunter3", "hunter2\u2603"])
-def test_what_is_no_token_is_not_used_and_not_shown(text: str, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("OPENEM_TOKEN_PSI", text)
-    with pytest.raises(InvalidInput, match="OPENEM_TOKEN_PSI") as caught:
-        settings.token("psi")
-    assert "hunter" not in f"{caught.value} {caught.value.hint}"
-    monkeypatch.delenv("OPENEM_TOKEN_PSI")
-    path = settings.folders().config / "tokens" / "psi"
-    path.parent.mkdir()
-    settings.write_whole(path, text, private=True)
-    with pytest.raises(InvalidInput, match="token file"):
-        settings.token("psi")
-    settings.write_whole(path, " \n", private=True)
-    assert settings.token("psi") is None
-
-
-def test_a_token_that_cannot_be_written_is_said(monkeypatch) -> None:
-    monkeypatch.setattr(settings, "_keyring", lambda: None)
-    (settings.folders().config / "tokens").write_text("in the way")
-    with pytest.raises(CannotWrite, match="tokens"):
-        settings.save_token("psi", "abc")
-
-
 def test_settings_that_cannot_be_used(monkeypatch) -> None:
     monkeypatch.delenv("OPENEM_PROFILE", raising=False)
     write_settings('profile = ["psi"]\n')
@@ -209,22 +124,6 @@ def test_settings_that_cannot_be_used(monkeypatch) -> None:
     path.mkdir()
     with pytest.raises(InvalidInput, match="cannot be read"):
         settings.profile()
-
-
-def test_keyring_is_used_where_there_is_one(monkeypatch) -> None:
-    kept: dict[tuple[str, str], str] = {}
-
-    class Ring:
-        get_password = staticmethod(lambda app, name: kept.get((app, name)))
-        set_password = staticmethod(lambda app, name, text: kept.update({(app, name): text}))
-        delete_password = staticmethod(lambda app, name: kept.pop((app, name)))
-
-    monkeypatch.setattr(settings, "_keyring", Ring)
-    settings.save_token("psi", "abc")
-    assert kept == {("openem", "psi"): "abc"}
-    assert settings.token("psi").reveal() == "abc"
-    settings.forget_token("psi")
-    assert settings.token("psi") is None
 
 
 @pytest.mark.parametrize("variable", ["OPENEM_PRACTICE_ENTRIES", "OPENEM_PRACTICE_SEED"])

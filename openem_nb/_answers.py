@@ -1,0 +1,242 @@
+"""Answers of a service as the package sees them: a body to read, or an error that says what is."""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+import requests
+
+from openem_nb.errors import (
+    BadAnswer,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotLoggedIn,
+    OpenEMError,
+    RateLimited,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "BROKEN",
+    "NOWHERE",
+    "Response",
+    "check_address",
+    "error_of",
+    "host",
+    "is_loopback",
+    "unreachable",
+]
+
+CHUNK: Final = 1 << 20
+BROKEN: Final = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+NOWHERE: Final = (  # an impossible host, or a service that sends requests on to nowhere
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.TooManyRedirects,
+)
+
+
+class Response:
+    """An answer: status, headers, and a body that is either here or still to be streamed."""
+
+    def __init__(self, raw: requests.Response) -> None:
+        self._raw = raw
+
+    @property
+    def status(self) -> int:
+        """HTTP status code."""
+        return self._raw.status_code
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header fields; names in any case."""
+        return self._raw.headers
+
+    @property
+    def url(self) -> str:
+        """Address that answered, after redirects."""
+        return self._raw.url
+
+    @property
+    def content(self) -> bytes:
+        """The whole body."""
+        return self._raw.content
+
+    @property
+    def text(self) -> str:
+        """The whole body as text; UTF-8 unless the service says otherwise."""
+        if "charset" not in self.headers.get("Content-Type", ""):
+            self._raw.encoding = "utf-8"
+        return self._raw.text
+
+    def json(self) -> Any:
+        """Return the body read as JSON.
+
+        Raises
+        ------
+        BadAnswer
+            If it is not JSON (an HTML page with status 200, for example).
+        """
+        try:
+            return json.loads(self.content)
+        except ValueError as error:
+            kind = self.headers.get("Content-Type", "no type").split(";")[0]
+            raise BadAnswer(
+                f"{host(self.url)} answered with {kind} where JSON was expected: "
+                f"{_beginning(self.text)}",
+                hint="The service may be in maintenance; try again later.",
+            ) from error
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """Yield the body piece by piece.
+
+        Raises
+        ------
+        Unreachable
+            If the body breaks off or stalls.
+        """
+        try:
+            yield from self._raw.iter_content(size)
+        except BROKEN as error:
+            raise unreachable(self.url, error) from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def host(url: str) -> str:
+    return urlsplit(url).netloc or url
+
+
+def check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise InvalidInput(
+            f"{url!r} is not an address.", hint="It begins with https:// or http://."
+        )
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _beginning(text: str) -> str:
+    words = " ".join(text[:400].split())
+    return repr(words[:120] + ("…" if len(words) > 120 else ""))
+
+
+def unreachable(url: str, error: Exception) -> Unreachable:
+    if isinstance(error, requests.ConnectTimeout):
+        what = "does not accept connections"
+    elif isinstance(error, requests.Timeout) or "timed out" in str(error):
+        what = "did not answer in time"
+    elif isinstance(error, requests.exceptions.SSLError):
+        what = "offers no trusted certificate"
+    elif isinstance(
+        error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
+    ):
+        what = "broke off in the middle of its answer"
+    else:
+        what = "cannot be reached"
+    return Unreachable(
+        f"{host(url)} {what}.", hint="Check the network with `openem status`, then try again."
+    )
+
+
+def _server_words(response: requests.Response) -> str:
+    """Return what the service says about an error, in its own words."""
+    try:
+        body = response.json()
+    except ValueError:
+        text = response.text
+        return "" if "<html" in text[:500].lower() else " ".join(text.split())[:300]
+    for key in ("message", "msg", "detail", "error", "errors"):
+        found = body.get(key) if isinstance(body, dict) else None
+        if isinstance(found, dict):
+            found = found.get("msg") or found.get("message")
+        if found:
+            return str(found)[:300]
+    return json.dumps(body)[:300]
+
+
+def error_of(response: requests.Response) -> OpenEMError:
+    """Return the error that an unexpected status stands for."""
+    found = _of_status(response)
+    found.retry_after = _retry_after(response)
+    return found
+
+
+def _of_status(response: requests.Response) -> OpenEMError:
+    where, words, status = host(response.url), _server_words(response), response.status_code
+    said = f": {words}" if words else "."
+    match status:
+        case 400 | 422:
+            return InvalidInput(
+                f"{where} cannot read the request{said}", hint="Correct the query or the parameter."
+            )
+        case 401:
+            return NotLoggedIn(
+                f"{where} asks for a log-in{said}", hint="Log in, or save a token for this service."
+            )
+        case 403:
+            return NotAllowed(
+                f"{where} does not allow this{said}", hint="Ask the owner of the data for access."
+            )
+        case 404 | 410:
+            return NotFound(
+                f"{where} has no {urlsplit(response.url).path}{said}", hint="Check the identifier."
+            )
+        case 429:
+            return RateLimited(
+                f"{where} asks for a pause{said}", hint="Wait some minutes, then try again."
+            )
+        case _ if status >= 500:
+            return Unreachable(
+                f"{where} has a fault (status {status}){said}", hint="Try again later."
+            )
+        case _:
+            return BadAnswer(f"{where} answered with the unexpected status {status}{said}")
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for: a number or a date (RFC 9110, 10.2.3)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
