@@ -46,6 +46,8 @@ class TableLayout:
     """Rows shown; the CSV has all."""
     mark: str | None = None
     """A yes/no column whose rows are set off."""
+    since: str | None = None
+    """A column of counts: the table begins with the first that is not 0, and is shown whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,10 @@ SECTIONS: Final = (
                     "world_empiar_entries": "EMPIAR, world",
                     "world_ratio": "EMPIAR per EMDB, world",
                 },
-                "Marked years are incomplete.",
+                "From the first year with a map of the country on; earlier years of the world are "
+                "in tables/annual.csv. Marked years are incomplete.",
                 mark="right_censored",
+                since="entries",
             ),
         ),
     ),
@@ -184,7 +188,7 @@ SECTIONS: Final = (
     ),
     SectionLayout(
         "funders",
-        "Who paid",
+        "Funding",
         "The headline counts grants by their country. Funders that mean the country although "
         "the grant names another country or none are counted apart.",
         (),

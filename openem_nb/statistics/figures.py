@@ -159,6 +159,10 @@ def _thousands(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
+_FEWEST: Final = 5
+"""Maps of a year from which on the figure shows its share with raw data."""
+
+
 def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     table = _from_first(result, result.tables["annual"])
     years = [int(year) for year in table["year"]]
@@ -179,12 +183,9 @@ def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     _thousands(axes)
     shares = axes.twinx()
     shares.spines["right"].set_visible(True)
-    # A year with fewer entries than this says nothing about a ratio.
-    enough = table["entries"] >= 5
-    world = table["world_entries"] >= 5
     shares.plot(
-        table["year"][enough],
-        table["share"][enough],
+        table["year"],
+        _telling(table["share"], table["entries"]),
         "o-",
         color=VERMILION,
         markersize=3.5,
@@ -192,8 +193,8 @@ def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
         label=f"Share with raw data, {result.country}",
     )
     shares.plot(
-        table["year"][world],
-        table["world_share"][world],
+        table["year"],
+        _telling(table["world_share"], table["world_entries"]),
         "s--",
         color="#4D4D4D",
         markersize=2.5,
@@ -228,10 +229,15 @@ def _annual(result: CountryStatistics, axes: Axes) -> tuple[str, str]:
     )
     caption = (
         "An EMPIAR entry counts once, in the year of its earliest deposited map. The figure begins "
-        "with the first map of the country; hatched years are incomplete. The lines leave out "
+        "with the first map of the country; hatched years are incomplete. The lines break at "
         "years with fewer than five EMDB entries."
     )
     return alt, caption
+
+
+def _telling(share: pd.Series[Any], entries: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the share without the years whose few entries say nothing: there the line breaks."""
+    return share.astype(float).where(entries >= _FEWEST)
 
 
 def _finite(axes: Axes) -> list[float]:

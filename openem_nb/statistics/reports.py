@@ -34,6 +34,8 @@ __all__ = ["write_report"]
 
 _SHARES: Final = frozenset({"share", "ratio", "world_share", "world_ratio", "value"})
 _UNBROKEN: Final = frozenset({"emdb_id", "empiar_id", "released", "obsoleted"})
+_LONG: Final = 30
+"""A table with more rows stands in a box that scrolls."""
 _PLAIN: Final = frozenset({"year", "taxid", "resolution"})
 
 
@@ -172,6 +174,8 @@ def _figure(figure: Figure) -> dict[str, str]:
 
 
 def _table(layout: TableLayout, table: pd.DataFrame) -> dict[str, Any]:
+    if layout.since:
+        table = table[(table[layout.since] > 0).cummax()]
     shown = table.head(layout.limit) if layout.limit else table
     names = list(layout.columns)
     numbers = {
@@ -182,6 +186,7 @@ def _table(layout: TableLayout, table: pd.DataFrame) -> dict[str, Any]:
     rest = len(table) - len(shown)
     mark = table[layout.mark] if layout.mark else None
     return {
+        "id": layout.name,
         "caption": TITLES[layout.name],
         "note": layout.note,
         "columns": [
@@ -194,6 +199,7 @@ def _table(layout: TableLayout, table: pd.DataFrame) -> dict[str, Any]:
             }
             for position, row in enumerate(shown.to_dict("records"))
         ],
+        "long": len(shown) > _LONG and not layout.since,
         "more": f"{rest:,} more rows in tables/{layout.name}.csv." if rest else "",
     }
 

@@ -13,10 +13,12 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 from _archives import NOTICE, entry, fill, raw
+from matplotlib.figure import Figure as Canvas
 
 from openem_nb import emdb, statistics
 from openem_nb.errors import CannotWrite
 from openem_nb.statistics import reports
+from openem_nb.statistics.figures import _annual
 
 
 def result_of(path: Path, *, notice: str | None = NOTICE) -> statistics.CountryStatistics:
@@ -232,3 +234,52 @@ def test_figures_leave_the_style_of_others_alone(
     data, metadata = figure._repr_mimebundle_()
     assert data["image/png"].startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == data["text/plain"] == figure.alt
+
+
+def uneven_result(path: Path) -> statistics.CountryStatistics:
+    """A foreign map of 2010, then Swiss ones: 6 of 2014, 2 of 2016, 5 of 2018."""
+    years = [2010, *[2014] * 6, *[2016] * 2, *[2018] * 5]
+    maps = [
+        entry(
+            number,
+            (f"Funder {number}", "Switzerland" if year > 2010 else "France"),
+            deposited=date(year, 3, 1),
+            map_released=date(year, 9, 1),
+        )
+        for number, year in enumerate(years, 1)
+    ]
+    fill(path, maps, [], harvested=date(2022, 5, 1))
+    with statistics.archive(path) as archive:
+        return statistics.swiss(date(2021, 12, 31), archive=archive)
+
+
+def test_the_years_begin_with_the_country_and_are_shown_whole(tmp_path: Path) -> None:
+    result = uneven_result(tmp_path / "a.duckdb")
+    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+    shown = text[text.index("<caption>By deposition year") :].split("</table>")[0]
+    assert re.findall(r'<th scope="row"[^>]*>(\d+)', shown) == [str(y) for y in range(2014, 2022)]
+    assert "earlier years of the world are in tables/annual.csv" in shown
+    assert pd.read_csv(tmp_path / "out" / "tables" / "annual.csv")["year"].min() == 2010
+
+
+def test_a_long_table_says_that_it_scrolls(
+    result: statistics.CountryStatistics, tmp_path: Path
+) -> None:
+    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+    page = Page(text)
+    hints = re.findall(r'id="([\w-]+-hint)">([\d,]+) rows, scroll<', text)
+    assert ("matches-hint", "50") in hints
+    boxes = [box for box in page.all("div") if box.get("tabindex") == "0"]
+    assert [box["aria-describedby"] for box in boxes] == [name for name, _ in hints]
+    assert "annual-hint" not in text
+
+
+def test_the_share_breaks_at_years_with_few_maps(tmp_path: Path) -> None:
+    result = uneven_result(tmp_path / "a.duckdb")
+    axes = Canvas().add_subplot()
+    _annual(result, axes)
+    other = next(twin for twin in axes.figure.axes if twin is not axes)
+    line = next(line for line in other.lines if "Switzerland" in str(line.get_label()))
+    drawn = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert {year for year, share in drawn.items() if share == share} == {2014, 2018}
+    assert set(drawn) == set(range(2014, 2022))
