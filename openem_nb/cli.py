@@ -118,8 +118,14 @@ def harvest() -> None:
     from openem_nb import statistics
     from openem_nb.jobs import follow
 
-    with follow(sys.stderr) as progress:
-        report = statistics.harvest(progress=progress)
+    try:
+        with follow(sys.stderr) as progress:
+            report = statistics.harvest(progress=progress)
+    except KeyboardInterrupt:
+        raise Cancelled(
+            "The harvest was cancelled.",
+            hint="What was read is kept; start it again to go on.",
+        ) from None
     print(report)
 
 

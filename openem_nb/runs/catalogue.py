@@ -43,7 +43,7 @@ _KINDS: dict[str, Kind] = {
     "date": "date",
 }
 _PATTERN = "a parameter is written as `name: type = default  # explanation`"
-_SECRET = re.compile(r"token|passw|secret|credential|api_?key", re.IGNORECASE)
+_SECRET = re.compile(r"token|passw|pwd|secret|credential|api_?key|(^|_)auth($|_)", re.IGNORECASE)
 
 
 def templates() -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -69,6 +70,7 @@ class Execution:
         self.cell: int | None = None
         self.section = ""
         self._client: Any = None
+        self._group: int | None = None
         self._sections: dict[str, str] = {}
         self._numbers: dict[str, int | None] = {}
         self._total = 0
@@ -104,6 +106,7 @@ class Execution:
 
         def cell_start(cell: Any, cell_index: int | None = None, **more: Any) -> None:
             self.check()
+            self._group = getattr(client.km.provisioner, "pgid", None)
             if cell.cell_type == "code":
                 self.cell = self._numbers.get(cell.id)
                 self.section = self._sections.get(cell.id, "")
@@ -128,12 +131,16 @@ class Execution:
         """
         self.stopped.set()
         provisioner = getattr(getattr(self._client, "km", None), "provisioner", None)
-        group = getattr(provisioner, "pgid", None)
-        if group and provisioner is not None and provisioner.has_process:
-            try:
+        if provisioner is not None and provisioner.has_process:
+            self._group = getattr(provisioner, "pgid", None)
+        self.end_kernel()
+
+    def end_kernel(self) -> None:
+        """End the kernel, if it still runs, and whatever the notebook has started and left."""
+        group, self._group = self._group, None
+        if group:
+            with contextlib.suppress(ProcessLookupError):  # all of it has ended already
                 os.killpg(group, signal.SIGKILL)
-            except ProcessLookupError:
-                _log.info("The kernel has ended already.")
 
     def check(self) -> None:
         """Raise ``Cancelled`` if the run was stopped."""
@@ -209,6 +216,7 @@ def main(folder: Path) -> int:
     finally:
         ended.set()
         life.join()
+        execution.end_kernel()
     _log.info("The run ended: %s", state)
     room.unlink(missing_ok=True)
     record.ending(state, failure).write(folder)
@@ -220,8 +228,11 @@ def _live(execution: Execution, ended: threading.Event) -> None:
     cancel = execution.folder / "cancel"
     progress = execution.folder / "progress.json"
     while not ended.wait(SIGN_OF_LIFE_EVERY):
-        if progress.exists():
-            show_life(execution.folder)
+        try:
+            if progress.exists():
+                show_life(execution.folder)
+        except OSError as error:  # a network disk may be away for a moment
+            _log.warning("No sign of life: %s", error)
         if cancel.exists() and not execution.stopped.is_set():
             execution.stop()
 

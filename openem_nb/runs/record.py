@@ -120,12 +120,15 @@ class Record:
         try:
             failure = data.pop("failure", None)
             state = RunState(data.pop("state"))
-            return cls(**data, state=state, failure=Failure(**failure) if failure else None)
+            record = cls(**data, state=state, failure=Failure(**failure) if failure else None)
+            for moment in (record.created, record.started or now(), record.ended or now()):
+                datetime.fromisoformat(moment)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadAnswer(
                 f"{folder / 'run.json'} is not the record of a run: {error}.",
                 hint="Remove the folder; its outputs are files of their own.",
             ) from error
+        return record
 
     def write(self, folder: Path) -> None:
         """Write the record into a run folder."""
@@ -165,9 +168,20 @@ def register_process(folder: Path, pid: int) -> None:
     write_whole(folder / "process.json", json.dumps(data) + "\n")
 
 
+def _process(folder: Path) -> dict[str, Any] | None:
+    """Return what :func:`register_process` noted."""
+    path = folder / "process.json"
+    data = read_json(path)
+    kinds = {"pid": int, "born": float, "machine": str}
+    whole = isinstance(data, dict) and all(isinstance(data.get(k), t) for k, t in kinds.items())
+    if data is not None and not whole:
+        raise BadAnswer(f"{path} does not name a process.", hint="Remove the folder of the run.")
+    return data  # type: ignore[no-any-return]  # checked above
+
+
 def running_process(folder: Path) -> psutil.Process | None:
     """Return the process of a run if it lives on this machine."""
-    data = read_json(folder / "process.json")
+    data = _process(folder)
     if data is None or data["machine"] != platform.node():
         return None
     try:
@@ -185,7 +199,7 @@ def is_alive(folder: Path) -> bool:
     replaced) the process cannot be seen; there the sign of life decides. The same holds for the
     moment between starting a process and noting its number.
     """
-    data = read_json(folder / "process.json")
+    data = _process(folder)
     if data is not None and data["machine"] == platform.node():
         return running_process(folder) is not None
     for name in ("progress.json", "run.json"):

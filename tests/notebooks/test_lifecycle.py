@@ -215,6 +215,18 @@ def test_cancel_ends_everything_and_keeps_what_is_there(notebook: Callable[..., 
     assert runs.history().empty
 
 
+def test_a_run_that_ends_leaves_no_process_of_its_notebook(notebook: Callable[..., Path]) -> None:
+    code = """
+import subprocess
+child = subprocess.Popen(["sleep", "600"])
+open("pid.txt", "w").write(str(child.pid))
+"""
+    run = runs.start(notebook("", code))
+    assert run.wait(ENOUGH) is RunState.DONE
+    pid = int((run.outputs / "pid.txt").read_text())
+    until(lambda: gone(pid), 5)
+
+
 def test_a_run_that_is_cancelled_at_once_is_cancelled(notebook: Callable[..., Path]) -> None:
     run = runs.start(notebook("", "import time; time.sleep(600)"))
     run.cancel()

@@ -105,7 +105,7 @@ def script() -> Iterator[Callable[..., Script]]:
 
 @pytest.fixture
 def session() -> Iterator[http.Session]:
-    with http.using(http.Session(retries=2, backoff=0.01, timeout=(1.0, 0.3))) as own:
+    with http.using(http.Session(retries=2, backoff=0.01, timeout=(1.0, 0.7))) as own:
         yield own
 
 
@@ -120,7 +120,7 @@ def test_identifies_itself_and_reads_json(script, session) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [Answer(status=503), Answer(status=500), Answer(body=b"x" * 99, cut=50), Answer(stall=0.6)],
+    [Answer(status=503), Answer(status=500), Answer(body=b"x" * 99, cut=50), Answer(stall=1.5)],
     ids=["503", "500", "cut", "stall"],
 )
 def test_a_passing_fault_is_repeated(script, session, fault: Answer) -> None:
@@ -130,7 +130,7 @@ def test_a_passing_fault_is_repeated(script, session, fault: Answer) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Answer(status=502), Answer(body=b"x" * 99, cut=50), Answer(stall=0.6)]
+    "fault", [Answer(status=502), Answer(body=b"x" * 99, cut=50), Answer(stall=1.5)]
 )
 def test_a_lasting_fault_is_unreachable_after_the_retries(script, session, fault: Answer) -> None:
     server = script(fault)

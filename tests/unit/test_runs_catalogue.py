@@ -99,7 +99,9 @@ def test_what_is_no_parameter_is_named_with_cell_and_line(
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["token", "SCICAT_TOKEN", "password", "api_key", "client_secret"])
+@pytest.mark.parametrize(
+    "name", ["token", "SCICAT_TOKEN", "password", "pwd", "api_key", "client_secret", "auth"]
+)
 def test_secrets_are_no_parameters(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match="looks like a secret"):
         runs.form(notebook(tmp_path / "n.ipynb", f'{name}: str = ""'))

@@ -187,6 +187,24 @@ def test_half_a_record_is_a_clear_error() -> None:
         _ = run.state
 
 
+@pytest.mark.parametrize("created", [3, "yesterday", None])
+def test_a_record_with_an_impossible_time_is_damaged(created: object) -> None:
+    run = made()
+    data = json.loads((run.folder / "run.json").read_text())
+    (run.folder / "run.json").write_text(json.dumps(data | {"created": created}))
+    with pytest.raises(BadAnswer, match="not the record of a run"):
+        _ = run.created
+    assert runs.history().empty
+
+
+@pytest.mark.parametrize("text", ["3", "{}", '{"pid": "x", "born": 1.0, "machine": "m"}'])
+def test_a_process_note_of_a_wrong_shape_is_a_clear_error(text: str) -> None:
+    run = made(state=RunState.RUNNING)
+    (run.folder / "process.json").write_text(text)
+    with pytest.raises(BadAnswer, match="does not name a process"):
+        _ = run.state
+
+
 @pytest.mark.parametrize("parameters", [{"years": "soon", "as_of": "x"}, {"nonsense": 1}])
 def test_wrong_parameters_leave_no_folder(parameters: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
