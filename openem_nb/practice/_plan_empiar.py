@@ -30,7 +30,7 @@ _SOONEST: Final = dt.timedelta(60)
 """Maps released within so many days before the last day have no raw data yet."""
 _MEAN: Final = 2.45
 """Released maps per study with raw data: a study of one map has them less often."""
-_SWISS_MEAN: Final = 1.25
+_SWISS_MEAN: Final = 1.0
 _OTHER_TYPES: Final = (
     "SBF-SEM",
     "FIB-SEM",
