@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args, overload
 
 from openem_nb import settings, transfer
 from openem_nb.emdb._fetch import entry
@@ -46,14 +46,42 @@ _ENDINGS: Final[dict[FileKind, tuple[str, ...]]] = {
 }
 
 
+@overload
+def download(
+    id: str | int,
+    what: FileKind | Sequence[FileKind] = ...,
+    *,
+    dry_run: Literal[True],
+    folder: Path | None = ...,
+    progress: Progress | None = ...,
+) -> transfer.Plan: ...
+@overload
+def download(
+    id: str | int,
+    what: FileKind | Sequence[FileKind] = ...,
+    *,
+    dry_run: Literal[False] = ...,
+    folder: Path | None = ...,
+    progress: Progress | None = ...,
+) -> tuple[Path, ...]: ...
+@overload
+def download(
+    id: str | int,
+    what: FileKind | Sequence[FileKind] = ...,
+    *,
+    dry_run: bool,
+    folder: Path | None = ...,
+    progress: Progress | None = ...,
+) -> transfer.Plan | tuple[Path, ...]: ...
 def download(
     id: str | int,  # noqa: A002  (the word users know)
     what: FileKind | Sequence[FileKind] = ("map",),
     *,
+    dry_run: bool = False,
     folder: Path | None = None,
     progress: Progress | None = None,
-) -> tuple[Path, ...]:
-    """Download files of an entry and return their paths.
+) -> transfer.Plan | tuple[Path, ...]:
+    """Download files of an entry and return their paths, or say what that would mean.
 
     Names come from the entry, because they cannot be derived for all; picture, FSC curve and header
     are looked up in the archive where they do not have their usual name. A map gets its name only
@@ -67,10 +95,17 @@ def download(
     what :
         One or several of :data:`KINDS`: ``map``, ``half_map``, ``additional_map``, ``mask``,
         ``image``, ``fsc``, ``header``.
+    dry_run :
+        Ask for the sizes, return the plan and download nothing.
     folder :
         Where to; by default ``emdb/EMD-n`` in the data folder.
     progress :
         Told about bytes.
+
+    Returns
+    -------
+    transfer.Plan or tuple of pathlib.Path
+        With ``dry_run`` the plan, else the files.
 
     Raises
     ------
@@ -85,6 +120,7 @@ def download(
 
     Examples
     --------
+    >>> emdb.download("EMD-1000", what=("map", "half_map"), dry_run=True)
     >>> emdb.download("EMD-1000", what=("map", "half_map"))
     """
     kinds = [what] if isinstance(what, str) else list(dict.fromkeys(what))
@@ -96,6 +132,14 @@ def download(
         )
     found = entry(id, progress=progress)
     target = folder if folder is not None else settings.folders().data / "emdb" / found.id
+    if dry_run:
+        return transfer.Plan(
+            found.id,
+            tuple(item for kind in kinds for item in _looked_at(found, kind, progress)),
+            target,
+            transfer.free_space(target),
+            notice=settings.services().notice,
+        )
     paths: list[Path] = []
     for kind in kinds:
         files = [file for file in found.files if file.kind == kind]
@@ -120,22 +164,46 @@ def _item(found: Entry, file: EntryFile, folder: Path) -> transfer.Item:
     )
 
 
+def _looked_at(found: Entry, kind: FileKind, progress: Progress | None) -> list[transfer.Listed]:
+    """Return the files of a kind with the sizes that the server states."""
+    address = _address(found, kind)
+    names = [file.name for file in found.files if file.kind == kind]
+    if names:
+        return [transfer.look(f"{address}/{name}", name, progress=progress) for name in names]
+    if kind not in _USUAL:
+        raise _missing(found, kind)
+    name = _usual_name(found, kind)
+    try:
+        return [transfer.look(f"{address}/{name}", name, progress=progress)]
+    except NotFound:
+        return [_unusual(found, kind, progress)]
+
+
 def _unnamed(found: Entry, kind: FileKind, folder: Path, progress: Progress | None) -> Path:
     """Download a file whose name the entry does not state."""
-    address = _address(found, kind)
-    name = _USUAL[kind].format(found.id.removeprefix("EMD-"))
+    name = _usual_name(found, kind)
     try:
-        return transfer.download(f"{address}/{name}", folder / name, progress=progress)
+        url = f"{_address(found, kind)}/{name}"
+        return transfer.download(url, folder / name, progress=progress)
     except NotFound:
-        pass
+        item = _unusual(found, kind, progress)
+        return transfer.download(item.url, folder / item.path, progress=progress)
+
+
+def _usual_name(found: Entry, kind: FileKind) -> str:
+    return _USUAL[kind].format(found.id.removeprefix("EMD-"))
+
+
+def _unusual(found: Entry, kind: FileKind, progress: Progress | None) -> transfer.Listed:
+    """Return the file of a kind that does not have its usual name."""
     try:
-        listed = [item for item in transfer.listing(address) if not item.is_folder]
+        listed = transfer.listing(_address(found, kind), progress=progress)
     except NotFound:
         listed = []
     for ending in _ENDINGS[kind]:
         for item in listed:
-            if item.path.lower().endswith(ending):
-                return transfer.download(item.url, folder / item.path, progress=progress)
+            if not item.is_folder and item.path.lower().endswith(ending):
+                return item
     raise _missing(found, kind)
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import ipywidgets
 
-from openem_nb import emdb, empiar, settings, transfer
+from openem_nb import emdb, empiar, transfer
 from openem_nb.errors import NotFound
 from openem_nb.panels import _html
 from openem_nb.panels.form import Field, Form, Values
 from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from openem_nb.emdb.records import FileKind
     from openem_nb.jobs import Progress
@@ -31,7 +31,8 @@ _KINDS: Final[dict[FileKind, str]] = {
     "fsc": "Fourier shell correlation",
     "header": "Header (XML)",
 }
-_UNNAMED: Final = ("image", "fsc", "header")
+_FEW: Final = 3
+"""So many plans are shown unfolded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +120,11 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             limit=int(limit) if limit else None,
             folder=str(values.get("folder", "")).strip(),
         )
-        look = _look_emdb if self._repository == "EMDB" else _look_empiar
+        repository = self._repository
         self._forget()
         self._start(
             "Look what would come",
-            lambda progress: look(wish, progress),
+            lambda progress: _look(repository, wish, progress),
             lambda found: self._show_plan(wish, *found),
             again=self.form.submit,
         )
@@ -178,20 +179,47 @@ def _fields(repository: str) -> list[Field]:
     ]
 
 
-def _look_emdb(wish: _Wish, progress: Progress) -> tuple[str, bool]:
-    entries = emdb.entries(wish.ids, progress=progress)
-    files = [file for entry in entries.found.values() for file in entry.files]
-    count = sum(file.kind == wish.kind for file in files)
-    missing = (*entries.not_found, *entries.failed)
-    where = f"of {_count(len(entries), 'entry', 'entries')}"
-    if wish.kind in _UNNAMED:  # entries do not say whether they have one
-        count = len(entries)
-        where = f"at most, {where}"
-    free = format_bytes(transfer.free_space(wish.target("") or settings.folders().data))
-    words = f"{_KINDS[wish.kind]}: {_count(count, 'file')} {where}; {free} free."
-    if missing:
-        words += f" Could not be read: {_names(missing)}."
-    return f"<p>{_html.escape(words)}</p>", count > 0
+def _look(repository: str, wish: _Wish, progress: Progress) -> tuple[str, bool]:
+    """Return what would come, as HTML, and whether it can."""
+    plan_of = _plan_emdb if repository == "EMDB" else _plan_empiar
+    plans: list[transfer.Plan] = []
+    without: list[str] = []
+    for name in wish.ids:
+        progress.check()
+        try:
+            plans.append(plan_of(name, wish, progress))
+        except NotFound:
+            without.append(name)
+    words = _summary(_KINDS[wish.kind] if repository == "EMDB" else "Raw data", plans)
+    if without:
+        words += f" No such file: {_names(without)}."
+    tables = "".join(plan._repr_html_() for plan in plans)
+    shown = " open" if len(plans) <= _FEW else ""
+    details = f"<details{shown}><summary>Entry by entry</summary>{tables}</details>"
+    possible = _fit(plans) and any(plan.count for plan in plans)
+    return f"<p>{_html.escape(words)}</p>{details if plans else ''}", possible
+
+
+def _summary(kind: str, plans: Sequence[transfer.Plan]) -> str:
+    count = _count(sum(plan.count for plan in plans), "file")
+    words = f"{kind}: {count} of {_count(len(plans), 'entry', 'entries')}"
+    if not plans:
+        return f"{words}."
+    about = "about " if any(plan.uncertainty for plan in plans) else ""
+    size = format_bytes(sum(plan.bytes for plan in plans))
+    free = format_bytes(min(plan.free for plan in plans))
+    room = "" if _fit(plans) else ", not enough"
+    return f"{words}, {about}{size}; {free} free{room}."
+
+
+def _fit(plans: Sequence[transfer.Plan]) -> bool:
+    """Return whether all of them fit together."""
+    return sum(plan.needed for plan in plans) <= min((plan.free for plan in plans), default=0)
+
+
+def _plan_emdb(name: str, wish: _Wish, progress: Progress) -> transfer.Plan:
+    folder = wish.target(name)
+    return emdb.download(name, wish.kind, dry_run=True, folder=folder, progress=progress)
 
 
 def _fetch_emdb(wish: _Wish, progress: Progress) -> _Loot:
@@ -207,13 +235,7 @@ def _fetch_emdb(wish: _Wish, progress: Progress) -> _Loot:
     return loot
 
 
-def _look_empiar(wish: _Wish, progress: Progress) -> tuple[str, bool]:
-    plans = [_plan(name, wish, progress) for name in wish.ids]
-    words = "".join(plan._repr_html_() for plan in plans)
-    return words, all(plan.fits for plan in plans) and any(plan.count for plan in plans)
-
-
-def _plan(name: str, wish: _Wish, progress: Progress) -> Any:
+def _plan_empiar(name: str, wish: _Wish, progress: Progress) -> transfer.Plan:
     return empiar.download(
         name,
         pattern=wish.pattern,

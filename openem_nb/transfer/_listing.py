@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from openem_nb.jobs import Progress
 
-__all__ = ["Listed", "listing", "walk"]
+__all__ = ["Listed", "listing", "look", "walk"]
 
 _TIMEOUT: Final = 180.0
 """Seconds to wait for a listing: a folder with 20,000 files takes the server minutes."""
@@ -108,6 +108,35 @@ def listing(url: str, *, progress: Progress | None = None) -> list[Listed]:
         size, uncertainty = (None, 0) if name.endswith("/") else _size(facts)
         found[name] = Listed(name, urljoin(url, link), size, uncertainty, _modified(facts))
     return list(found.values())
+
+
+def look(url: str, path: str, *, progress: Progress | None = None) -> Listed:
+    """Return one file with the size that the server states, and fetch nothing of it.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    BadAnswer
+        If a web page answers in place of the file.
+    """
+    with http.session().request(
+        "HEAD",
+        url,
+        headers={"Accept-Encoding": "identity"},  # the size of the file, not of a packed copy
+        expect=(200, 405, 501),  # the latter where a server knows no HEAD
+        progress=progress,
+    ) as answer:
+        if answer.status != 200:
+            return Listed(path, url)
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            raise BadAnswer(
+                f"{url} answered with a web page in place of the file.",
+                hint="The server may be in maintenance; try again later.",
+            )
+        length = answer.headers.get("Content-Length", "")
+        packed = "Content-Encoding" in answer.headers
+        return Listed(path, url, int(length) if length.isdecimal() and not packed else None)
 
 
 def walk(url: str, *, deepest: int = 16, progress: Progress | None = None) -> Iterator[Listed]:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openem_nb import emdb, settings
+from openem_nb import emdb, settings, transfer
 from openem_nb.panels import RepositoryPanel
+from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,11 +42,14 @@ def test_nothing_moves_before_the_plan_is_confirmed(panel: RepositoryPanel, unti
     assert panel.download.layout.display == "none"
     words = plan(panel, *ids)
     assert "Map: 2 files of 2 entries" in words
-    assert "free" in words
+    assert " free." in words
+    assert all(f"Download of {name}" in words for name in ids)
     assert files() == []
     panel.download.confirm.click()
     paths = panel.job.result(30).paths
     assert files() == sorted(paths)
+    came = sum(path.stat().st_size for path in paths)
+    assert f"Map: 2 files of 2 entries, {format_bytes(came)};" in words
     assert {path.parent.name for path in paths} == set(ids)
     until(lambda: panel.jobs.rows and panel.jobs.rows[0]["state"] == "Done")
     assert panel.jobs.rows[0]["message"].startswith("2 files in ")
@@ -70,11 +74,31 @@ def test_entries_without_such_a_file_are_named(panel: RepositoryPanel, until: An
     found = emdb.entries(panel.results["emdb_id"].head(60)).found.values()
     has = next(one.id for one in found if any(file.kind == "half_map" for file in one.files))
     lacks = next(one.id for one in found if all(file.kind != "half_map" for file in one.files))
-    plan(panel, has, lacks, kind="half_map")
+    words = plan(panel, has, lacks, kind="half_map")
+    assert "files of 1 entry" in words
+    assert f"No such file: {lacks}." in words
     panel.download.confirm.click()
     panel.job.result(30)
     until(lambda: panel.jobs.rows and panel.jobs.rows[0]["state"] == "Done")
     assert f"No such file: {lacks}." in panel.jobs.rows[0]["message"]
+
+
+def test_entries_that_all_lack_it_cannot_be_downloaded(panel: RepositoryPanel) -> None:
+    found = emdb.entries(panel.results["emdb_id"].head(60)).found.values()
+    lacks = next(one.id for one in found if all(file.kind != "half_map" for file in one.files))
+    assert "0 files" in plan(panel, lacks, kind="half_map")
+    assert panel.download.confirm.layout.display == "none"
+
+
+def test_plans_that_fit_one_by_one_may_not_fit_together(
+    panel: RepositoryPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = with_map(panel)
+    sizes = [emdb.download(name, dry_run=True).bytes for name in ids]
+    monkeypatch.setattr(transfer, "free_space", lambda _: max(sizes))
+    assert "not enough" not in plan(panel, ids[0])
+    assert "not enough" in plan(panel, *ids)
+    assert panel.download.confirm.layout.display == "none"
 
 
 def test_a_folder_of_ones_own_gets_a_folder_for_each_entry(

@@ -10,9 +10,16 @@ import mrcfile
 import numpy as np
 import pytest
 
-from openem_nb import emdb, http, settings
+from openem_nb import emdb, http, settings, transfer
 from openem_nb.emdb._map_check import check_map, check_packed
-from openem_nb.errors import CannotWrite, ChecksumMismatch, InvalidInput, NotFound, Unreachable
+from openem_nb.errors import (
+    BadAnswer,
+    CannotWrite,
+    ChecksumMismatch,
+    InvalidInput,
+    NotFound,
+    Unreachable,
+)
 from openem_nb.practice import Facility, Fault
 
 if TYPE_CHECKING:
@@ -188,3 +195,64 @@ def test_bad_maps_are_refused(volume: Path) -> None:
     volume.write_bytes(wrong_mode)
     with pytest.raises(ChecksumMismatch, match="makes no sense"):
         check_map(volume, "emd_1.map", (4, 3, 2))
+
+
+def test_dry_run_states_the_sizes_and_moves_no_byte(practice: Facility, tmp_path: Path) -> None:
+    entry = released(
+        practice, lambda entry: {"half_map", "mask"} <= {file.kind for file in entry.files}
+    )
+    what = ("map", "half_map", "mask", "header")
+    folder = tmp_path / "<new>"
+    before = practice.requests
+    plan = emdb.download(entry.id, what, dry_run=True, folder=folder)
+    new = [record for record in practice.requests if not any(record is old for old in before)]
+    asked = [record.method for record in new if "/structures/" in record.path]
+    assert set(asked) == {"HEAD"}
+    assert not folder.exists()
+    assert plan.id == entry.id
+    assert plan.fits
+    text = str(plan)
+    for part in (f"Download of {entry.id}", str(folder), "enough", str(plan.notice)):
+        assert part in text
+    assert "about" not in text
+    assert "Globus" not in text
+    assert "<new>" not in plan._repr_html_()
+    paths = emdb.download(entry.id, what, folder=folder)
+    assert [folder / file.path for file in plan.files] == list(paths)
+    assert [file.size for file in plan.files] == [path.stat().st_size for path in paths]
+    assert plan.bytes == sum(path.stat().st_size for path in paths)
+    assert plan.needed == 0, "all of it is here now"
+
+
+def test_dry_run_finds_what_the_download_finds(practice: Facility, tmp_path: Path) -> None:
+    entries = [entry for entry in practice.truth.emdb.values() if entry.status == "REL"][:30]
+    found = 0
+    for entry in entries:
+        try:
+            plan = emdb.download(entry.emdb_id, "header", dry_run=True, folder=tmp_path)
+        except NotFound:
+            with pytest.raises(NotFound):
+                emdb.download(entry.emdb_id, "header", folder=tmp_path)
+        else:
+            (path,) = emdb.download(entry.emdb_id, "header", folder=tmp_path)
+            assert path.name == plan.files[0].path
+            found += 1
+    assert found
+    lacks = released(practice, lambda entry: "half_map" not in {file.kind for file in entry.files})
+    with pytest.raises(NotFound, match="no half map"):
+        emdb.download(lacks.id, "half_map", dry_run=True)
+
+
+def test_a_web_page_in_place_of_a_map_has_no_size(practice: Facility) -> None:
+    entry = released(practice, lambda entry: True)
+    practice.add_fault(Fault("html", path=r"/structures/"))
+    with pytest.raises(BadAnswer, match="web page"):
+        emdb.download(entry.id, dry_run=True)
+
+
+def test_an_unknown_size_is_said(tmp_path: Path) -> None:
+    files = (transfer.Listed("a", "http://x/a"), transfer.Listed("b", "http://x/b", 2000))
+    plan = transfer.Plan("EMD-1", files, tmp_path, 100)
+    assert plan.size == "2 kB, and 1 of unknown size"
+    assert not plan.fits
+    assert "not enough" in str(plan)
