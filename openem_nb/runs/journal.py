@@ -182,7 +182,9 @@ def history() -> pd.DataFrame:
         except OpenEMError as error:  # damaged, or deleted by somebody just now
             _log.warning("%s", error)
     rows.sort(key=lambda row: row[4], reverse=True)
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    # objects, so that what is missing stays None with every version of pandas
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object)
+    frame["seconds"] = frame["seconds"].astype(float)
     for column in ("created", "started", "ended"):
         frame[column] = pd.to_datetime(frame[column], utc=True)
     return frame
