@@ -135,6 +135,6 @@ class Entries:
         columns = list(rows[0]) if rows else ["emdb_id", "title", "status", "resolution", "url"]
         frame = pd.DataFrame(rows, columns=columns)
         for column in {"deposited", "map_released", "updated"} & set(columns):
-            frame[column] = pd.to_datetime(frame[column])
+            frame[column] = pd.to_datetime(frame[column]).astype("datetime64[ns]")
         frame["resolution"] = frame["resolution"].astype("float64")
         return frame
