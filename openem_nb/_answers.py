@@ -127,7 +127,8 @@ class Response:
 
 
 def host(url: str) -> str:
-    return urlsplit(url).netloc or url
+    """Return who is asked, without a password that stands in the address."""
+    return urlsplit(url).netloc.rpartition("@")[2] or url
 
 
 def check_address(url: str) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "lines", "log_in", "status"]
 
+_TIGHT: Final = 50_000_000
+"""Free bytes below which hardly anything can be done."""
 _PACKAGES: Final = ("jupyterlab", "ipywidgets", "papermill", "duckdb", "pandas", "numpy")
 
 
@@ -109,7 +111,10 @@ def _probe(session: http.Session, name: str, url: str) -> Line:
 
 
 def log_in(service: str) -> Line:
-    """Return who is logged in to a service, and until when, without asking the service."""
+    """Return who is logged in to a service, and until when, by the token's own word.
+
+    The service is not asked, so nothing is said to work here; what has expired does not.
+    """
     try:
         token = tokens.find(service)
     except OpenEMError as error:
@@ -123,13 +128,13 @@ def log_in(service: str) -> Line:
     try:
         moment = datetime.fromtimestamp(expires, UTC)
     except (TypeError, ValueError, OverflowError, OSError):  # there is none, or it is no time
-        return Line("log-in", service, True, f"Token of {person}, no expiry known.")
+        return Line("log-in", service, None, f"Token of {person}, no expiry known.")
     if moment <= datetime.now(UTC):
         return Line(
             "log-in", service, False, f"Token of {person} expired {moment:%Y-%m-%d %H:%M} UTC."
         )
     return Line(
-        "log-in", service, True, f"Token of {person}, valid until {moment:%Y-%m-%d %H:%M} UTC."
+        "log-in", service, None, f"Token of {person}, valid until {moment:%Y-%m-%d %H:%M} UTC."
     )
 
 
@@ -147,11 +152,15 @@ def _claims(token: tokens.Secret) -> dict[str, Any]:
 
 def _folders() -> list[Line]:
     found = settings.folders()
-    free = [(name, getattr(found, name)) for name in ("config", "runs", "data")]
-    return [
-        Line("folder", name, None, f"{path} ({format_bytes(shutil.disk_usage(path).free)} free)")
-        for name, path in free
-    ]
+    result = []
+    for name in ("config", "runs", "data"):
+        path = getattr(found, name)
+        free = shutil.disk_usage(path).free
+        full = free < _TIGHT
+        result.append(
+            Line("folder", name, False if full else None, f"{path} ({format_bytes(free)} free)")
+        )
+    return result
 
 
 def _version(package: str) -> str:

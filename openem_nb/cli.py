@@ -139,7 +139,10 @@ def sql(
 
     with statistics.archive() as archive:
         table = archive.sql(query)
-    print(table.to_csv(index=False).rstrip() if csv else table.to_string(index=False))
+    if csv:
+        print(table.to_csv(index=False).rstrip())
+    else:
+        print(table.to_string(index=False, na_rep="", max_colwidth=60))
 
 
 @app.command()
@@ -219,9 +222,9 @@ def notebooks(
         form = runs.form(name)
         print(f"{name}: {form.title}")
         for parameter in form.parameters:
-            print(
-                f"    {parameter.name} = {parameter.plain(parameter.default)!r}  {parameter.help}"
-            )
+            print(f"    {parameter.name} = {parameter.plain(parameter.default)!r}")
+            choices = f" ({parameter.expected})" if parameter.choices else ""
+            print(f"        {parameter.help}{choices}")
     if copy_to is not None:
         for path in runs.copy_templates(copy_to):
             print(f"Copied {path}")

@@ -122,6 +122,10 @@ _BUILT_IN: Final = (
 )
 
 
+_KEYS: Final = {"profile": str, "profiles": dict}
+"""What ``settings.toml`` may hold, and of what kind."""
+
+
 def _settings_file() -> Path:
     return folders().config / "settings.toml"
 
@@ -131,7 +135,7 @@ def _read_settings() -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(
             f"{path} cannot be read: {error.strerror or error}.", hint="Mend or remove the file."
@@ -140,6 +144,18 @@ def _read_settings() -> dict[str, Any]:
         raise InvalidInput(
             f"{path} is not valid TOML: {error}.", hint="Mend the line or remove the file."
         ) from error
+    for key, kind in found.items():
+        if key not in _KEYS:
+            raise InvalidInput(
+                f"{path}: unknown key {key!r}.",
+                hint='Known are profile = "NAME" and sections [profiles.NAME].',
+            )
+        if not isinstance(kind, _KEYS[key]):
+            raise InvalidInput(
+                f"{path}: {key} is of the wrong kind.",
+                hint='Write profile = "NAME", or sections [profiles.NAME].',
+            )
+    return found
 
 
 _RESERVED: Final = frozenset({"ebi", *(built_in.name for built_in in _BUILT_IN)})
@@ -176,6 +192,11 @@ def _custom_profile(name: str, entries: Any, path: Path) -> Profile:
                 f"{path}: profiles.{name}.{key} = {value!r} is not an address.",
                 hint="It begins with https://.",
             )
+        if is_address and "@" in value:
+            raise InvalidInput(
+                f"{path}: profiles.{name}.{key} has a user or password in it.",
+                hint="Write the address alone, and keep the token with openem_nb.tokens.save.",
+            )
     if entries.get("flavour") not in (None, "psi5", "v427"):
         raise InvalidInput(f"{path}: profiles.{name}.flavour must be psi5 or v427.", hint=hint)
     addresses = {key: value.rstrip("/") for key, value in entries.items() if key in _ARCHIVE_FIELDS}
@@ -187,12 +208,7 @@ def _custom_profile(name: str, entries: Any, path: Path) -> Profile:
 def profiles() -> dict[str, Profile]:
     """Return all profiles by name: the built-in ones and those of ``settings.toml``."""
     found = {built_in.name: built_in for built_in in _BUILT_IN}
-    custom = _read_settings().get("profiles", {})
-    if not isinstance(custom, dict):
-        raise InvalidInput(
-            f"{_settings_file()}: profiles must be a table.", hint="Write [profiles.NAME] sections."
-        )
-    for name, entries in custom.items():
+    for name, entries in _read_settings().get("profiles", {}).items():
         found[name] = _custom_profile(name, entries, _settings_file())
     return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from openem_nb.errors import CannotWrite, InvalidInput
-from openem_nb.settings import folders, profile, write_whole
+from openem_nb.settings import folders, profile, profiles, write_whole
 
 __all__ = ["Secret", "find", "forget", "save"]
 
@@ -106,7 +106,20 @@ def find(service: str) -> Secret | None:
 
 
 def save(service: str, text: str) -> None:
-    """Keep a token: in the system keyring where there is one, else in a file of mode 0600."""
+    """Keep a token: in the system keyring where there is one, else in a file of mode 0600.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such service (a profile, ``onedep`` or ``empiar``), or the text is no token.
+    CannotWrite
+        If it cannot be kept.
+    """
+    known = [*profiles(), "onedep", "empiar"]
+    if service not in known:
+        raise InvalidInput(
+            f"There is no service named {service!r}.", hint=f"Choose one of {', '.join(known)}."
+        )
     text = _readable(text, "What was typed")
     if not text:
         raise InvalidInput("This is not a token: it is empty.", hint="Paste it again, whole.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args, overload
 
 from openem_nb import settings, transfer
@@ -13,7 +14,6 @@ from openem_nb.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from openem_nb.emdb.records import Entry
     from openem_nb.jobs import Progress
@@ -52,7 +52,7 @@ def download(
     what: FileKind | Sequence[FileKind] = ...,
     *,
     dry_run: Literal[True],
-    folder: Path | None = ...,
+    folder: Path | str | None = ...,
     progress: Progress | None = ...,
 ) -> transfer.Plan: ...
 @overload
@@ -61,7 +61,7 @@ def download(
     what: FileKind | Sequence[FileKind] = ...,
     *,
     dry_run: Literal[False] = ...,
-    folder: Path | None = ...,
+    folder: Path | str | None = ...,
     progress: Progress | None = ...,
 ) -> tuple[Path, ...]: ...
 @overload
@@ -70,7 +70,7 @@ def download(
     what: FileKind | Sequence[FileKind] = ...,
     *,
     dry_run: bool,
-    folder: Path | None = ...,
+    folder: Path | str | None = ...,
     progress: Progress | None = ...,
 ) -> transfer.Plan | tuple[Path, ...]: ...
 def download(
@@ -78,7 +78,7 @@ def download(
     what: FileKind | Sequence[FileKind] = ("map",),
     *,
     dry_run: bool = False,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     progress: Progress | None = None,
 ) -> transfer.Plan | tuple[Path, ...]:
     """Download files of an entry and return their paths, or say what that would mean.
@@ -131,7 +131,11 @@ def download(
             hint=f"One or several of {', '.join(KINDS)}.",
         )
     found = entry(id, progress=progress)
-    target = folder if folder is not None else settings.folders().data / "emdb" / found.id
+    target = (
+        Path(folder).expanduser()
+        if folder is not None
+        else settings.folders().data / "emdb" / found.id
+    )
     if dry_run:
         return transfer.Plan(
             found.id,

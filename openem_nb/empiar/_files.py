@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 import pandas as pd
@@ -16,7 +17,6 @@ from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from openem_nb.jobs import Progress
 
@@ -79,7 +79,7 @@ def download(
     pattern: str = ...,
     limit: int | None = ...,
     dry_run: Literal[True],
-    folder: Path | None = ...,
+    folder: Path | str | None = ...,
     progress: Progress | None = ...,
 ) -> Plan: ...
 @overload
@@ -89,7 +89,7 @@ def download(
     pattern: str = ...,
     limit: int | None = ...,
     dry_run: Literal[False] = ...,
-    folder: Path | None = ...,
+    folder: Path | str | None = ...,
     progress: Progress | None = ...,
 ) -> tuple[Path, ...]: ...
 @overload
@@ -99,7 +99,7 @@ def download(
     pattern: str = ...,
     limit: int | None = ...,
     dry_run: bool,
-    folder: Path | None = ...,
+    folder: Path | str | None = ...,
     progress: Progress | None = ...,
 ) -> Plan | tuple[Path, ...]: ...
 def download(
@@ -108,7 +108,7 @@ def download(
     pattern: str = "*",
     limit: int | None = None,
     dry_run: bool = False,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Plan | tuple[Path, ...]:
     """Download raw data of an entry, or say what that would mean.
@@ -155,7 +155,9 @@ def download(
     if limit is not None and (isinstance(limit, bool) or limit < 1):
         raise InvalidInput(f"limit must be a number above zero, not {limit!r}.")
     target = (
-        folder if folder is not None else settings.folders().data / "empiar" / str(number(name))
+        Path(folder).expanduser()
+        if folder is not None
+        else settings.folders().data / "empiar" / str(number(name))
     )
     matching = (item for item in _listed(name, progress) if fnmatchcase(item.path, pattern))
     # One more than asked for tells whether the limit leaves something out.

@@ -63,7 +63,7 @@ def test_log_in_is_told_without_the_token(instance, capsys) -> None:
     assert "Nobody is logged in" in log_in()
     secret = token(username="anna", exp=time.time() + 3600)
     openem.tokens.save("own", secret)
-    assert log_in().startswith("True Token of anna, valid until 20")
+    assert log_in().startswith("None Token of anna, valid until 20")
     openem.tokens.save("own", token(sub="anna", exp=time.time() - 60))
     assert log_in().startswith("False Token of anna expired")
     openem.tokens.save("own", "opaque")

@@ -63,7 +63,12 @@ def test_a_custom_profile_from_toml() -> None:
     [
         ("profile = ", "not valid TOML"),
         ('profile = "nowhere"', "no profile named 'nowhere'"),
-        ("profiles = 3", "profiles must be a table"),
+        ("profiles = 3", "profiles is of the wrong kind"),
+        ('profile = ["psi"]', "profile is of the wrong kind"),
+        ('profil = "psi"', "unknown key 'profil'"),
+        ('[profiles.x]\nscicat_api = "https://u:pw@a.ch"', "user or password"),
+        ('[profiles.ebi]\ntitle = "x"', "cannot be redefined"),
+        ('[profiles."../x"]\ntitle = "x"', "cannot be the name"),
         ('[profiles.x]\nscicat = "https://a"', "unknown key 'scicat'"),
         ("[profiles.x]\nscicat_api = 3", "must be text"),
         ('[profiles.x]\nscicat_api = "a.b.c"', "is not an address"),
@@ -117,7 +122,7 @@ def test_write_whole_keeps_the_old_file_when_it_cannot_write(tmp_path, monkeypat
 def test_settings_that_cannot_be_used(monkeypatch) -> None:
     monkeypatch.delenv("OPENEM_PROFILE", raising=False)
     write_settings('profile = ["psi"]\n')
-    with pytest.raises(InvalidInput, match="no profile"):
+    with pytest.raises(InvalidInput, match="wrong kind"):
         settings.profile()
     path = settings.folders().config / "settings.toml"
     path.unlink()

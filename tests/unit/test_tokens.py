@@ -106,3 +106,9 @@ def test_keyring_is_used_where_there_is_one(monkeypatch) -> None:
     assert tokens.find("psi").reveal() == "abc"
     tokens.forget("psi")
     assert tokens.find("psi") is None
+
+
+def test_a_misspelt_service_gets_no_token() -> None:
+    with pytest.raises(InvalidInput, match="no service named 'psii'") as caught:
+        tokens.save("psii", "abc")
+    assert "psi-qa" in caught.value.hint
