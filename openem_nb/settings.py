@@ -52,7 +52,7 @@ class Services:
     """Addresses of the public archives, without a slash at the end."""
 
     name: str = "ebi"
-    """Short name that tells archives of different origin apart: ``ebi``, ``practice-3000-1``."""
+    """Short name that tells archives of different origin apart: ``ebi``, ``practice2-3000-1``."""
     notice: str | None = None
     """Text that everything made from these services must show; None for the real ones."""
     emdb_api: str = "https://www.ebi.ac.uk/emdb/api"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openem_nb.practice._shapes import ANGSTROM, Json, rng_of
+from openem_nb.practice._vocabulary import EXAMPLE_MAP
 
 if TYPE_CHECKING:
     import random
@@ -31,16 +32,17 @@ def file_names(entry: EmdbTruth, seed: int) -> dict[str, tuple[str, ...]]:
     number = entry.emdb_id[4:]
     rng = rng_of(entry, seed, 2)
     year = entry.deposited.year
+    example = entry.emdb_id == EXAMPLE_MAP
     image = rng.random()
     return {
         "map": (f"emd_{number}.map.gz",),
         "half": tuple(f"emd_{number}_half_map_{n}.map.gz" for n in (1, 2))
-        if rng.random() < (0.9 if year >= 2019 else 0.15)
+        if rng.random() < (0.9 if year >= 2019 else 0.15) or example
         else (),
         "additional": (f"emd_{number}_additional_1.map.gz",) if rng.random() < 0.15 else (),
-        "masks": (f"emd_{number}_msk_1.map",) if rng.random() < 0.3 else (),
+        "masks": (f"emd_{number}_msk_1.map",) if rng.random() < 0.3 or example else (),
         "images": ()
-        if image < 0.02
+        if image < 0.02 and not example
         else (
             f"{number}.gif"
             if image < 0.05

@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb.practice._vocabulary import EXAMPLE_RAW
+
 if TYPE_CHECKING:
     from openem_nb.practice.truth import EmpiarTruth
 
@@ -33,6 +35,7 @@ _CATEGORIES: Final = (
     ("Tilt series", "tilt series", "MRC", "SIGNED 16 BIT INTEGER", "mrc"),
     ("Reconstructed tomograms", "reconstructed volumes", "MRC", "32 BIT FLOAT", "mrc"),
 )
+_MICROGRAPHS: Final = _CATEGORIES[2]
 _FIRST_NAMES: Final = ("Ada", "Bruno", "Chiara", "David", "Elena", "Fatima", "Goro", "Hanna")
 
 
@@ -62,6 +65,8 @@ def image_sets(entry: EmpiarTruth, seed: int) -> tuple[ImageSet, ...]:
     sets = []
     for number in range(1, rng.choices((1, 2, 3), (60, 28, 12))[0] + 1):
         name, category, file_format, voxel, suffix = rng.choice(_CATEGORIES)
+        if number == 1 and entry.empiar_id == EXAMPLE_RAW:
+            name, category, file_format, voxel, suffix = _MICROGRAPHS
         leaf = rng.choice(
             ("Micrographs", "frames", f"set {number}", f"batch_{number}/Images-Disc1", "R&D_grid")
         )

@@ -7,12 +7,17 @@ import random
 from dataclasses import replace
 
 from openem_nb.errors import InvalidInput
+from openem_nb.practice import _vocabulary as words
 from openem_nb.practice._plan import LAST_DAY
 from openem_nb.practice._plan import draw_emdb as _draw_emdb
 from openem_nb.practice._plan_empiar import draw_empiar, draw_one
 from openem_nb.practice.truth import EmdbTruth, Truth
 
-__all__ = ["MOST_ENTRIES", "advanced", "generate"]
+__all__ = ["GENERATION", "MOST_ENTRIES", "advanced", "generate"]
+
+GENERATION = 2
+"""Raised with every change of what is drawn: a local archive of the practice data that another
+generation drew must not be taken for one of these, whose name has this number."""
 
 MOST_ENTRIES = 60_000
 _RAW_DATA_WITHIN = dt.timedelta(400)
@@ -48,7 +53,8 @@ def advanced(truth: Truth) -> Truth:
     rng = random.Random(f"practice week {truth.seed} {today.isoformat()}")
     emdb = dict(truth.emdb)
     waiting = [e for e in emdb.values() if e.status not in ("REL", "OBS", "WDRN")]
-    released = [e for e in emdb.values() if e.status == "REL"]
+    # the example stays as it is
+    released = [e for e in emdb.values() if e.status == "REL" and e.emdb_id != words.EXAMPLE_MAP]
     for entry in rng.sample(waiting, min(len(waiting), max(2, len(waiting) // 60))):
         emdb[entry.emdb_id] = replace(
             entry, status="REL", header_released=today, map_released=today, updated=today

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from bisect import bisect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -234,7 +234,7 @@ def _number(rng: random.Random, studies: list[_Study], count: int) -> None:
     Numbers below 1000 went to depositions of about 2018, four-digit ones to the early years.
     """
     padded = iter(rng.sample(range(1, 1000), max(4, count // 62)))
-    early = iter(sorted(rng.sample(range(1000, 10000), min(8900, max(10, count // 7)))))
+    early = iter(sorted(rng.sample(range(1001, 10000), min(8900, max(10, count // 7)))))
     blocks = {"RCSB": (2, 4, 7), "PDBe": (1, 5), "PDBj": (3, 6)}
     later: dict[str, list[int]] = {}
     for site, leads in blocks.items():
@@ -251,6 +251,8 @@ def _number(rng: random.Random, studies: list[_Study], count: int) -> None:
                 number = next(early, None)
             numbers.append(number if number is not None else later[study.site].pop())
         study.numbers = tuple(numbers)
+    example = next(study for study in studies if study.released)
+    example.numbers = (int(words.EXAMPLE_MAP[4:]), *example.numbers[1:])
 
 
 def _resolution(rng: random.Random, method: str, year: int) -> float | None:
@@ -290,9 +292,29 @@ def draw_emdb(rng: random.Random, count: int) -> dict[str, EmdbTruth]:
     studies = _studies(rng, count)
     _give_money(rng, studies)
     _number(rng, studies, count)
-    entries = [entry for study in studies for entry in _entries(rng, study)]
+    entries = [
+        _example(study, entry) if entry.emdb_id == words.EXAMPLE_MAP else entry
+        for study in studies
+        for entry in _entries(rng, study)
+    ]
     entries.sort(key=lambda entry: int(entry.emdb_id[4:]))
     return {entry.emdb_id: entry for entry in entries}
+
+
+def _example(study: _Study, entry: EmdbTruth) -> EmdbTruth:
+    """Return the entry as one that the guide can rely on: released, a map with a resolution."""
+    shown = study.released or study.deposited
+    return replace(
+        entry,
+        status="REL",
+        header_released=shown,
+        map_released=shown,
+        updated=max(entry.updated, shown),
+        obsoleted=None,
+        superseded_by=(),
+        methods=("singleParticle",),
+        resolutions=(8.7,),
+    )
 
 
 def _entries(rng: random.Random, study: _Study) -> list[EmdbTruth]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from openem_nb.practice import _vocabulary as words
 from openem_nb.practice._plan import LAST_DAY, author, funders
 from openem_nb.practice._spread import spread
 from openem_nb.practice.truth import EmdbTruth, EmpiarTruth
@@ -222,10 +224,13 @@ def draw_empiar(rng: random.Random, emdb: Mapping[str, EmdbTruth]) -> dict[str, 
         for dirt, (study, due) in enumerate(targets)
     ]
     entries.sort(key=lambda entry: entry.deposited)  # numbers follow time, unlike those of EMDB
-    return {
+    found = {
         (empiar_id := f"EMPIAR-{number}"): replace(entry, empiar_id=empiar_id)
         for number, entry in zip(_numbers(rng, len(entries)), entries, strict=True)
     }
+    example = found[words.EXAMPLE_RAW]
+    found[words.EXAMPLE_RAW] = replace(example, status="REL", obsoleted=None)
+    return found
 
 
 def _numbers(rng: random.Random, count: int) -> list[int]:
@@ -233,4 +238,6 @@ def _numbers(rng: random.Random, count: int) -> list[int]:
     for _ in range(count):
         number += 1 if rng.random() < 0.8 else rng.randrange(2, 5)
         numbers.append(number)
+    example = int(words.EXAMPLE_RAW[7:])
+    numbers[min(bisect_left(numbers, example), count - 1)] = example
     return numbers

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+EXAMPLE_MAP: Final = "EMD-1000"
+EXAMPLE_RAW: Final = "EMPIAR-10028"
+"""Entries that the guide's examples name: every practice archive has them, with all their files."""
+
 METHODS: Final = (
     (("singleParticle",), 800),
     (("subtomogramAveraging",), 70),

@@ -14,7 +14,7 @@ from openem_nb.errors import CannotWrite, InvalidInput
 from openem_nb.practice._answer import Answer, Question, html, json_answer, not_found
 from openem_nb.practice._emdb_api import EmdbApi
 from openem_nb.practice._empiar_api import SEARCH_START, EmpiarApi
-from openem_nb.practice._generate import advanced, generate
+from openem_nb.practice._generate import GENERATION, advanced, generate
 from openem_nb.practice._pages import site_page
 from openem_nb.practice._server import Server
 from openem_nb.practice._tree import EmdbFiles, EmpiarFiles
@@ -121,7 +121,7 @@ class Facility:
     def description(self) -> dict[str, Any]:
         """Return name, notice, size, and the addresses of the services."""
         return {
-            "name": f"practice-{self._entries}-{self._seed}",
+            "name": f"practice{GENERATION}-{self._entries}-{self._seed}",
             "notice": NOTICE,
             "entries": self._entries,
             "seed": self._seed,

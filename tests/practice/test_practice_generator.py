@@ -14,9 +14,11 @@ import pytest
 
 from openem_nb.errors import InvalidInput
 from openem_nb.practice._emdb_entry import entry_json
+from openem_nb.practice._emdb_maps import file_names
 from openem_nb.practice._empiar_entry import empiar_json
-from openem_nb.practice._generate import advanced, generate
+from openem_nb.practice._generate import GENERATION, advanced, generate
 from openem_nb.practice._plan import LAST_DAY
+from openem_nb.practice._tree import EmdbFiles, EmpiarFiles
 
 if TYPE_CHECKING:
     from openem_nb.practice import Truth
@@ -257,3 +259,29 @@ def test_a_week_changes_things_and_dates_them(truth: Truth) -> None:
     for emdb_id, entry in truth.emdb.items():
         shown = entry_json(later.emdb[emdb_id], 1) != entry_json(entry, 1)
         assert shown == (later.emdb[emdb_id] != entry)
+
+
+@pytest.mark.parametrize(("entries", "seed"), [(50, 1), (50, 2), (53, 3), (400, 7), (3000, 1)])
+def test_the_examples_of_the_guide_exist(entries: int, seed: int) -> None:
+    truth = generate(entries, seed)
+    assert len(truth.emdb) == entries
+    for _ in range(20):
+        entry = truth.emdb["EMD-1000"]
+        assert entry.status == "REL"
+        assert entry.map_released is not None
+        assert entry.deposited < entry.map_released <= entry.updated <= LAST_DAY
+        files = file_names(entry, truth.seed)
+        assert all(files[kind] for kind in ("map", "half", "masks", "images"))
+        assert any("/fsc/" in f"/{name}" for name in EmdbFiles(truth)._files(entry))
+        raw_data = truth.empiar["EMPIAR-10028"]
+        assert raw_data.status == "REL"
+        folder = EmpiarFiles(truth).folder("10028")
+        assert folder is not None
+        assert any(name.endswith(".mrc") for name in folder.files)
+        truth = advanced(truth)
+
+
+def test_other_data_are_another_generation() -> None:
+    # Where this fails, raise GENERATION and put the new digest here.
+    known = (2, "80e31a091307959d4c50a01c49f7a8d2cabdad40fea59d19ebc20e96c40d33cf")
+    assert (GENERATION, _digest(advanced(generate(60, 1)))) == known
