@@ -11,6 +11,7 @@ doctest: +SKIP
 from __future__ import annotations
 
 from openem_nb.statistics.archives import Archive, archive
+from openem_nb.statistics.checks import check
 from openem_nb.statistics.countries import CountryStatistics, swiss
 from openem_nb.statistics.definitions import DEFINITIONS
 from openem_nb.statistics.figures import Figure, figures
@@ -24,6 +25,7 @@ __all__ = [
     "Figure",
     "HarvestReport",
     "archive",
+    "check",
     "figures",
     "harvest",
     "swiss",

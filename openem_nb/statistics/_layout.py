@@ -102,8 +102,8 @@ SECTIONS: Final = (
                     "world_empiar_entries": "EMPIAR, world",
                     "world_ratio": "EMPIAR per EMDB, world",
                 },
-                "From the first year with a map of the country on; earlier years of the world are "
-                "in tables/annual.csv. Marked years are incomplete.",
+                "From the first shown year with a map of the country on; the shown years before it "
+                "are in tables/annual.csv. Marked years are incomplete.",
                 mark="right_censored",
                 since="entries",
             ),

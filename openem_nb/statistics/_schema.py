@@ -277,7 +277,8 @@ def _unusable(path: Path, error: duckdb.Error) -> CannotWrite | InvalidInput:
     if "lock" in text or "already attached" in text:
         return CannotWrite(
             f"{path} is in use by another harvest.",
-            hint="Wait until that one has ended; it can be cancelled.",
+            hint="Wait until that one has ended, or cancel it. Meanwhile the archive can be used "
+            "as it is: the notebook swiss_statistics does so with refresh=false.",
         )
     damaged = "not a valid DuckDB" in text or "read enough bytes" in text
     if isinstance(error, duckdb.IOException) and not damaged:

@@ -53,6 +53,10 @@ class Store:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice is fine."""
         self._connection.close()
 
     @property
@@ -156,6 +160,13 @@ class Store:
                     f"DELETE FROM {table} WHERE emdb_id IN "  # noqa: S608
                     "(SELECT emdb_id FROM emdb_listing WHERE status NOT IN ('REL', 'OBS'))"
                 )
+
+    def released(self) -> set[str]:
+        """Return the ids of the listed released entries."""
+        rows = self._connection.execute(
+            "SELECT emdb_id FROM emdb_listing WHERE status = 'REL' AND vanished IS NULL"
+        ).fetchall()
+        return {row[0] for row in rows}
 
     def pending(self) -> dict[str, date | None]:
         """Return the ids whose details are missing or outdated, with the listed update date."""

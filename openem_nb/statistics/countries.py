@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,13 +15,18 @@ import pandas as pd
 from openem_nb._version import __version__
 from openem_nb.errors import InvalidInput
 from openem_nb.statistics import _queries
+from openem_nb.statistics._asked import asked_country, asked_day, asked_years
 from openem_nb.statistics._schema import country_key
 from openem_nb.statistics.archives import Archive, archive_path, content_fingerprint
 from openem_nb.statistics.definitions import PUBLISHED, RATIOS
 from openem_nb.statistics.funders import AliasList, aliases
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import duckdb
+
+    from openem_nb.statistics._asked import Years
 
 __all__ = ["CountryStatistics", "swiss"]
 
@@ -37,6 +41,8 @@ class CountryStatistics:
     """The last day that counts."""
     years: tuple[int, int]
     """First and last deposition year of the yearly tables; the totals cover all years."""
+    all_years: tuple[int, int]
+    """First and last deposition year of the totals."""
     entries: int
     """Counted maps of the country."""
     with_raw_data: int
@@ -82,6 +88,19 @@ class CountryStatistics:
         """Share of the country's counted maps that have raw data, 0 to 1."""
         return self.with_raw_data / self.entries if self.entries else None
 
+    @property
+    def years_note(self) -> str | None:
+        """What the yearly tables leave out, in words; None where they show all years."""
+        if self.years == self.all_years:
+            return None
+        sums = self.tables["annual"][["entries", "world_entries"]].sum()
+        return (
+            f"The yearly tables and figures show only the deposition years {self.years[0]} to "
+            f"{self.years[1]} of {self.all_years[0]} to {self.all_years[1]}: "
+            f"{sums['entries']:,} of the {self.entries:,} EMDB entries of {self.country}, and "
+            f"{sums['world_entries']:,} of the {self.world_entries:,} of the world."
+        )
+
     def headline(self) -> list[str]:
         """Return the result in a few sentences."""
         lines = [self.notice] if self.notice else []
@@ -105,9 +124,9 @@ class CountryStatistics:
             f"Work list: {self.entries - self.with_raw_data:,} maps without raw data.",
         ]
         if self.median_delay is not None:
-            lines.append(
-                f"Median delay from map release to raw data: {self.median_delay:,.0f} days."
-            )
+            lines.append(_delay_words(self.median_delay))
+        if self.years_note:
+            lines.append(self.years_note)
         return lines + [f"Note: {warning}" for warning in self.warnings]
 
     def __repr__(self) -> str:
@@ -121,7 +140,7 @@ def swiss(
     as_of: date | str | None = None,
     *,
     country: str = "Switzerland",
-    years: tuple[int, int] | None = None,
+    years: Years | None = None,
     archive: Archive | None = None,
 ) -> CountryStatistics:
     """Return the statistics of a country at a date, by the rules of ``DEFINITIONS``.
@@ -134,8 +153,8 @@ def swiss(
     country :
         Any country that a grant in the archive names, in any case.
     years :
-        First and last deposition year to show in the yearly tables and figures; the totals cover
-        all years.
+        First and last deposition year to show in the yearly tables and figures, None where a side
+        is open; the totals cover all years.
     archive :
         An open archive; without it the one of the active services.
 
@@ -156,9 +175,8 @@ def swiss(
     if archive is None:
         with Archive(archive_path()) as own:
             return swiss(as_of, country=country, years=years, archive=own)
-    key = country_key(country)
-    if key is None:
-        raise InvalidInput("The country is empty.", hint='For example country="Switzerland".')
+    key = asked_country(country)
+    limits = asked_years(years)
     last = archive.known_until()
     meta, harvest = archive.meta(), archive.last_harvest()
     with archive.cursor() as cursor:
@@ -173,7 +191,8 @@ def swiss(
         }
         totals = _count(cursor, values, alias_list)
         _queries.shape(cursor, values)
-        shown = _years(years, first=_queries.rows(cursor, "first year")[0][0], last=day.year)
+        whole = (int(_queries.rows(cursor, "first year")[0][0]), day.year)
+        shown = _years(limits, whole)
         tables = _tables(cursor, values, shown)
         tables["totals"] = _totals_table(totals, name)
         tables["ratios"] = _ratios_table(totals, name)
@@ -189,6 +208,7 @@ def swiss(
         country=name,
         as_of=day,
         years=shown,
+        all_years=whole,
         **totals,
         obsolete=len(tables["obsolete"]),
         missing=len(tables["missing"]),
@@ -253,46 +273,32 @@ def _first_day(cursor: duckdb.DuckDBPyConnection) -> date:
 
 
 def _day(asked: date | str | None, *, first: date, last: date) -> date:
-    if asked is None:
+    day = asked_day(asked)
+    if day is None:
         return last
-    if isinstance(asked, str):
-        try:
-            asked = date.fromisoformat(asked.strip())
-        except ValueError as error:
-            raise InvalidInput(
-                f"{asked!r} is not a date.", hint="Write it as YYYY-MM-DD."
-            ) from error
-    if isinstance(asked, datetime):
-        asked = asked.date()
-    if asked > last:
+    if day > last:
         raise InvalidInput(
-            f"The archive knows nothing of {asked}: it ends on {last}.",
+            f"The archive knows nothing of {day}: it ends on {last}.",
             hint="Choose an earlier date, or harvest again.",
         )
-    if asked < first:
+    if day < first:
         raise InvalidInput(
-            f"Nothing had been released on {asked}: the first release in the archive is of "
-            f"{first}.",
+            f"Nothing had been released on {day}: the first release in the archive is of {first}.",
             hint="Choose a later date.",
         )
-    return asked
+    return day
 
 
-def _years(asked: tuple[int, int] | None, *, first: int, last: int) -> tuple[int, int]:
-    if asked is None:
-        return first, last
-    try:
-        begin, end = (int(year) for year in asked)
-    except (TypeError, ValueError) as error:
+def _years(asked: Years, whole: tuple[int, int]) -> tuple[int, int]:
+    (begin, end), (first, last) = asked, whole
+    if (begin is not None and begin > last) or (end is not None and end < first):
+        given = " to ".join(str(year) for year in asked if year is not None)
         raise InvalidInput(
-            f"years={asked!r} is not a pair of years.", hint="For example (2015, 2024)."
-        ) from error
-    if begin > end or begin > last or end < first:
-        raise InvalidInput(
-            f"The years {begin} to {end} do not lie within {first} to {last}.",
-            hint="Give the first and the last year, the earlier one first.",
+            f"The years asked for ({given}) do not lie within those of the archive up to the last "
+            f"day that counts, {first} to {last}.",
+            hint="Choose other years, or leave them out.",
         )
-    return max(begin, first), min(end, last)
+    return max(begin or first, first), min(end or last, last)
 
 
 def _totals_table(totals: dict[str, int], name: str) -> pd.DataFrame:
@@ -419,6 +425,13 @@ def _provenance(
         ),
         "Versions": f"openem_nb {__version__}; harvested with {harvest['versions']}",
     }
+
+
+def _delay_words(median: float) -> str:
+    days = f"{abs(median):,.0f} day{'' if abs(round(median)) == 1 else 's'}"
+    if round(median) < 0:
+        return f"Median: the raw data came {days} before the release of the map."
+    return f"Median delay from map release to raw data: {days}."
 
 
 def _percent(part: int, whole: int) -> str:

@@ -117,6 +117,8 @@ def _draw(
             )
             canvas.supxlabel(textwrap.fill(result.notice, 130), fontsize=6.5, color="#595959")
             alt = f"Practice data, not real. {alt}"
+        if result.years != result.all_years and name != "delay":
+            caption += f" Only the years {result.years[0]} to {result.years[1]} are shown."
         svg, png = (_bytes(canvas, kind, alt) for kind in ("svg", "png"))
     return Figure(name, title, alt, caption, svg, png)
 

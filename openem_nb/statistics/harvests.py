@@ -54,6 +54,10 @@ OVERLAP: Final = timedelta(days=14)
 """How far before its last known update EMPIAR is asked again: updates are published weekly, some of
 them late."""
 
+_HANDFUL: Final = 10
+_MOST_GONE: Final = 0.1
+"""How many released entries, and which share of them, may vanish between two harvests."""
+
 _TRIES: Final = 4
 
 
@@ -133,6 +137,9 @@ def harvest(*, path: Path | None = None, progress: Progress | None = None) -> Ha
         If the archive there belongs to other services, or is not an archive.
     Unreachable, BadAnswer, RateLimited
         If a service does not give its listing after several tries.
+    BadAnswer
+        If so many of the archive's released entries are not listed any more that it must be of
+        another service; it stays as it is.
     Cancelled
         If ``progress`` was cancelled.
 
@@ -150,7 +157,7 @@ def harvest(*, path: Path | None = None, progress: Progress | None = None) -> Ha
         _schema.open_read_only(target).close()  # says so if it is no archive of this version
     with _open(target, working) as store:
         _claim(store, services, target)
-        stated, mismatches = _list_emdb(store, progress, started.date())
+        stated, mismatches = _list_emdb(store, progress, started.date(), target)
         fetched = _read_details(store, progress)
         read, query = _read_empiar(store, progress)
         progress.update(message="Finishing the archive")
@@ -184,10 +191,14 @@ def _open(target: Path, working: Path) -> Store:
     except InvalidInput:
         # The stump of a harvest that ended while it made the file, or one of another version:
         # only work that can be done again is lost with it.
-        for stump in (working, working.with_name(working.name + ".wal")):
-            stump.unlink(missing_ok=True)
+        _remove(working)
         _make_working_copy(target, working)
         return Store(working)
+
+
+def _remove(working: Path) -> None:
+    for file in (working, working.with_name(working.name + ".wal")):
+        file.unlink(missing_ok=True)
 
 
 def _make_working_copy(target: Path, working: Path) -> None:
@@ -235,11 +246,15 @@ def _again(work: Callable[[], T], progress: Progress) -> T:
     return work()
 
 
-def _list_emdb(store: Store, progress: Progress, today: date) -> tuple[int, list[str]]:
+def _list_emdb(
+    store: Store, progress: Progress, today: date, target: Path
+) -> tuple[int, list[str]]:
     progress.update(0, message="Listing EMDB", unit="entries")
     rows, stated = _again(lambda: _listing(progress), progress)
     released = sum(row["status"] == "REL" for row in rows)
     whole = released == stated
+    if whole:
+        _refuse_other_service(store, rows, target)
     mismatches = (
         []
         if whole
@@ -252,6 +267,23 @@ def _list_emdb(store: Store, progress: Progress, today: date) -> tuple[int, list
     )
     store.put_listing(rows, whole=whole, day=today)
     return stated, mismatches
+
+
+def _refuse_other_service(store: Store, rows: list[Row], target: Path) -> None:
+    """Refuse to mix two worlds: the released entries of one service do not vanish in numbers."""
+    known = store.released()
+    gone = len(known - {row["emdb_id"] for row in rows})
+    if gone > max(_HANDFUL, _MOST_GONE * len(known)):
+        store.close()
+        _remove(store.path)  # else the next harvest would go on with it
+        raise BadAnswer(
+            f"{gone:,} of the {len(known):,} released entries of {target} are not in EMDB's list.",
+            hint=f"This archive seems to be of another service; move {target} away and harvest "
+            "again."
+            if target.exists()
+            else "What an unfinished harvest had left there was of another service and has been "
+            "removed; harvest again.",
+        )
 
 
 def _listing(progress: Progress) -> tuple[list[Row], int]:

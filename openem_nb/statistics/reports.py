@@ -1,8 +1,8 @@
 """Writing a result down: ``report.html``, ``summary.txt``, CSV tables and figures.
 
 The report is one file that needs nothing else and asks the network for nothing; links to entries
-are links only. Everything is first written beside its place and then moved, so that no half-written
-file has a final name.
+are links only, and left out where the entries are invented. Everything is first written beside its
+place and then moved, so that no half-written file has a final name.
 """
 
 from __future__ import annotations
@@ -56,6 +56,9 @@ def write_report(result: CountryStatistics, folder: Path | str) -> Path:
     with _written_aside(target) as aside:
         (aside / "tables").mkdir()
         for name, table in sorted(result.tables.items()):
+            if result.notice and "link" in table:
+                # invented entries have pages only as long as their service runs
+                table = table.assign(link=None)
             (aside / "tables" / f"{name}.csv").write_bytes(_csv(table))
         (aside / "tables" / "README.txt").write_text(_table_guide(result), encoding="utf-8")
         (aside / "figures").mkdir()
@@ -125,10 +128,10 @@ def _page(result: CountryStatistics, drawn: tuple[Figure, ...]) -> str:
         {
             "id": section.id,
             "title": section.title,
-            "text": section.text,
+            "text": (result.years_note or "") if section.id == "years" else section.text,
             "figures": [_figure(by_name[name]) for name in section.figures],
             "tables": [
-                _table(layout, result.tables[layout.name])
+                _table(layout, result.tables[layout.name], linked=result.notice is None)
                 for layout in section.tables
                 if layout.name in result.tables
             ],
@@ -173,7 +176,7 @@ def _figure(figure: Figure) -> dict[str, str]:
     }
 
 
-def _table(layout: TableLayout, table: pd.DataFrame) -> dict[str, Any]:
+def _table(layout: TableLayout, table: pd.DataFrame, *, linked: bool) -> dict[str, Any]:
     if layout.since:
         table = table[(table[layout.since] > 0).cummax()]
     shown = table.head(layout.limit) if layout.limit else table
@@ -194,7 +197,7 @@ def _table(layout: TableLayout, table: pd.DataFrame) -> dict[str, Any]:
         ],
         "rows": [
             {
-                "cells": [_cell(name, row, numbers) for name in names],
+                "cells": [_cell(name, row, numbers, linked=linked) for name in names],
                 "mark": bool(mark is not None and mark.iloc[position]),
             }
             for position, row in enumerate(shown.to_dict("records"))
@@ -204,13 +207,15 @@ def _table(layout: TableLayout, table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _cell(name: str, row: dict[Any, Any], numbers: set[str]) -> dict[str, Any]:
+def _cell(name: str, row: dict[Any, Any], numbers: set[str], *, linked: bool) -> dict[str, Any]:
     value = _joined(row[name])
     text = _text(name, value)
     link = None
-    if text and name in {"emdb_id", "empiar_id"}:
+    if not (text and linked):
+        pass
+    elif name in {"emdb_id", "empiar_id"}:
         link = row.get("link")
-    elif text and name == "doi":
+    elif name == "doi":
         link = f"https://doi.org/{quote(text, safe='/().;:_-')}"
     kind = "n" if name in numbers else "whole" if name in _UNBROKEN else ""
     return {"text": text, "kind": kind, "link": link}

@@ -105,6 +105,15 @@ def test_an_unknown_country_says_which_there_are(practice: Facility) -> None:
     assert not (run.outputs / "report.html").exists()
 
 
+def test_years_out_of_order_are_refused_before_the_harvest(practice: Facility) -> None:
+    run = runs.start("swiss_statistics", {"first_year": "2024", "last_year": "2019"})
+    assert run.wait(ENOUGH) is RunState.FAILED
+    assert run.error is not None
+    assert run.error.ename == "InvalidInput"
+    assert "wrong way round" in run.error.evalue
+    assert not list(settings.folders().data.glob("archive-*"))
+
+
 def test_a_search_of_emdb_finds_what_is_there_and_downloads(practice: Facility) -> None:
     run = finished(
         "search_repositories",

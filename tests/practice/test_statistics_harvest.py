@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,10 +27,11 @@ from openem_nb.errors import (
 )
 from openem_nb.jobs import Progress
 from openem_nb.practice import Fault
-from openem_nb.statistics import harvests
+from openem_nb.statistics import checks, harvests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
     from pathlib import Path
 
     from openem_nb.practice import Facility
@@ -385,8 +387,10 @@ def test_only_one_harvest_at_a_time(facility: Callable[..., Facility], tmp_path:
     while not (tmp_path / "a.duckdb.harvest").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     time.sleep(0.1)
-    with pytest.raises(CannotWrite, match="in use by another harvest"):
+    with pytest.raises(CannotWrite, match="in use by another harvest") as caught:
         statistics.harvest(path=path)
+    assert "Wait" in caught.value.hint
+    assert "refresh=false" in caught.value.hint
     with statistics.archive(path) as archive:  # readers are not disturbed
         assert archive.last_harvest()["emdb_listed"] == 300
         worker.join()
@@ -404,6 +408,82 @@ def test_an_archive_belongs_to_one_service(
     facility(entries=100, seed=2)
     with pytest.raises(InvalidInput, match="practice2-100-1"):
         statistics.harvest(path=tmp_path / "a.duckdb")
+
+
+def test_two_worlds_of_one_name_are_not_mixed(
+    facility: Callable[..., Facility], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.duckdb"
+    own = facility(entries=200, seed=1)
+    name = own.description()["name"]
+    statistics.harvest(path=path)
+    before = path.read_bytes()
+    other = facility(entries=200, seed=2)
+    described = {**other.description(), "name": name}
+    monkeypatch.setattr(other, "description", lambda: described)
+    for _ in range(2):  # and it is not the copy of the first time that goes on
+        with pytest.raises(BadAnswer, match="not in EMDB's list") as caught:
+            statistics.harvest(path=path)
+        assert f"move {path} away" in caught.value.hint
+        assert path.read_bytes() == before
+        assert [file.name for file in tmp_path.glob("a.duckdb*")] == ["a.duckdb"]
+    path.rename(tmp_path / "old")
+    statistics.harvest(path=path)
+    assert_true(path, other)
+
+
+def test_unfinished_work_of_another_service_is_dropped(
+    facility: Callable[..., Facility], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.duckdb"
+    name = facility(entries=200, seed=1).description()["name"]
+    statistics.harvest(path=path)
+    path.rename(tmp_path / "a.duckdb.harvest")
+    other = facility(entries=200, seed=2)
+    described = {**other.description(), "name": name}
+    monkeypatch.setattr(other, "description", lambda: described)
+    with pytest.raises(BadAnswer) as caught:
+        statistics.harvest(path=path)
+    assert "harvest again" in caught.value.hint
+    assert "move" not in caught.value.hint.replace("removed", "")
+    statistics.harvest(path=path)
+    assert_true(path, other)
+
+
+def test_a_question_is_checked_before_the_harvest(practice: Facility) -> None:
+    today = practice.truth.today
+    statistics.check()
+    statistics.check("2024-11-12", country="Austria", years=(2015, None))
+    statistics.check(today, years=(today.year, None))
+    asked = len(practice.requests)
+    for words, question in {
+        "is not a date": {"as_of": "2024-13-01"},
+        "is not the name": {"country": 3},
+        "country is empty": {"country": " "},
+        "wrong way round": {"years": (2020, 2015)},
+        "after the last day": {"as_of": "2019-05-05", "years": (2020, None)},
+    }.items():
+        with pytest.raises(InvalidInput, match=words) as caught:
+            statistics.check(**question)
+        assert caught.value.hint
+    assert len(practice.requests) == asked
+    for question in ({"as_of": "2106-11-12"}, {"years": (2106, None)}):
+        with pytest.raises(InvalidInput, match="lies ahead"):
+            statistics.check(**question)
+
+
+def test_the_clock_of_the_service_counts(
+    practice: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2025, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(checks, "datetime", Slow)
+    statistics.check(practice.truth.today)
+    with pytest.raises(InvalidInput, match="lies ahead"):
+        statistics.check(practice.truth.today + timedelta(200))
 
 
 def test_the_default_path_names_the_services(practice: Facility, tmp_path: Path) -> None:

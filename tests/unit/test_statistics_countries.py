@@ -200,10 +200,18 @@ def test_years_limit_the_yearly_tables_only(path: Path) -> None:
     assert swiss(path, years=(1900, 2100)).years == (2011, 2021)
     assert not any("incomplete" in text for text in result.warnings)
     assert any("2020 and 2021" in text for text in swiss(path).warnings)
-    for wrong in ((2018, 2015), (1990, 1999), (2022, 2030), ("a", "b"), (2015,), 2015):
+    assert swiss(path, years=(1900, 2100)).years_note is None
+    assert swiss(path, years=(None, 2018)).years == (2011, 2018)
+    limited = swiss(path, years=(2015, None))
+    assert limited.years == (2015, 2021)
+    assert limited.years_note in limited.headline()
+    assert "5 of the 9 EMDB entries of Switzerland, and 5 of the 9 of the" in limited.years_note
+    for wrong in ((2018, 2015), (1990, 1999), (2022, 2030), ("a", "b"), (2015,), 2015, (20, 2016)):
         with pytest.raises(InvalidInput) as caught:
             swiss(path, years=wrong)
         assert caught.value.hint
+    with pytest.raises(InvalidInput, match="wrong way round"):
+        swiss(path, years=(2018, 2015))
 
 
 def test_dates_out_of_range(path: Path) -> None:
@@ -233,9 +241,9 @@ def test_an_unknown_country_gets_close_names(path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         swiss(path, country="Atlantis")
     assert "Japan" in caught.value.hint
-    for empty in ("", "  "):
-        with pytest.raises(InvalidInput):
-            swiss(path, country=empty)
+    for wrong in ("", "  ", 3, None, ["Switzerland"]):
+        with pytest.raises(InvalidInput, match="country"):
+            swiss(path, country=wrong)
 
 
 def test_a_country_with_no_counted_map_gives_zeros(path: Path) -> None:
@@ -245,6 +253,21 @@ def test_a_country_with_no_counted_map_gives_zeros(path: Path) -> None:
     assert result.tables["annual"]["entries"].sum() == 0
     assert "no entries" in " ".join(result.headline())
     assert result.obsolete == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (-310, "Median: the raw data came 310 days before the release of the map."),
+        (-1, "Median: the raw data came 1 day before the release of the map."),
+        (0, "Median delay from map release to raw data: 0 days."),
+        (45, "Median delay from map release to raw data: 45 days."),
+    ],
+)
+def test_the_delay_in_words(path: Path, days: int, words: str) -> None:
+    start = date(2020, 6, 1)
+    fill(path, [entry(1, CH)], [raw(10001, "EMD-0001", released=start + timedelta(days))])
+    assert words in swiss(path).headline()
 
 
 def test_without_archive_or_released_entries(path: Path) -> None:

@@ -110,7 +110,8 @@ def test_csv_tables_hold_the_numbers(result: statistics.CountryStatistics, tmp_p
     assert "singleParticle; tomography" in "".join(entries)
 
 
-def test_the_page_needs_nothing_else(result: statistics.CountryStatistics, tmp_path: Path) -> None:
+def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
+    result = result_of(tmp_path / "a.duckdb", notice=None)
     text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
     page = Page(text)
     assert not page.all("script", "link", "iframe", "object", "embed", "base")
@@ -123,6 +124,37 @@ def test_the_page_needs_nothing_else(result: statistics.CountryStatistics, tmp_p
     assert "<script>alert" not in text
     assert "SNSF &lt;script&gt;" in text
     assert "https://doi.org/10.1/a%3Cb%3E" in links
+    assert "https://www.ebi.ac.uk/emdb/EMD-0012" in links
+    assert "https://www.ebi.ac.uk/empiar/EMPIAR-10001" in links
+    table = pd.read_csv(tmp_path / "out" / "tables" / "work_list.csv")
+    assert table["link"].str.startswith("https://").all()
+
+
+def test_invented_entries_have_no_links(
+    result: statistics.CountryStatistics, tmp_path: Path
+) -> None:
+    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+    assert all((a["href"] or "").startswith("#") for a in Page(text).all("a"))
+    assert "EMD-0012" in text
+    for name in ("work_list", "entries", "empiar"):
+        table = pd.read_csv(tmp_path / "out" / "tables" / f"{name}.csv")
+        assert len(table)
+        assert table["link"].isna().all()
+
+
+def test_a_report_of_some_years_says_so(tmp_path: Path) -> None:
+    whole = result_of(tmp_path / "a.duckdb")
+    assert whole.years_note is None
+    with statistics.archive(tmp_path / "a.duckdb") as archive:
+        result = statistics.swiss(whole.as_of, years=(2017, 2018), archive=archive)
+    note = result.years_note
+    assert note
+    assert "2017 to 2018 of 2015 to 2021: 20 of the 59 EMDB entries of Switzerland" in note
+    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+    assert note in text
+    assert note in (tmp_path / "out" / "summary.txt").read_text("utf-8")
+    assert "2017 to 2018 are shown" in statistics.figures(result)[0].caption
+    assert "are shown" not in statistics.figures(whole)[0].caption
 
 
 def test_the_page_can_be_read_by_everyone(
@@ -258,7 +290,7 @@ def test_the_years_begin_with_the_country_and_are_shown_whole(tmp_path: Path) ->
     text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
     shown = text[text.index("<caption>By deposition year") :].split("</table>")[0]
     assert re.findall(r'<th scope="row"[^>]*>(\d+)', shown) == [str(y) for y in range(2014, 2022)]
-    assert "earlier years of the world are in tables/annual.csv" in shown
+    assert "the shown years before it are in tables/annual.csv" in shown
     assert pd.read_csv(tmp_path / "out" / "tables" / "annual.csv")["year"].min() == 2010
 
 
