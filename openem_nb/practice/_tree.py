@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -46,18 +47,18 @@ class _Folder:
     empty: tuple[str, ...] = ()
 
 
-class _FileServer:
+class _FileServer(ABC):
     def __init__(self, truth: Truth, start: str) -> None:
         self.truth = truth
         self.start = start
 
+    @abstractmethod
     def names(self) -> list[str]:
         """Return the folders of all entries."""
-        raise NotImplementedError
 
+    @abstractmethod
     def folder(self, name: str) -> _Folder | None:
         """Return one entry's files."""
-        raise NotImplementedError
 
     def answer(self, question: Question) -> Answer | None:
         """Answer with a file, a listing, or the redirect to the name with a slash at its end."""
