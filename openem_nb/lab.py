@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import logging
@@ -17,7 +18,7 @@ from openem_nb import resources, settings
 from openem_nb.errors import BadAnswer, CannotWrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = ["copy_notebooks", "lab"]
@@ -29,6 +30,8 @@ _OVERRIDES: Final = {
 }
 _PATIENCE: Final = 15.0
 """Seconds that the server gets to end its kernels."""
+_SET_DEATH_SIGNAL: Final = 1
+"""``PR_SET_PDEATHSIG`` of Linux: the signal that a process gets when its parent has ended."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ def lab(*, port: int | None = None, open_browser: bool = True, folder: Path | No
         env=_environment(root),
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the server would ask a question first
+        preexec_fn=_end_with_parent(),
     )
     try:
         with _ended_by_signals():
@@ -189,6 +193,14 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """Return what a new process does so that it ends even if we are killed; Linux alone can."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up here: a new process should do as little as it can
+    return lambda: prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -67,11 +67,15 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         again: Callable[[], None] | None = None,
         keep: bool = False,
         describe: Callable[[T], str] = lambda _: "",
+        errors: ErrorView | None = None,
+        rows: JobList | None = None,
     ) -> Job[T]:
         """Do ``work`` in the background, then ``show`` its result; an error goes to the error view.
 
         Parameters
         ----------
+        errors, rows :
+            Where an error and the progress show; the panel's own ones if None.
         finish :
             Called once, at the end in every case, or when the work is cancelled: a person who has
             cancelled need not wait for a service that does not answer.
@@ -80,6 +84,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         keep, describe :
             As in :meth:`JobList.follow`.
         """
+        errors = self.errors if errors is None else errors
+        rows = self.jobs if rows is None else rows
         finished = threading.Event()
 
         def end() -> None:
@@ -97,7 +103,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
             except BaseException as error:
                 with self._lock:
                     if not progress.cancelled:
-                        self.errors.show(error, again=again)
+                        errors.show(error, again=again)
                 progress.check()
                 raise
             finally:
@@ -106,7 +112,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
 
         job = jobs.runner().submit(whole, title=title)
         self.job = job
-        self.jobs.follow(job, retry=again, keep=keep, describe=describe, on_cancel=end)
+        rows.follow(job, retry=again, keep=keep, describe=describe, on_cancel=end)
         return job
 
     def close(self) -> None:

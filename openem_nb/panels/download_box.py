@@ -11,7 +11,9 @@ import ipywidgets
 from openem_nb import emdb, empiar, transfer
 from openem_nb.errors import NotFound
 from openem_nb.panels import _html
+from openem_nb.panels.error_view import ErrorView
 from openem_nb.panels.form import Field, Form, Values
+from openem_nb.panels.job_list import JobList
 from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
@@ -83,6 +85,9 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         self.dismiss.on_click(lambda _: self._forget())
         self._buttons = ipywidgets.HBox([self.confirm, self.dismiss])
         self._buttons.add_class("oem-toolbar")
+        # A panel puts these two below the box: they stay when the box hides with the selection.
+        self.errors = ErrorView()
+        self.jobs = JobList("Downloads")
         super().__init__([self.heading, self.form, self.plan, self._buttons])
         self.add_class("oem-section")
         self.ask_for("EMDB")
@@ -121,12 +126,14 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             folder=str(values.get("folder", "")).strip(),
         )
         repository = self._repository
-        self._forget()
+        self._begin_anew()
         self._start(
             "Look what would come",
             lambda progress: _look(repository, wish, progress),
             lambda found: self._show_plan(wish, *found),
             again=self.form.submit,
+            errors=self.errors,
+            rows=self.jobs,
         )
         return {}
 
@@ -138,6 +145,11 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         self.confirm.layout.display = "" if possible else "none"
         self._buttons.layout.display = ""
 
+    def _begin_anew(self) -> None:
+        self._forget()
+        self.errors.clear()
+        self.jobs.drop_failed()
+
     def _forget(self) -> None:
         self._wish = None
         self.plan.value = ""
@@ -148,9 +160,9 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         if wish is None:
             return
         fetch = _fetch_emdb if self._repository == "EMDB" else _fetch_empiar
-        self._forget()
 
         def begin() -> None:
+            self._begin_anew()
             self._start(
                 f"Download {_names(wish.ids)}",
                 lambda progress: fetch(wish, progress),
@@ -158,6 +170,8 @@ class DownloadBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
                 again=begin,
                 keep=True,
                 describe=_describe,
+                errors=self.errors,
+                rows=self.jobs,
             )
 
         begin()

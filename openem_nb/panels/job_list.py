@@ -157,6 +157,14 @@ class JobList(RowList):
             self._followed[key] = _Followed(job, retry, keep, describe, on_cancel)
         self._refresher.ask()
 
+    def drop_failed(self) -> None:
+        """Take away the rows of work that failed, because a new attempt begins."""
+        with self._lock:
+            for key, one in list(self._followed.items()):
+                if one.job.state is JobState.FAILED:
+                    del self._followed[key]
+        self._refresher.ask()
+
     def close(self) -> None:
         """End the updates and the widget; the jobs themselves go on."""
         self._refresher.close()

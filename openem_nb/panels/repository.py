@@ -44,6 +44,7 @@ _COLUMNS: Final[dict[str, dict[str, str]]] = {
         "emdb_ids": "Maps",
     },
 }
+_NO_QUERY: Final = '<p class="oem-muted">No query while a field is marked.</p>'
 
 
 class RepositoryPanel(Panel):
@@ -81,7 +82,8 @@ class RepositoryPanel(Panel):
         self.form.observe(lambda _: self._look(), names="values")
         self.table.on_selection(self.download.choose)
         self._add(self.form, self.lucene, self.errors, self.jobs, self.table)
-        self._add(self.card, self.download, self.code_view)
+        self._add(self.card, self.download, self.download.errors, self.download.jobs)
+        self._add(self.code_view)
         self._look()
 
     @property
@@ -121,6 +123,7 @@ class RepositoryPanel(Panel):
     def show_entry(self, name: str) -> None:
         """Show the card of an entry, for example ``EMD-1234``."""
         self._wanted = name
+        self.errors.clear()
         self._start(
             f"Open {name}",
             lambda progress: entry_card(name, progress=progress),
@@ -156,10 +159,11 @@ class RepositoryPanel(Panel):
         with self._lock:
             query, errors = RepositoryQuery.read(self.form.values)
             self._show_fields(query.repository)
-            if not errors:
-                errors = _unreadable(query)
+            errors = _with_unreadable(query, errors)
             self.form.errors = errors
             if errors:
+                self.lucene.value = _NO_QUERY
+                self.code_view.text = ""
                 return
             words = _html.escape(query.lucene())
             self.lucene.value = f'<p><span class="oem-muted">Query</span> <code>{words}</code></p>'
@@ -167,7 +171,7 @@ class RepositoryPanel(Panel):
 
     def _submit(self, values: Values) -> Mapping[str, str]:
         query, errors = RepositoryQuery.read(values)
-        errors = errors or _unreadable(query)
+        errors = _with_unreadable(query, errors)
         if errors:
             return errors
         with self._lock:
@@ -212,10 +216,12 @@ class RepositoryPanel(Panel):
             self.card.value = html
 
 
-def _unreadable(query: RepositoryQuery) -> dict[str, str]:
-    """Return a message for the text field if the archive could not read the query."""
+def _with_unreadable(query: RepositoryQuery, errors: dict[str, str]) -> dict[str, str]:
+    """Add a message for the text field if the archive could not read the query."""
+    if errors:  # the other fields have their messages: the text is looked at alone
+        query = RepositoryQuery(query.repository, query.text)
     try:
         query.lucene()
     except InvalidInput as error:
-        return {"text": f"{error} {error.hint}".strip()}
-    return {}
+        return {"text": f"{error} {error.hint}".strip(), **errors}
+    return errors

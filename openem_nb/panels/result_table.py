@@ -145,7 +145,7 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             showIndex=False,
             autoWidth=False,
             layout={"topStart": None, "topEnd": None, "bottomStart": None, "bottomEnd": None},
-            classes="display compact oem-results",
+            classes="stripe row-border compact oem-results",  # without the hover of the library
             style="width:100%",
             columnDefs=[
                 {"targets": short, "className": "oem-nowrap dt-left"},

@@ -135,11 +135,17 @@ class RunPanel(Panel):
 
     def _answers(self, values: Mapping[str, str | bool]) -> dict[str, Any]:
         kinds = {parameter.name: parameter.kind for parameter in self._form.parameters}
-        return {
+        answers = {
             name: str(value).splitlines() if kinds[name] == "list[str]" else value
             for name, value in values.items()
             if name in kinds
         }
+        blank = {
+            parameter.name: parameter.default
+            for parameter in self._form.parameters
+            if _is_own_folder(parameter) and not str(values.get(parameter.name, "")).strip()
+        }
+        return {**answers, **blank}
 
     def _check(self) -> None:
         with self._lock:
@@ -283,6 +289,7 @@ def _field(parameter: Parameter) -> Field:
         kind, choices = "choice", (("true", "Yes"), ("false", "No"))
     if kind == "choice" and parameter.optional:
         choices = (("", "Not set"), *choices)
+    placeholder = "blank allowed" if parameter.optional and kind in ("text", "number") else ""
     return Field(
         parameter.name,
         parameter.name.replace("_", " ").capitalize(),
@@ -290,16 +297,21 @@ def _field(parameter: Parameter) -> Field:
         value=_shown(parameter, kind),
         help=parameter.help,
         choices=choices,
-        placeholder="blank allowed" if parameter.optional and kind in ("text", "number") else "",
+        placeholder="the run's own folder" if _is_own_folder(parameter) else placeholder,
         wide=kind == "lines",
     )
+
+
+def _is_own_folder(parameter: Parameter) -> bool:
+    """Return whether the default is the folder in which the notebook runs."""
+    return parameter.kind == "Path" and parameter.default == Path()
 
 
 def _shown(parameter: Parameter, kind: Kind) -> str | bool:
     plain = parameter.plain(parameter.default)
     if kind == "check":
         return bool(plain)
-    if plain is None:
+    if plain is None or _is_own_folder(parameter):
         return ""
     if isinstance(plain, list):
         return "\n".join(plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,19 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def free_space(folder: Path) -> int:
-    """Return the bytes that are free where ``folder`` is, or will be."""
+    """Return the bytes that are free where ``folder`` is, or will be.
+
+    Raises
+    ------
+    CannotWrite
+        If nothing may be written there. It is tried with a file that is gone at once, because
+        permissions alone do not tell it for file systems of a network or for the superuser.
+    """
     place = folder.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent
     with writing(place):
+        tempfile.TemporaryFile(dir=place).close()
         return shutil.disk_usage(place).free
 
 

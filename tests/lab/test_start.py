@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from openem_nb import lab, resources, settings
@@ -92,9 +94,8 @@ def test_the_server_gets_a_default_but_the_users_settings_come_first(
     assert environment["OPENEM_LAB_ROOT"] == str(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_ends_the_server_too(name: str, tmp_path: Path) -> None:
-    """The server is played by a process that writes its number and waits."""
+def played_server(tmp_path: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start ``lab``; the server is played by a process that writes its number and waits."""
     script = (
         "import sys; from pathlib import Path; from openem_nb import lab\n"
         "play = 'import os, sys, time; open(sys.argv[1], \"w\").write(str(os.getpid()));'\n"
@@ -109,7 +110,26 @@ def test_a_signal_ends_the_server_too(name: str, tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)
+    return process, int(pid.read_text())
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_server_too(name: str, tmp_path: Path) -> None:
+    process, server = played_server(tmp_path)
     process.send_signal(getattr(signal, name))
     assert process.wait(20) == 0
     with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+        os.kill(server, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have nothing for it")
+def test_the_server_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    process, number = played_server(tmp_path)
+    server = psutil.Process(number)
+    process.kill()
+    process.wait(20)
+    deadline = time.monotonic() + 20
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may end between two questions
+        while server.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openem_nb import emdb, settings, transfer
+from openem_nb.errors import CannotWrite, Unreachable
 from openem_nb.panels import RepositoryPanel
+from openem_nb.practice import Fault
 from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ def test_nothing_moves_before_the_plan_is_confirmed(panel: RepositoryPanel, unti
     came = sum(path.stat().st_size for path in paths)
     assert f"Map: 2 files of 2 entries, {format_bytes(came)};" in words
     assert {path.parent.name for path in paths} == set(ids)
-    until(lambda: panel.jobs.rows and panel.jobs.rows[0]["state"] == "Done")
-    assert panel.jobs.rows[0]["message"].startswith("2 files in ")
+    until(lambda: panel.download.jobs.rows and panel.download.jobs.rows[0]["state"] == "Done")
+    assert panel.download.jobs.rows[0]["message"].startswith("2 files in ")
     assert panel.download.plan.value == ""
 
 
@@ -79,8 +81,8 @@ def test_entries_without_such_a_file_are_named(panel: RepositoryPanel, until: An
     assert f"No such file: {lacks}." in words
     panel.download.confirm.click()
     panel.job.result(30)
-    until(lambda: panel.jobs.rows and panel.jobs.rows[0]["state"] == "Done")
-    assert f"No such file: {lacks}." in panel.jobs.rows[0]["message"]
+    until(lambda: panel.download.jobs.rows and panel.download.jobs.rows[0]["state"] == "Done")
+    assert f"No such file: {lacks}." in panel.download.jobs.rows[0]["message"]
 
 
 def test_entries_that_all_lack_it_cannot_be_downloaded(panel: RepositoryPanel) -> None:
@@ -132,3 +134,43 @@ def test_a_limit_that_is_no_number_is_marked(panel: RepositoryPanel) -> None:
     panel.search().result(20)
     panel.download.form.submit({"limit": "few"})
     assert list(panel.download.form.errors) == ["limit"]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_plan(
+    panel: RepositoryPanel, tmp_path: Path
+) -> None:
+    (name, _) = with_map(panel)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite):
+        plan(panel, name, folder=str(tmp_path / "file" / "mine"))
+    assert isinstance(panel.download.errors.error, CannotWrite)
+    assert panel.errors.error is None
+    assert panel.download.plan.value == ""
+    assert "Map: 1 file" in plan(panel, name, folder=str(tmp_path / "mine"))
+    assert panel.download.errors.error is None
+
+
+def test_a_download_reports_below_its_button_and_a_new_attempt_clears_that(
+    panel: RepositoryPanel, practice: Facility, until: Any
+) -> None:
+    (name, _) = with_map(panel)
+    plan(panel, name)
+    practice.add_fault(Fault("status", path=r".*\.map\.gz", status=503))
+    panel.download.confirm.click()
+    with pytest.raises(Unreachable):
+        panel.job.result(30)
+    until(lambda: [row["state"] for row in panel.download.jobs.rows] == ["Failed"])
+    assert isinstance(panel.download.errors.error, Unreachable)
+    assert panel.errors.error is None
+    assert panel.jobs.rows == []
+    parts = list(panel.children)
+    below = parts.index(panel.download) + 1
+    assert parts[below : below + 2] == [panel.download.errors, panel.download.jobs]
+    practice.clear_faults()
+    panel.download.errors.retry.click()
+    panel.job.result(30)
+    until(lambda: [row["state"] for row in panel.download.jobs.rows] == ["Done"])
+    assert panel.download.errors.error is None
+    panel.table.select(())
+    assert panel.download.layout.display == "none"
+    assert [row["state"] for row in panel.download.jobs.rows] == ["Done"]

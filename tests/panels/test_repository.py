@@ -59,11 +59,21 @@ def test_the_query_is_shown_while_it_is_typed(panel: RepositoryPanel) -> None:
     assert panel.query.resolution_to == 3.5
     panel.form.fill(resolution_to="good")
     assert list(panel.form.errors) == ["resolution_to"]
+    assert "<code>" not in panel.lucene.value
+    assert panel.code_view.text == ""
     assert panel.search() is None
     with pytest.raises(InvalidInput, match="resolution_to"):
         _ = panel.query
     panel.form.fill(resolution_to="", text='"half a phrase')
     assert list(panel.form.errors) == ["text"]
+    panel.form.fill(resolution_to="good")
+    assert set(panel.form.errors) == {"text", "resolution_to"}
+    panel.form.fill(resolution_from="4", resolution_to="3", text="ribosome")
+    assert set(panel.form.errors) == {"resolution_to"}
+    panel.form.fill(resolution_from="", resolution_to="3")
+    assert panel.form.errors == {}
+    assert "<code>" in panel.lucene.value
+    assert "ribosome" in panel.code_view.text
 
 
 def test_the_code_gives_the_same_table(panel: RepositoryPanel) -> None:
@@ -235,3 +245,24 @@ def test_titles_are_text_and_not_html(
     panel.job.result(5)
     assert "<img" not in panel.card.value
     assert "javascript:" not in panel.card.value
+
+
+def test_a_new_attempt_clears_the_error_of_the_last_one(
+    panel: RepositoryPanel, practice: Facility
+) -> None:
+    practice.add_fault(Fault("status", path=r".*/search/.*", status=503))
+    with pytest.raises(Unreachable):
+        search(panel, text="ribosome")
+    practice.clear_faults()
+    search(panel, text="apoferritin")
+    assert panel.errors.error is None
+    with pytest.raises(InvalidInput):
+        open_entry(panel, "nonsense")
+    assert isinstance(panel.errors.error, InvalidInput)
+    open_entry(panel, str(panel.results["emdb_id"].iloc[0]))
+    assert panel.errors.error is None
+
+
+def open_entry(panel: RepositoryPanel, name: str) -> None:
+    panel.show_entry(name)
+    panel.job.result(20)

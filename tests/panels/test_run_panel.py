@@ -84,6 +84,11 @@ def test_the_form_has_a_fitting_control_for_every_parameter(panel: RunPanel) -> 
     assert shown["seconds"]["help"] == "How long it takes."
     assert panel.form.values["names"] == "one\ntwo"
     assert panel.form.values["careful"] is True
+    assert panel.form.values["output"] == ""
+    assert shown["output"]["placeholder"] == "the run's own folder"
+    assert "output" not in panel.code()
+    panel.form.fill(output="elsewhere")
+    assert "'output': " in panel.code()
     assert "It does little." in panel.about.value
 
 

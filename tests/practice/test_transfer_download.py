@@ -411,6 +411,23 @@ def test_too_little_space_is_found_before_the_first_byte(
     assert list(tmp_path.glob("file*")) == []
 
 
+def test_no_space_is_stated_where_nothing_may_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert transfer.free_space(tmp_path / "new" / "deep") > 0
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite):
+        transfer.free_space(tmp_path / "file" / "below")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(_disk.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(CannotWrite, match="may not be written"):
+        transfer.free_space(tmp_path / "new")
+
+
 def test_a_part_needs_space_for_the_rest_only(
     server: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
