@@ -136,6 +136,11 @@ def test_everything_can_be_read_in_both_themes(page: Any, theme: str) -> None:
     ):
         shown = panel(page).locator(f"{selector}:visible").first
         assert contrast(shown) >= 4.5, selector
+    rows(page).first.hover()
+    cell = rows(page).first.locator("td").nth(1)
+    assert contrast(cell) >= 4.5
+    assert cell.evaluate("(one) => getComputedStyle(one).boxShadow") == "none"
+    page.page.mouse.move(0, 0)
     picture(page.page, f"repository-{'dark' if 'Dark' in theme else 'light'}", panel(page))
     panel(page).get_by_text("Show code").click()
     page.theme("JupyterLab Light")
