@@ -228,7 +228,8 @@ def _summary(kind: str, plans: Sequence[transfer.Plan]) -> str:
 
 def _fit(plans: Sequence[transfer.Plan]) -> bool:
     """Return whether all of them fit together."""
-    return sum(plan.needed for plan in plans) <= min((plan.free for plan in plans), default=0)
+    free = min((plan.free for plan in plans), default=0)
+    return all(plan.fits for plan in plans) and sum(plan.needed for plan in plans) <= free
 
 
 def _plan_emdb(name: str, wish: _Wish, progress: Progress) -> transfer.Plan:

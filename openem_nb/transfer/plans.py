@@ -66,8 +66,9 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether there is room for what is needed."""
-        return self.needed <= self.free
+        """Whether there is room for what is needed; files of unknown size need at least some."""
+        unknown = any(file.size is None for file in self.files)
+        return self.needed + unknown <= self.free
 
     @property
     def size(self) -> str:

@@ -428,6 +428,15 @@ def test_no_space_is_stated_where_nothing_may_be_written(
         transfer.free_space(tmp_path / "new")
 
 
+@pytest.mark.parametrize(("free", "fits"), [(0, False), (1, True)])
+def test_a_file_of_unknown_size_does_not_fit_on_a_full_disk(
+    free: int, fits: bool, tmp_path: Path
+) -> None:
+    plan = transfer.Plan("EMD-1", (transfer.Listed("a", "http://x/a"),), tmp_path, free)
+    assert plan.fits is fits
+    assert ("not enough" in str(plan)) is not fits
+
+
 def test_a_part_needs_space_for_the_rest_only(
     server: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
