@@ -66,9 +66,9 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether there is room for what is needed; files of unknown size need at least some."""
+        """Whether there is room for what is needed; files of unknown size need any room at all."""
         unknown = any(file.size is None for file in self.files)
-        return self.needed + unknown <= self.free
+        return self.needed <= self.free and (self.free > 0 or not unknown)
 
     @property
     def size(self) -> str:
