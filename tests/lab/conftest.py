@@ -134,6 +134,8 @@ class Page:
         self.run(f"await app.commands.execute('apputils:change-theme', {{ theme: '{name}' }});")
         light = "false" if "Dark" in name else "true"
         self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+        # JupyterLab stumbles over its own splash if the next change comes before it is gone
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def wait_until_ready(self) -> None:
         """Wait until the notebook is shown and connected to its kernel."""
@@ -153,7 +155,7 @@ def kept_page(browser: Any, lab: Lab) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(30_000)
     kept = Page(page, lab, [], [])
-    page.on("pageerror", lambda error: kept.faults.append(str(error)))
+    page.on("pageerror", lambda error: kept.faults.append(error.stack or str(error)))
     page.on(
         "request",
         lambda request: (
