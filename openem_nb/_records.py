@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from openem_nb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from openem_nb._payload import Node
 
-__all__ = ["Citation", "Grant", "doi", "emdb_id", "empiar_id", "grants", "year"]
+__all__ = ["Citation", "Found", "Grant", "doi", "emdb_id", "empiar_id", "grants", "year"]
 
 _DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\..+)", re.IGNORECASE)
+
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[E]):
+    """Entries asked for by id, with what is missing and why kept apart."""
+
+    found: dict[str, E] = field(default_factory=dict)
+    """By id, in the order in which they were asked for, or came."""
+    not_found: tuple[str, ...] = ()
+    """Ids that the archive says it does not have."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Ids that may exist but could not be read, with the reason."""
+
+    def __len__(self) -> int:
+        return len(self.found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pandas as pd
 
+from openem_nb._records import Found
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -91,16 +93,8 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(Found[Entry]):
     """Entries asked for by id, with what is missing and why kept apart."""
-
-    found: dict[str, Entry] = field(default_factory=dict)
-    """By id, in the order in which they were asked for."""
-    not_found: tuple[str, ...] = ()
-    failed: dict[str, str] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.found)
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each entry; what can be several is a tuple, a grant its funder."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from openem_nb._records import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,18 +102,8 @@ class Page(list[Entry]):
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(Found[Entry]):
     """Entries, with what is missing and why kept apart."""
-
-    found: dict[str, Entry] = field(default_factory=dict)
-    """By id, in the order in which they were asked for, or came."""
-    not_found: tuple[str, ...] = ()
-    """Ids that the archive says it does not have."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """Ids that may exist but could not be read, with the reason."""
-
-    def __len__(self) -> int:
-        return len(self.found)
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each entry; what can be several is a tuple."""
