@@ -2,6 +2,8 @@
 
 >>> import openem_nb as openem
 >>> openem.emdb.search('"apoferritin" AND resolution:[0 TO 2]')  # doctest: +SKIP
+>>> openem.search("apoferritin", type="raw")  # doctest: +SKIP
+>>> openem.retrieve("20.500.11935/1234")  # doctest: +SKIP
 >>> openem.statistics.harvest()  # doctest: +SKIP
 >>> openem.statistics.swiss().tables["annual"]  # doctest: +SKIP
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         jobs,
         panels,
         runs,
+        scicat,
         settings,
         statistics,
         tokens,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from openem_nb.checkup import status
     from openem_nb.panels import LoginBox, RepositoryPanel, RunPanel
     from openem_nb.runs import start as run
+    from openem_nb.scicat import get, login, logout, reattach, retrievals, retrieve, search
 
 __all__ = [
     "LoginBox",
@@ -40,11 +44,19 @@ __all__ = [
     "emdb",
     "empiar",
     "errors",
+    "get",
     "http",
     "jobs",
+    "login",
+    "logout",
     "panels",
+    "reattach",
+    "retrievals",
+    "retrieve",
     "run",
     "runs",
+    "scicat",
+    "search",
     "settings",
     "statistics",
     "status",
@@ -57,6 +69,10 @@ _MEMBERS: Final = {
     "RunPanel": ("openem_nb.panels", "RunPanel"),
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),
+    **{
+        name: ("openem_nb.scicat", name)
+        for name in ("get", "login", "logout", "reattach", "retrievals", "retrieve", "search")
+    },
 }
 
 

@@ -13,6 +13,7 @@ import requests
 
 from openem_nb.errors import (
     BadAnswer,
+    Conflict,
     InvalidInput,
     NotAllowed,
     NotFound,
@@ -177,28 +178,51 @@ def unreachable(url: str, error: Exception) -> Unreachable:
 def _server_words(response: requests.Response) -> str:
     """Return what the service says about an error, in its own words."""
     try:
-        body = response.json()
+        body = json.loads(response.content)
     except ValueError:
         text = response.text
-        return "" if "<html" in text[:500].lower() else " ".join(text.split())[:300]
-    for key in ("message", "msg", "detail", "error", "errors"):
-        found = body.get(key) if isinstance(body, dict) else None
-        if isinstance(found, dict):
-            found = found.get("msg") or found.get("message")
-        if found:
-            return str(found)[:300]
-    return json.dumps(body)[:300]
+        return "" if "<html" in text[:500].lower() else _short(text)
+    return _short(_words(body) or json.dumps(body))
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return words[:300] + ("…" if len(words) > 300 else "")
+
+
+def _words(body: Any) -> str:
+    """Return the words in an error body: services wrap them in many ways, lists and texts too."""
+    match body:
+        case str():
+            try:  # a list of violations as JSON within a text
+                inner = json.loads(body) if body.startswith(("[{", '{"')) else None
+            except ValueError:
+                inner = None
+            return _words(inner) or body
+        case list():
+            return "; ".join(filter(None, map(_words, body)))
+        case {"constraints": dict(constraints)}:
+            return "; ".join(map(str, constraints.values()))
+        case {"instancePath": str(path), "message": str(message)}:
+            return f"{path} {message}".strip()
+        case dict():
+            for key in ("message", "msg", "detail", "error", "errors"):
+                if found := _words(body.get(key)):
+                    return found
+    return ""
 
 
 def error_of(response: requests.Response) -> OpenEMError:
     """Return the error that an unexpected status stands for."""
-    found = _of_status(response)
+    words = _server_words(response)
+    found = _of_status(response, words)
+    found.status, found.said = response.status_code, words
     found.retry_after = _retry_after(response)
     return found
 
 
-def _of_status(response: requests.Response) -> OpenEMError:
-    where, words, status = host(response.url), _server_words(response), response.status_code
+def _of_status(response: requests.Response, words: str) -> OpenEMError:
+    where, status = host(response.url), response.status_code
     said = f": {words}" if words else "."
     match status:
         case 400 | 422:
@@ -216,6 +240,11 @@ def _of_status(response: requests.Response) -> OpenEMError:
         case 404 | 410:
             return NotFound(
                 f"{where} has no {urlsplit(response.url).path}{said}", hint="Check the identifier."
+            )
+        case 409 | 412:
+            return Conflict(
+                f"{where} refuses: it exists already or has changed{said}",
+                hint="Look at it as it is now, then try again.",
             )
         case 429:
             return RateLimited(

@@ -9,75 +9,103 @@ import subprocess
 import sys
 import threading
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from openem_nb import http
+from openem_nb import http, settings
 from openem_nb.errors import InvalidInput, Unreachable
 from openem_nb.settings import Services
 
-__all__ = ["services"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["catalogue", "services"]
 
 
 def services() -> Services:
-    """Return the addresses of the facility that ``OPENEM_PRACTICE_URL`` names, or of an own one.
+    """Return the addresses of EMDB and EMPIAR in the practice facility.
 
     Raises
     ------
     Unreachable
         If it does not answer or does not start.
     """
+    found = _description()
+    return Services(name=found["name"], notice=found["notice"], **found["services"])
+
+
+def catalogue(name: str) -> dict[str, Any]:
+    """Return the addresses of the practice SciCat of a profile, by the names of its fields.
+
+    Raises
+    ------
+    Unreachable
+        If the facility does not answer or does not start.
+    """
+    found: dict[str, Any] = _description()["catalogues"][name]
+    return found
+
+
+def _description() -> dict[str, Any]:
+    """Return what the facility says of itself: that of ``OPENEM_PRACTICE_URL``, or an own one."""
     url = os.environ.get("OPENEM_PRACTICE_URL")
     if url:
         return running(url.rstrip("/"))
-    size = _size()
+    asked = tuple(_number(variable, default) for variable, default in _SIZES.items())
+    key = (settings.folders().state, asked)
     with _own_lock:  # panels ask from several threads at once; there is one facility for all
-        own = _own.get(size)
+        own = _own.get(key)
         if own is None or own[0].poll() is not None:
-            own = _own[size] = _start(*size)
+            own = _own[key] = _start(*key)
     return own[1]
 
 
-def _size() -> tuple[int, int]:
-    numbers = []
-    for variable, default in (("OPENEM_PRACTICE_ENTRIES", 3000), ("OPENEM_PRACTICE_SEED", 1)):
-        text = os.environ.get(variable, str(default))
-        if not text.isdecimal():
-            raise InvalidInput(
-                f"{variable} = {text!r} is not a whole number.", hint=f"The default is {default}."
-            )
-        numbers.append(int(text))
-    return numbers[0], numbers[1]
+_SIZES: Final = {
+    "OPENEM_PRACTICE_ENTRIES": 3000,
+    "OPENEM_PRACTICE_DATASETS": 20_000,
+    "OPENEM_PRACTICE_SEED": 1,
+    "OPENEM_PRACTICE_TAPE_SECONDS": 8,
+}
+"""What can be chosen for an own facility, and its defaults, in the order that ``_start`` has."""
 
 
-def _described(description: dict[str, Any]) -> Services:
-    return Services(
-        name=description["name"], notice=description["notice"], **description["services"]
+def _number(variable: str, default: int) -> int:
+    text = os.environ.get(variable, str(default))
+    if not text.isdecimal():
+        raise InvalidInput(
+            f"{variable} = {text!r} is not a whole number.", hint=f"The default is {default}."
+        )
+    return int(text)
+
+
+def _checked(description: Any, where: str) -> dict[str, Any]:
+    wanted = ("name", "notice", "services", "catalogues")
+    if isinstance(description, dict) and all(key in description for key in wanted):
+        return description
+    raise Unreachable(
+        f"{where} is not a practice facility.",
+        hint="Start one with `openem practice`, or unset OPENEM_PRACTICE_URL.",
     )
 
 
 @cache
-def running(url: str) -> Services:
-    """Return the addresses of a facility that runs already."""
-    description = http.session().json(url + "/")
-    try:
-        return _described(description)
-    except (KeyError, TypeError) as error:
-        raise Unreachable(
-            f"{url} is not a practice facility.",
-            hint="Start one with `openem practice`, or unset OPENEM_PRACTICE_URL.",
-        ) from error
+def running(url: str) -> dict[str, Any]:
+    """Return what a facility that runs already says of itself."""
+    return _checked(http.session().json(url + "/"), url)
 
 
-_own: dict[tuple[int, int], tuple[subprocess.Popen[str], Services]] = {}
+_own: dict[tuple[Path, tuple[int, ...]], tuple[subprocess.Popen[str], dict[str, Any]]] = {}
 _own_lock = threading.Lock()
 
 
-def _start(entries: int, seed: int) -> tuple[subprocess.Popen[str], Services]:
+def _start(state: Path, sizes: tuple[int, ...]) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     """Start the facility as a child; its stdin closes with this process, however it ends."""
+    entries, datasets, seed, tape_seconds = map(str, sizes)
     child = subprocess.Popen(  # noqa: S603  (our own module, no outside text)
         [
             *(sys.executable, "-m", "openem_nb.practice", "--until-stdin-closes"),
-            *("--entries", str(entries), "--seed", str(seed)),
+            *("--entries", entries, "--datasets", datasets, "--seed", seed),
+            *("--tape-seconds", tape_seconds),
+            *("--state", str(state / f"practice-{datasets}-{seed}.sqlite")),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -97,8 +125,8 @@ def _start(entries: int, seed: int) -> tuple[subprocess.Popen[str], Services]:
     atexit.register(stop)
     line = child.stdout.readline() if child.stdout else ""
     try:
-        return child, _described(json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
+        return child, _checked(json.loads(line), "The child")
+    except (ValueError, Unreachable) as error:
         stop()
         raise Unreachable(
             "The practice facility did not start.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import platform
 import shutil
 import time
@@ -11,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from openem_nb import http, settings, tokens
 from openem_nb._version import __version__
@@ -66,7 +64,8 @@ def lines(name: str | None = None) -> list[Line]:
     profile = settings.profile(name)
     found = [Line("profile", profile.name, None, profile.title)]
     found += _services(profile)
-    found += [log_in(profile.name)] if profile.scicat_api else []
+    if profile.scicat_api or profile.archives is None:
+        found.append(log_in(profile.name))
     found += _folders()
     found.append(Line("version", "openem_nb", None, __version__))
     found.append(Line("version", "Python", None, platform.python_version()))
@@ -77,8 +76,10 @@ def lines(name: str | None = None) -> list[Line]:
 def _services(profile: settings.Profile) -> Iterable[Line]:
     try:
         archives = settings.services(profile.name)
+        if profile.archives is None:
+            profile = settings.catalogue(profile.name)
     except OpenEMError as error:
-        return [Line("service", "EMDB and EMPIAR", False, f"{error} {error.hint}".strip())]
+        return [Line("service", "practice facility", False, f"{error} {error.hint}".strip())]
     probes = [
         ("EMDB", archives.emdb_api + "/facet/*?field=current_status"),
         ("EMDB files", archives.emdb_files + "/structures/"),
@@ -121,13 +122,11 @@ def log_in(service: str) -> Line:
         return Line("log-in", service, False, f"{error} {error.hint}".strip())
     if token is None:
         return Line("log-in", service, False, "Nobody is logged in; public data only.")
-    claims = _claims(token)
+    claims = tokens.claims(token)
     who = str(claims.get("username") or claims.get("preferred_username") or claims.get("sub") or "")
     person = who or "an unnamed user"
-    expires: Any = claims.get("exp")
-    try:
-        moment = datetime.fromtimestamp(expires, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):  # there is none, or it is no time
+    moment = tokens.expires(token)
+    if moment is None:
         return Line("log-in", service, None, f"Token of {person}, no expiry known.")
     if moment <= datetime.now(UTC):
         return Line(
@@ -136,18 +135,6 @@ def log_in(service: str) -> Line:
     return Line(
         "log-in", service, None, f"Token of {person}, valid until {moment:%Y-%m-%d %H:%M} UTC."
     )
-
-
-def _claims(token: tokens.Secret) -> dict[str, Any]:
-    """Return what a JSON Web Token says of itself (RFC 7519); empty if it is no such token."""
-    parts = token.reveal().split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        body = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _folders() -> list[Line]:

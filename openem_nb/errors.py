@@ -11,10 +11,12 @@ __all__ = [
     "Cancelled",
     "CannotWrite",
     "ChecksumMismatch",
+    "Conflict",
     "InvalidInput",
     "NotAllowed",
     "NotFound",
     "NotLoggedIn",
+    "NotOnDisk",
     "OpenEMError",
     "QueryTruncatedWarning",
     "RateLimited",
@@ -40,6 +42,10 @@ class OpenEMError(Exception):
         self.hint = hint
         self.retry_after: float | None = None
         """Seconds after which the service asks to be tried again, where it said so."""
+        self.status: int | None = None
+        """HTTP status of the answer that this error stands for, where there was one."""
+        self.said = ""
+        """What the service itself said, without its markup."""
 
     def _render_traceback_(self) -> list[str]:
         """Show message and hint in place of a traceback in a notebook (an IPython hook)."""
@@ -65,6 +71,14 @@ class NotAllowed(OpenEMError):
 
 class NotFound(OpenEMError, LookupError):
     """What was asked for does not exist there."""
+
+
+class Conflict(OpenEMError):
+    """It exists already, or somebody else has changed it meanwhile."""
+
+
+class NotOnDisk(OpenEMError):
+    """The files are on tape, or nowhere yet: they have to be asked for first."""
 
 
 class RateLimited(OpenEMError):

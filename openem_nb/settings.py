@@ -15,6 +15,7 @@ account and network.
     scicat_site = "https://scicat.example.ch"
     flavour = "v427"
     pid_prefix = "20.500.99999"
+    # broker_api, doi_site, storage: where the instance has them
     # emdb_api, emdb_files, empiar_api, empiar_files, onedep_api: only where they differ
 """
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from openem_nb._folders import Folders, folders, write_whole
@@ -36,6 +37,7 @@ __all__ = [
     "Folders",
     "Profile",
     "Services",
+    "catalogue",
     "folders",
     "profile",
     "profiles",
@@ -83,13 +85,41 @@ class Profile:
     """Prefix of the persistent identifiers of the instance; None where it is not known."""
     onedep_api: str | None = None
     """Address of the OneDep deposition API."""
+    broker_api: str | None = None
+    """Address of the service that hands out links to public files (PSI's S3 broker)."""
+    storage: Literal["PSI", "ETHZ"] = "PSI"
+    """Whose archive holds a data set that names no storage location."""
+    retrieve_options: tuple[str, ...] = ()
+    """Where retrieved files can be put, the usual place first; empty where there is no choice."""
+    doi_site: str | None = None
+    """Address below which the landing pages of DOIs are."""
+    notice: str | None = None
+    """Text that everything made from this instance must show; None for real data."""
 
 
 _ONEDEP = "https://deposit-pdbe.wwpdb.org/deposition/api/v1"
 
 # Addresses, dialects and PID prefixes: configuration published by the two facilities.
+_NOTICE: Final = "Practice data: invented data sets, not from a real facility."
+_PSI_OPTIONS: Final = ("URLs", "PSI", "PSI-RA")  # as PSI's web interface offers them
+
 _BUILT_IN: Final = (
-    Profile("practice", "Practice facility on this machine, invented data", None),
+    Profile(
+        "practice",
+        "Practice facility on this machine, invented data",
+        None,
+        flavour="psi5",
+        retrieve_options=_PSI_OPTIONS,
+        notice=_NOTICE,
+    ),
+    Profile(
+        "practice-ethz",
+        "Practice facility, in the manner of ETH Zurich",
+        None,
+        flavour="v427",
+        storage="ETHZ",
+        notice=_NOTICE,
+    ),
     Profile(
         "psi",
         "SciCat at PSI",
@@ -99,6 +129,9 @@ _BUILT_IN: Final = (
         flavour="psi5",
         pid_prefix="20.500.11935",
         onedep_api=_ONEDEP,
+        broker_api="https://scicat-s3-broker.psi.ch",
+        retrieve_options=_PSI_OPTIONS,
+        doi_site="https://doi.psi.ch/detail",
     ),
     Profile(
         "psi-qa",
@@ -109,6 +142,8 @@ _BUILT_IN: Final = (
         flavour="psi5",
         pid_prefix="20.500.11935",
         onedep_api="https://onedep-depui-test.wwpdb.org/deposition/api/v1",
+        broker_api="https://scicat-s3-broker.qa.psi.ch",
+        retrieve_options=_PSI_OPTIONS,
     ),
     Profile(
         "ethz",
@@ -118,6 +153,7 @@ _BUILT_IN: Final = (
         scicat_site="https://scopem-openem.ethz.ch/scicat",
         flavour="v427",
         onedep_api=_ONEDEP,
+        storage="ETHZ",
     ),
 )
 
@@ -163,7 +199,10 @@ _RESERVED: Final = frozenset({"ebi", *(built_in.name for built_in in _BUILT_IN)}
 
 _ARCHIVE_FIELDS: Final = frozenset(field.name for field in fields(Services)) - {"name", "notice"}
 _PROFILE_FIELDS: Final = frozenset(
-    {"title", "scicat_api", "scicat_site", "flavour", "pid_prefix", "onedep_api"}
+    {
+        *("title", "scicat_api", "scicat_site", "flavour", "pid_prefix", "onedep_api"),
+        *("broker_api", "doi_site", "storage"),
+    }
 )
 
 
@@ -197,12 +236,16 @@ def _custom_profile(name: str, entries: Any, path: Path) -> Profile:
                 f"{path}: profiles.{name}.{key} has a user or password in it.",
                 hint="Write the address alone, and keep the token with openem_nb.tokens.save.",
             )
-    if entries.get("flavour") not in (None, "psi5", "v427"):
-        raise InvalidInput(f"{path}: profiles.{name}.flavour must be psi5 or v427.", hint=hint)
+    for key, choices in (("flavour", ("psi5", "v427")), ("storage", ("PSI", "ETHZ"))):
+        if entries.get(key) not in (None, *choices):
+            raise InvalidInput(
+                f"{path}: profiles.{name}.{key} must be {' or '.join(choices)}.", hint=hint
+            )
     addresses = {key: value.rstrip("/") for key, value in entries.items() if key in _ARCHIVE_FIELDS}
     own = {key: value.rstrip("/") for key, value in entries.items() if key in _PROFILE_FIELDS}
     archives = Services(name=name, **addresses) if addresses else Services()
-    return Profile(name=name, archives=archives, **{"title": name, **own})
+    options = _PSI_OPTIONS if own.get("broker_api") else ()
+    return Profile(name=name, archives=archives, retrieve_options=options, **{"title": name, **own})
 
 
 def profiles() -> dict[str, Profile]:
@@ -257,3 +300,28 @@ def services(name: str | None = None) -> Services:
     from openem_nb import _practice_child
 
     return _practice_child.services()
+
+
+def catalogue(name: str | None = None) -> Profile:
+    """Return a profile with the addresses of its SciCat; the active one if ``name`` is None.
+
+    For the practice profiles this starts the practice facility on first use, as :func:`services`.
+
+    Raises
+    ------
+    InvalidInput
+        If the profile has no SciCat.
+    Unreachable
+        If the practice facility does not answer or does not start.
+    """
+    chosen = profile(name)
+    if chosen.scicat_api is not None:
+        return chosen
+    if chosen.archives is None:
+        from openem_nb import _practice_child
+
+        return replace(chosen, **_practice_child.catalogue(chosen.name))
+    raise InvalidInput(
+        f"The profile {chosen.name} has no SciCat.",
+        hint=f"Add scicat_api to [profiles.{chosen.name}] in {_settings_file()}.",
+    )

@@ -8,15 +8,18 @@ a log, a URL or a cache.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from openem_nb.errors import CannotWrite, InvalidInput
 from openem_nb.settings import folders, profile, profiles, write_whole
 
-__all__ = ["Secret", "find", "forget", "save"]
+__all__ = ["Secret", "claims", "expires", "find", "forget", "save"]
 
 
 class Secret:
@@ -144,3 +147,27 @@ def forget(service: str) -> None:
     ring = _keyring()
     if ring and ring.get_password("openem", service):
         ring.delete_password("openem", service)
+
+
+def claims(token: Secret) -> dict[str, Any]:
+    """Return what a JSON Web Token says of itself (RFC 7519); empty if it is no such token.
+
+    Nothing is checked: what it says holds only if the service accepts the token.
+    """
+    parts = token.reveal().split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        body = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def expires(token: Secret) -> datetime | None:
+    """Return when a token runs out by its own word; None if it does not say so."""
+    moment: Any = claims(token).get("exp")
+    try:
+        return datetime.fromtimestamp(moment, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):  # there is none, or it is no time
+        return None
