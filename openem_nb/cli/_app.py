@@ -1,0 +1,58 @@
+"""The command itself: its name, the options of all its commands, and how it complains."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from openem_nb._version import __version__
+from openem_nb.errors import Cancelled, OpenEMError
+
+__all__ = ["app", "main"]
+
+app: Final = typer.Typer(
+    name="openem",
+    help="Open electron-microscopy data: SciCat, EMDB, EMPIAR and the PDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is a message and a hint, not a traceback."""
+    try:
+        app()
+    except OpenEMError as error:
+        _complain(error)
+        sys.exit(130 if isinstance(error, Cancelled) else 1)
+
+
+def _complain(error: OpenEMError) -> None:
+    print(f"{error}", file=sys.stderr)
+    if error.hint:
+        print(f"{error.hint}", file=sys.stderr)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"openem_nb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    profile: Annotated[
+        str | None, typer.Option(help="Instance to talk to; see `openem status`.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    if profile:
+        from openem_nb import settings
+
+        settings.use(profile)
