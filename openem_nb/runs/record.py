@@ -22,28 +22,34 @@ never meets half a file and a killed process leaves a folder that can be read.
 from __future__ import annotations
 
 import json
-import os
 import platform
-import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
+from openem_nb import _processes
+from openem_nb._processes import read_json, register_process, running_process
 from openem_nb.errors import BadAnswer, NotFound
 from openem_nb.settings import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Failure", "Record", "RunState", "is_alive", "now", "read_json", "register_process"]
+__all__ = [
+    "Failure",
+    "Record",
+    "RunState",
+    "is_alive",
+    "now",
+    "read_json",
+    "register_process",
+    "running_process",
+    "show_life",
+]
 
 SIGN_OF_LIFE_EVERY = 5.0
 """Seconds between two signs of life of a run."""
-_SILENCE = 60.0
-"""Seconds without a sign of life after which a run on another machine is taken for dead."""
 
 
 class RunState(StrEnum):
@@ -144,72 +150,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file, None if there is no such file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise BadAnswer(f"{path} is damaged: {error}.") from error
-
-
-def register_process(folder: Path, pid: int) -> None:
-    """Note which process does the run.
-
-    The number alone would not do: the system gives it to another process one day. Number, start
-    time and machine together are unique.
-    """
-    try:
-        born = psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:  # it was very short; no process will match
-        born = 0.0
-    data = {"pid": pid, "born": born, "machine": platform.node()}
-    write_whole(folder / "process.json", json.dumps(data) + "\n")
-
-
-def _process(folder: Path) -> dict[str, Any] | None:
-    """Return what :func:`register_process` noted."""
-    path = folder / "process.json"
-    data = read_json(path)
-    kinds = {"pid": int, "born": float, "machine": str}
-    whole = isinstance(data, dict) and all(isinstance(data.get(k), t) for k, t in kinds.items())
-    if data is not None and not whole:
-        raise BadAnswer(f"{path} does not name a process.", hint="Remove the folder of the run.")
-    return data  # type: ignore[no-any-return]  # checked above
-
-
-def running_process(folder: Path) -> psutil.Process | None:
-    """Return the process of a run if it lives on this machine."""
-    data = _process(folder)
-    if data is None or data["machine"] != platform.node():
-        return None
-    try:
-        process = psutil.Process(data["pid"])
-        same = abs(process.create_time() - data["born"]) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
-
-
 def is_alive(folder: Path) -> bool:
-    """Return whether the process of a run lives.
-
-    On another machine that shares the folder (a second node, or a container before it was
-    replaced) the process cannot be seen; there the sign of life decides. The same holds for the
-    moment between starting a process and noting its number.
-    """
-    data = _process(folder)
-    if data is not None and data["machine"] == platform.node():
-        return running_process(folder) is not None
-    for name in ("progress.json", "run.json"):
-        try:
-            return time.time() - (folder / name).stat().st_mtime < _SILENCE
-        except FileNotFoundError:
-            continue
-    return False
+    """Return whether the process of a run lives."""
+    return _processes.is_alive(folder, "progress.json", "run.json")
 
 
 def show_life(folder: Path) -> None:
     """Give a sign of life."""
-    os.utime(folder / "progress.json")
+    _processes.show_life(folder / "progress.json")
