@@ -18,9 +18,58 @@ __all__ = ["PAGE_SIZE", "ResultTable"]
 
 PAGE_SIZE: Final = 100
 """Rows in one page; the browser never gets more."""
-_SHORT: Final = ("Entry", "Released", "Raw data", "Size", "Experiment")
+_SHORT: Final = (
+    *("Entry", "Released", "Raw data", "Size", "Experiment"),
+    *("Type", "Created", "Files", "Group", "Where it is"),
+)
 """Headings of columns whose cells stay on one line."""
 _SELECT: Final[Any] = {"style": "multi", "info": False, "keys": True}
+
+
+class _Pages:
+    """The rows in pages: all of them cut from one frame, or one page after the other as they come.
+
+    The index of each page counts the places in the whole table.
+    """
+
+    def __init__(self, frame: pd.DataFrame, total: int | None = None) -> None:
+        self.lazy = total is not None
+        self.total = len(frame) if total is None else total
+        self._frame = frame
+        self._came: dict[int, pd.DataFrame] = {}
+        if self.lazy:
+            self.fill(0, frame)
+
+    def fill(self, page: int, frame: pd.DataFrame) -> None:
+        start = page * PAGE_SIZE
+        self._came[page] = frame.set_axis(range(start, start + len(frame)), axis="index")
+
+    def get(self, page: int) -> pd.DataFrame | None:
+        """Return a page, None if it has not come yet."""
+        if self.lazy:
+            return self._came.get(page)
+        return self._frame.iloc[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All rows that are here."""
+        if not self.lazy:
+            return self._frame
+        return pd.concat([self._came[page] for page in sorted(self._came)])
+
+    def find(self, column: str, wanted: set[str]) -> dict[str, int]:
+        """Return the places of the rows whose text in a column is wanted, by that text."""
+        frame = self.frame
+        places = frame.index if self.lazy else range(len(frame))
+        return {
+            key: int(place)
+            for place, key in zip(places, frame[column], strict=True)
+            if key in wanted
+        }
+
+    def at(self, places: list[int]) -> pd.DataFrame:
+        """Return the rows at these places, counted over all pages."""
+        return self.frame.loc[places] if self.lazy else self._frame.iloc[places]
 
 
 class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without types
@@ -35,11 +84,13 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
     def __init__(self, on_choose: Callable[[str], None]) -> None:
         self._on_choose = on_choose
         self._listener: Callable[[tuple[str, ...]], None] = lambda _: None
+        self._fetch: Callable[[int], None] = lambda _: None
         self._lock = threading.RLock()
-        self._frame = pd.DataFrame()
+        self._pages = _Pages(pd.DataFrame())
         self._key = ""
         self._labels: dict[str, str] = {}
         self._words: dict[str, str] = {}
+        self._cells: dict[str, Callable[[Any], str]] = {}
         self._page = 0
         self._selected: dict[str, int] = {}
         self._table: ITable | None = None
@@ -67,20 +118,25 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
 
     @property
     def frame(self) -> pd.DataFrame:
-        """All rows of all pages."""
-        return self._frame
+        """All rows of all pages, or of those that have come so far."""
+        return self._pages.frame
+
+    @property
+    def number(self) -> int:
+        """The number of the page that is shown, counted from 0."""
+        return self._page
 
     @property
     def page(self) -> pd.DataFrame:
         """The rows that are shown."""
-        start = self._page * PAGE_SIZE
-        return self._frame.iloc[start : start + PAGE_SIZE]
+        found = self._pages.get(self._page)
+        return self._pages.frame if found is None else found
 
     @property
     def selected(self) -> pd.DataFrame:
         """The selected rows of all pages, in the order of the table."""
         with self._lock:
-            return self._frame.iloc[sorted(self._selected.values())]
+            return self._pages.at(sorted(self._selected.values()))
 
     def show(
         self,
@@ -89,41 +145,69 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         key: str,
         labels: dict[str, str],
         words: dict[str, str] | None = None,
+        cells: dict[str, Callable[[Any], str]] | None = None,
+        total: int | None = None,
+        fetch: Callable[[int], None] | None = None,
     ) -> None:
         """Show the first page of ``frame``.
 
         Parameters
         ----------
+        frame :
+            All rows; with ``fetch`` the first page only.
         key :
             Column whose text tells the rows apart.
         labels :
             Columns to show and their headings; the second one gets most room.
         words :
             Texts for people in place of values.
+        cells :
+            How the values of a column are written, where it is not the usual way.
+        total :
+            Number of rows in all pages; has to come with ``fetch``.
+        fetch :
+            Asked for a page, counted from 0, that is gone to and has not come yet. It must be
+            quick: it starts work that ends with :meth:`fill`.
         """
         with self._lock:
-            self._frame, self._key, self._labels = frame, key, labels
-            self._words = words or {}
+            self._pages = _Pages(frame, total if fetch is not None else None)
+            self._fetch = fetch or (lambda _: None)
+            self._key, self._labels = key, labels
+            self._words, self._cells = words or {}, cells or {}
             self._selected = {}
             self._turn_to(0)
 
     def go(self, page: int) -> None:
         """Show another page, counted from 0; pages that do not exist are not gone to."""
         with self._lock:
-            if 0 <= page < self.pages:
+            if not 0 <= page < self.pages:
+                return
+            if self._pages.get(page) is not None:
                 self._turn_to(page)
+                return
+            self.previous.disabled = self.next.disabled = True  # until it comes, or does not
+        self._fetch(page)
+
+    def fill(self, page: int, frame: pd.DataFrame) -> None:
+        """Take a page that was asked for, and show it."""
+        with self._lock:
+            self._pages.fill(page, frame)
+            self._turn_to(page)
+
+    def stay(self) -> None:
+        """Forget that another page was gone to: it does not come."""
+        with self._lock:
+            self._draw_buttons()
 
     @property
     def pages(self) -> int:
         """How many pages there are, at least 1."""
-        return max(1, -(-len(self._frame) // PAGE_SIZE))
+        return max(1, -(-self._pages.total // PAGE_SIZE))
 
     def select(self, keys: Any) -> None:
         """Select the rows with these keys and no others."""
         with self._lock:
-            wanted = set(keys)
-            places = enumerate(self._frame[self._key]) if self._key else ()
-            self._selected = {key: place for place, key in places if key in wanted}
+            self._selected = self._pages.find(self._key, set(keys)) if self._key else {}
             self._draw_selection()
 
     def close(self) -> None:
@@ -138,7 +222,7 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         start = page * PAGE_SIZE
         short = [place for place, label in enumerate(self._labels.values()) if label in _SHORT]
         table = ITable(
-            rows[list(self._labels)].rename(columns=self._labels).map(self._cell).astype(object),
+            self._as_text(rows),
             maxBytes=0,
             paging=False,
             ordering=False,  # it would order this page only, and look as if it ordered all
@@ -162,15 +246,25 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         if old is not None:
             old.unobserve_all()
             old.close()
-        total = len(self._frame)
+        total = self._pages.total
         self.status.value = _html.status(
             f"{start + 1:,}–{start + len(rows):,} of {total:,}" if total else "Nothing found"
         )
         self.layout.display = ""
-        self.previous.disabled = page == 0
-        self.next.disabled = page + 1 >= self.pages
+        self._draw_buttons()
         self._holder.layout.display = "" if total else "none"
         self._draw_selection()
+
+    def _draw_buttons(self) -> None:
+        self.previous.disabled = self._page == 0
+        self.next.disabled = self._page + 1 >= self.pages
+
+    def _as_text(self, rows: pd.DataFrame) -> pd.DataFrame:
+        columns = {
+            label: [self._cells.get(name, self._cell)(value) for value in rows[name]]
+            for name, label in self._labels.items()
+        }
+        return pd.DataFrame(columns, index=rows.index, dtype=object)
 
     def _cell(self, value: Any) -> str:
         """Return a value as text: days, several values with commas, blank for nothing."""
@@ -193,9 +287,8 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             if change["owner"] is not self._table:
                 return
             start = self._page * PAGE_SIZE
-            on_page = {
-                str(self._frame[self._key].iat[start + row]): start + row for row in change["new"]
-            }
+            keys = self.page[self._key]
+            on_page = {str(keys.iat[row]): start + row for row in change["new"]}
             new = [key for key in on_page if key not in self._selected]
             elsewhere = {
                 key: place
@@ -223,7 +316,7 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         words = f"{count:,} selected in {pages} page{'s' if pages > 1 else ''}"
         self.selection.value = _html.status(words if count else "None selected")
         self.clear_selection.disabled = not count
-        self.select_page.disabled = self._frame.empty
+        self.select_page.disabled = not self._pages.total
         self._listener(tuple(self._selected))
 
 
