@@ -6,12 +6,15 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 
 from openem_nb.errors import OpenEMError
 from openem_nb.resources import folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["FrontEnd", "module", "style"]
 
@@ -27,13 +30,19 @@ def module(name: str) -> str:
 
     A notebook loads a front end from one text, where ``../shared`` leads nowhere.
     """
-    widgets = folder("widgets")
-    source = (widgets / name / "widget.mjs").read_text(encoding="utf-8")
-    shared = [
-        (widgets / "shared" / part).read_text(encoding="utf-8").replace("\nexport ", "\n")
-        for part in _IMPORT.findall(source)
-    ]
-    return "".join([*shared, _IMPORT.sub("", source)])
+    return _joined(folder("widgets") / name / "widget.mjs", set())
+
+
+def _joined(path: Path, there: set[str]) -> str:
+    """Return a module with the shared parts that it imports before it, each once."""
+    source = path.read_text(encoding="utf-8")
+    parts = []
+    for part in _IMPORT.findall(source):
+        if part not in there:
+            there.add(part)
+            shared = _joined(path.parents[1] / "shared" / part, there)
+            parts.append(shared.replace("\nexport ", "\n"))
+    return "".join([*parts, _IMPORT.sub("", source)])
 
 
 @cache

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Field", "Form", "Values"]
 
-Kind = Literal["text", "number", "choice", "check", "date", "lines", "password"]
+Kind = Literal["text", "number", "choice", "check", "date", "lines", "password", "conditions"]
 Values = dict[str, str | bool]
 
 
@@ -27,7 +27,11 @@ class Field:
     label: str
     """What a person reads beside it, and what a screen reader says."""
     kind: Kind = "text"
-    """How it is entered; a ``password`` is never kept, it comes with the submission only."""
+    """How it is entered.
+
+    A ``password`` is never kept, it comes with the submission only. The value of ``conditions`` is
+    JSON: a list of objects with name, comparison, value and unit, all of them text.
+    """
     value: str | bool = ""
     """The value at the beginning."""
     help: str = ""
@@ -35,7 +39,9 @@ class Field:
     placeholder: str = ""
     """An example, shown while the field is empty."""
     choices: tuple[tuple[str, str], ...] = ()
-    """Value and text of each option of a ``choice``."""
+    """Value and text of each option of a ``choice``, or of each comparison of ``conditions``."""
+    suggestions: tuple[str, ...] = ()
+    """What may be meant, for a text field or for the names of ``conditions``."""
     wide: bool = False
     """Whether the field takes a whole line."""
 

@@ -136,3 +136,71 @@ def test_nothing_is_left_after_the_end(mount: Any) -> None:
     page.evaluate("window.end()")
     assert page.evaluate("window.model.count") == 0
     assert page.locator("#root").inner_html() == ""
+
+
+COMPARISONS = (("=", "equals"), (">=", "at least"))
+
+
+def with_conditions(mount: Any) -> Any:
+    conditions = Field(
+        "where",
+        "Metadata",
+        kind="conditions",
+        choices=COMPARISONS,
+        suggestions=("acquisition.voltage", "<b>odd</b>"),
+        wide=True,
+    )
+    plain = [{name: getattr(conditions, name) for name in Field.__slots__}]
+    return mount("form", **state(fields=plain, values={"where": "[]"}))
+
+
+def test_conditions_are_added_written_and_removed(mount: Any) -> None:
+    page = with_conditions(mount)
+    group = page.get_by_role("group", name="Metadata")
+    group.get_by_role("button", name="Add a condition").click()
+    name = group.get_by_role("combobox", name="Name of condition 1")
+    assert name.evaluate("(one) => one === document.activeElement")
+    suggested = name.evaluate("(one) => [...one.list.options].map((option) => option.value)")
+    assert suggested == ["acquisition.voltage", "<b>odd</b>"]
+    name.fill("acquisition.voltage")
+    group.get_by_label("Comparison of condition 1").select_option("at least")
+    group.get_by_label("Value of condition 1").fill("300")
+    group.get_by_label("Unit of condition 1").fill("kV")
+    group.get_by_role("button", name="Add a condition").click()
+    group.get_by_label("Name of condition 2").fill("own.key")  # free entry
+    first = {"name": "acquisition.voltage", "comparison": ">=", "value": "300", "unit": "kV"}
+    second = {"name": "own.key", "comparison": "=", "value": "", "unit": ""}
+    where = "JSON.parse(window.model.saved.at(-1).values.where)"
+    assert page.evaluate(where) == [first, second]
+    group.get_by_role("button", name="Remove condition 1").click()
+    assert page.evaluate(where) == [second]
+    assert group.get_by_label("Name of condition 1").input_value() == "own.key"
+    page.get_by_role("button", name="Search").click()
+    assert "own.key" in sent(page)[0]["content"]["values"]["where"]
+
+
+def test_conditions_that_come_back_do_not_disturb_and_new_ones_are_shown(mount: Any) -> None:
+    page = with_conditions(mount)
+    page.get_by_role("button", name="Add a condition").click()
+    name = page.get_by_label("Name of condition 1")
+    name.press_sequentially("abcd")
+    name.press("Home")
+    page.evaluate("window.model.update({ values: { ...window.model.state.values } })")
+    name.press_sequentially("x")
+    assert name.input_value() == "xabcd"
+    page.evaluate(
+        """() => window.model.update({ values: { where: JSON.stringify(
+            [{ name: 'k', comparison: '>=', value: '1', unit: '' }]) } })"""
+    )
+    assert name.input_value() == "k"
+    assert page.get_by_label("Comparison of condition 1").input_value() == ">="
+
+
+def test_a_text_field_can_suggest(mount: Any) -> None:
+    field = Field("place", "Place", suggestions=("Krios 1", "Krios 2"))
+    plain = [{name: getattr(field, name) for name in Field.__slots__}]
+    page = mount("form", **state(fields=plain, values={"place": ""}))
+    options = page.get_by_label("Place").evaluate(
+        "(one) => [...one.list.options].map((o) => o.value)"
+    )
+    assert options == ["Krios 1", "Krios 2"]

@@ -1,4 +1,5 @@
 // @ts-check
+import { conditions } from "../shared/conditions.mjs";
 import { keepKeys, make } from "../shared/dom.mjs";
 import { request } from "../shared/request.mjs";
 
@@ -7,20 +8,22 @@ import { request } from "../shared/request.mjs";
  *
  * @typedef {object} Field
  * @property {string} name
- * @property {"text" | "number" | "choice" | "check" | "date" | "lines" | "password"} kind
+ * @property {"text" | "number" | "choice" | "check" | "date" | "lines" | "password" | "conditions"} kind
  * @property {string} label
  * @property {string} help
  * @property {string} placeholder
  * @property {boolean} wide
  * @property {[string, string][]} choices
+ * @property {string[]} suggestions
  */
 
-/** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control */
+/** @typedef {HTMLElement & { value: string }} Control */
 
 let forms = 0;
 
-/** @param {Field} field @returns {Control} */
-function control(field) {
+/** @param {Field} field @param {string} id @returns {Control} */
+function control(field, id) {
+  if (field.kind === "conditions") return conditions(field.label, field.choices, field.suggestions, id);
   if (field.kind === "choice") {
     const options = field.choices.map(([value, label]) => make("option", { value }, label));
     return make("select", {}, ...options);
@@ -29,6 +32,7 @@ function control(field) {
   const types = { check: "checkbox", date: "date", password: "password", text: "text", number: "text" };
   const attributes = { type: types[field.kind], placeholder: field.placeholder, autocomplete: "off" };
   const input = make("input", attributes);
+  if (field.suggestions.length) input.setAttribute("list", `${id}-suggestions`);
   if (field.kind === "number") input.inputMode = "decimal";
   return input;
 }
@@ -98,14 +102,22 @@ function render({ model, el }) {
     grid.replaceChildren();
     for (const field of /** @type {Field[]} */ (model.get("fields"))) {
       const id = `${prefix}-${field.name}`;
-      const input = control(field);
+      const input = control(field, id);
       const help = make("span", { class: "oem-form-help", id: `${id}-help` }, field.help);
       const message = make("span", { class: "oem-form-error", id: `${id}-error` });
       input.id = id;
       input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
-      const label = make("label", { for: id }, field.label);
+      const group = field.kind === "conditions"; // it carries its name itself
+      const label = group
+        ? make("span", { class: "oem-form-legend", "aria-hidden": "true" }, field.label)
+        : make("label", { for: id }, field.label);
       const classes = `oem-form-field oem-form-${field.kind}${field.wide ? " oem-form-wide" : ""}`;
-      grid.append(make("div", { class: classes }, label, input, help, message));
+      const parts = [label, input, help, message];
+      if (input.hasAttribute("list")) {
+        const options = field.suggestions.map((value) => make("option", { value }));
+        parts.push(make("datalist", { id: `${id}-suggestions` }, ...options));
+      }
+      grid.append(make("div", { class: classes }, ...parts));
       rows.set(field.name, { field, input, message });
     }
     showValues();
