@@ -95,6 +95,10 @@ class Profile:
     """Address below which the landing pages of DOIs are."""
     notice: str | None = None
     """Text that everything made from this instance must show; None for real data."""
+    passwords: bool = False
+    """Whether people usually log in with name and password; elsewhere they paste a token."""
+    log_in_help: str = ""
+    """How a person gets a token, or an account, in words."""
 
 
 _ONEDEP = "https://deposit-pdbe.wwpdb.org/deposition/api/v1"
@@ -102,6 +106,11 @@ _ONEDEP = "https://deposit-pdbe.wwpdb.org/deposition/api/v1"
 # Addresses, dialects and PID prefixes: configuration published by the two facilities.
 _NOTICE: Final = "Practice data: invented data sets, not from a real facility."
 _PSI_OPTIONS: Final = ("URLs", "PSI", "PSI-RA")  # as PSI's web interface offers them
+_PRACTICE_PEOPLE: Final = "Practice people: ada, ben, reader, curator. The password is practice."
+_PASTE_HELP: Final = (
+    "Log in at the website, choose Settings in the menu under your name, copy the SciCat token. "
+    "It is good for about an hour."
+)
 
 _BUILT_IN: Final = (
     Profile(
@@ -111,6 +120,8 @@ _BUILT_IN: Final = (
         flavour="psi5",
         retrieve_options=_PSI_OPTIONS,
         notice=_NOTICE,
+        passwords=True,
+        log_in_help=_PRACTICE_PEOPLE,
     ),
     Profile(
         "practice-ethz",
@@ -119,6 +130,8 @@ _BUILT_IN: Final = (
         flavour="v427",
         storage="ETHZ",
         notice=_NOTICE,
+        passwords=True,
+        log_in_help=_PRACTICE_PEOPLE,
     ),
     Profile(
         "psi",
@@ -132,6 +145,7 @@ _BUILT_IN: Final = (
         broker_api="https://scicat-s3-broker.psi.ch",
         retrieve_options=_PSI_OPTIONS,
         doi_site="https://doi.psi.ch/detail",
+        log_in_help=_PASTE_HELP,
     ),
     Profile(
         "psi-qa",
@@ -144,6 +158,7 @@ _BUILT_IN: Final = (
         onedep_api="https://onedep-depui-test.wwpdb.org/deposition/api/v1",
         broker_api="https://scicat-s3-broker.qa.psi.ch",
         retrieve_options=_PSI_OPTIONS,
+        log_in_help=_PASTE_HELP,
     ),
     Profile(
         "ethz",
@@ -154,6 +169,7 @@ _BUILT_IN: Final = (
         flavour="v427",
         onedep_api=_ONEDEP,
         storage="ETHZ",
+        log_in_help=_PASTE_HELP,
     ),
 )
 
@@ -245,7 +261,13 @@ def _custom_profile(name: str, entries: Any, path: Path) -> Profile:
     own = {key: value.rstrip("/") for key, value in entries.items() if key in _PROFILE_FIELDS}
     archives = Services(name=name, **addresses) if addresses else Services()
     options = _PSI_OPTIONS if own.get("broker_api") else ()
-    return Profile(name=name, archives=archives, retrieve_options=options, **{"title": name, **own})
+    return Profile(
+        name=name,
+        archives=archives,
+        retrieve_options=options,
+        log_in_help=_PASTE_HELP if "scicat_api" in own else "",
+        **{"title": name, **own},
+    )
 
 
 def profiles() -> dict[str, Profile]:
