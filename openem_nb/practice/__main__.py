@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openem_nb.errors import OpenEMError
@@ -44,6 +45,9 @@ def main(
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 for a free one")
     parser.add_argument("--entries", type=int, default=3000, help="EMDB entries, 50 to 60000")
     parser.add_argument("--seed", type=int, default=1, help="same seed and size: same archive")
+    parser.add_argument("--datasets", type=int, default=20_000, help="data sets of each SciCat")
+    parser.add_argument("--state", type=Path, help="file that keeps what users change")
+    parser.add_argument("--tape-seconds", type=float, default=8.0, help="time of a tape job")
     parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
@@ -54,7 +58,14 @@ def main(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     try:
-        with serve(entries=asked.entries, seed=asked.seed, port=asked.port) as facility:
+        with serve(
+            entries=asked.entries,
+            seed=asked.seed,
+            port=asked.port,
+            datasets=asked.datasets,
+            state=asked.state,
+            tape_seconds=asked.tape_seconds,
+        ) as facility:
             announce(facility.description())
             if asked.until_stdin_closes:
                 threading.Thread(target=_wait_for_end, args=(done,), daemon=True).start()

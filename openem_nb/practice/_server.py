@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
-MARK: Final = ("X-Practice-Data", "invented data, not from EMDB or EMPIAR")
-_LONGEST_BODY: Final = 10_000_000
+MARK: Final = ("X-Practice-Data", "invented data, not from SciCat, EMDB or EMPIAR")
+_LONGEST_BODY: Final = 40_000_000
 _SHAPES: Final = (
     b'{"unexpected": ["shape"], "status": "ok"}',
     b'[17, null, "text"]',

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
+import tempfile
 import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import CannotWrite, InvalidInput
@@ -19,6 +22,8 @@ from openem_nb.practice._pages import site_page
 from openem_nb.practice._server import Server
 from openem_nb.practice._tree import EmdbFiles, EmpiarFiles
 from openem_nb.practice.faults import Fault, FaultBook
+from openem_nb.practice.scicat._store import Database
+from openem_nb.practice.scicat.service import INSTANCES, ScicatService
 
 if TYPE_CHECKING:
     import random
@@ -31,6 +36,7 @@ __all__ = ["NOTICE", "Facility", "RequestRecord", "serve"]
 NOTICE: Final = "Practice data: invented entries, not from EMDB or EMPIAR."
 _LOGGED: Final = 20_000
 _MOST_WEEKS: Final = 520
+_MOST_DATASETS: Final = 200_000
 _LONGEST_TARGET: Final = 8000
 """Characters of path and query that the servers in front of the services let through."""
 
@@ -83,7 +89,16 @@ class _Services:
 class Facility:
     """A running facility; made by :func:`serve`."""
 
-    def __init__(self, *, entries: int, seed: int, port: int) -> None:
+    def __init__(
+        self,
+        *,
+        entries: int,
+        seed: int,
+        port: int,
+        datasets: int,
+        state: Path | None,
+        tape_seconds: float,
+    ) -> None:
         self._entries = entries
         self._seed = seed
         self._services = _Services(generate(entries, seed))
@@ -95,9 +110,26 @@ class Facility:
             raise InvalidInput(
                 f"{port} is not a port.", hint="Choose 1024 to 65535, or 0 for a free one."
             )
+        self._folder = None if state else tempfile.TemporaryDirectory(prefix="practice-")
+        path = Path(state or f"{self._folder.name if self._folder else ''}/state.sqlite")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = Database(path)
+        except (OSError, sqlite3.Error) as error:
+            raise CannotWrite(
+                f"The state of the practice facility cannot be kept in {path}: {error}.",
+                hint="Choose another file, or remove this one to start afresh.",
+            ) from error
+        self.scicat = {
+            name: ScicatService(
+                name, self._database, datasets=datasets, seed=seed, tape_seconds=tape_seconds
+            )
+            for name in INSTANCES
+        }
         try:
             self._server = Server(self._reply, self._note, port)
         except OSError as error:
+            self._close_state()
             raise CannotWrite(
                 f"Port {port} of this machine cannot be used: {error.strerror}.",
                 hint="Choose another port, or 0.",
@@ -135,6 +167,9 @@ class Facility:
                 "empiar_files": f"{self.url}/empiar/world_availability",
                 "empiar_site": f"{self.url}/empiar",
             },
+            "catalogues": {
+                name: service.description(self.url) for name, service in self.scicat.items()
+            },
         }
 
     def add_fault(self, fault: Fault) -> None:
@@ -163,6 +198,11 @@ class Facility:
                 truth = advanced(truth)
             self._services = _Services(truth)
 
+    def move_clock(self, seconds: float) -> None:
+        """Let the clocks of the practice SciCats run ahead by so many seconds more."""
+        for service in self.scicat.values():
+            service.offset += dt.timedelta(seconds=seconds)
+
     def start(self) -> None:
         """Serve in threads of this process until :meth:`stop`."""
         self._server.start()
@@ -170,6 +210,12 @@ class Facility:
     def stop(self) -> None:
         """Close everything within a second, hanging requests too."""
         self._server.stop()
+        self._close_state()
+
+    def _close_state(self) -> None:
+        self._database.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _note(self, question: Question, status: int, fault: Fault | None) -> None:
         if not _is_own(question.raw_path):
@@ -182,6 +228,9 @@ class Facility:
         hit = self._faults.draw(question.target)
         if hit is not None and hit[0].kind in ("status", "html", "wrong_json"):
             return Answer(200, b""), hit  # the true answer is not needed
+        for service in self.scicat.values():
+            if question.raw_path.startswith(f"/{service.folder}/"):
+                return service.answer(question), hit
         return self._services.answer(question), hit
 
     def _own(self, question: Question) -> Answer:
@@ -193,7 +242,7 @@ class Facility:
                 return _plain(self.truth)
             case ("GET", "/practice/log"):
                 return json_answer([asdict(record) for record in self.requests])
-            case ("POST", "/practice/faults" | "/practice/advance"):
+            case ("POST", "/practice/faults" | "/practice/advance" | "/practice/clock"):
                 return self._changed(question)
             case ("DELETE", "/practice/faults"):
                 self.clear_faults()
@@ -206,6 +255,9 @@ class Facility:
             if question.raw_path == "/practice/faults":
                 self.add_fault(Fault(**values))
                 return json_answer(values)
+            if question.raw_path == "/practice/clock":
+                self.move_clock(**values)
+                return json_answer({name: one.now() for name, one in self.scicat.items()})
             self.advance(**values)
             return json_answer({"today": self.truth.today.isoformat()})
         except (InvalidInput, TypeError, ValueError) as error:
@@ -227,7 +279,15 @@ def _plain(truth: Truth) -> Answer:
 
 
 @contextmanager
-def serve(entries: int = 3000, seed: int = 1, port: int = 0) -> Iterator[Facility]:
+def serve(
+    entries: int = 3000,
+    seed: int = 1,
+    port: int = 0,
+    *,
+    datasets: int = 20_000,
+    state: Path | None = None,
+    tape_seconds: float = 8.0,
+) -> Iterator[Facility]:
     """Run a practice facility on 127.0.0.1 in threads of this process.
 
     Parameters
@@ -238,6 +298,13 @@ def serve(entries: int = 3000, seed: int = 1, port: int = 0) -> Iterator[Facilit
         The same seed and size give the same archive, byte for byte.
     port :
         0 for a free one.
+    datasets :
+        Number of data sets in each practice SciCat; drawn when they are first asked for.
+    state :
+        File that keeps what users create and change; None for one that ends with the facility.
+        Several facilities may share a file.
+    tape_seconds :
+        Time in seconds that the tape robot takes for a job.
 
     Yields
     ------
@@ -246,9 +313,9 @@ def serve(entries: int = 3000, seed: int = 1, port: int = 0) -> Iterator[Facilit
     Raises
     ------
     InvalidInput
-        If ``entries`` is out of range.
+        If ``entries`` or ``datasets`` is out of range.
     CannotWrite
-        If the port is taken or not allowed.
+        If the port is taken or not allowed, or the state cannot be kept.
 
     Examples
     --------
@@ -256,7 +323,18 @@ def serve(entries: int = 3000, seed: int = 1, port: int = 0) -> Iterator[Facilit
     ...     facility.add_fault(Fault("status", path="/search/", share=0.05))
     ...     print(facility.url)
     """
-    facility = Facility(entries=entries, seed=seed, port=port)
+    if not 0 <= datasets <= _MOST_DATASETS:
+        raise InvalidInput(
+            f"{datasets} data sets are not possible.", hint=f"Choose 0 to {_MOST_DATASETS}."
+        )
+    facility = Facility(
+        entries=entries,
+        seed=seed,
+        port=port,
+        datasets=datasets,
+        state=state,
+        tape_seconds=tape_seconds,
+    )
     facility.start()
     try:
         yield facility
