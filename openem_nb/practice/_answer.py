@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["Answer", "Question", "html", "json_answer", "not_found"]
+__all__ = ["Answer", "Question", "Source", "html", "json_answer", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,17 @@ class Question:
         return int(text) if text.isdecimal() else default
 
 
+class Source(Protocol):
+    """What is read while it is sent, however large it is."""
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes."""
+
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes | memoryview]:
+        """Yield the bytes from ``start`` up to ``end``, in pieces of any size."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One response; with ``validators`` (ETag, Last-Modified) a file that can be had in ranges."""
@@ -54,6 +65,34 @@ class Answer:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     validators: tuple[str, str] | None = None
+    source: Source | None = None
+    """In place of ``body`` for what is too large for memory."""
+    part: tuple[int, int] | None = None
+    """The bytes of ``source`` to be sent; None for all."""
+
+    @property
+    def length(self) -> int:
+        """Return the number of bytes that are sent."""
+        if self.source is None:
+            return len(self.body)
+        start, end = self.part or (0, self.source.size)
+        return end - start
+
+    def cut(self, start: int, end: int, headers: Mapping[str, str], status: int) -> Answer:
+        """Return the answer with a part of its bytes."""
+        if self.source is None:
+            return Answer(status, self.body[start:end], self.content_type, headers)
+        return Answer(
+            status, b"", self.content_type, headers, source=self.source, part=(start, end)
+        )
+
+    def pieces(self, count: int) -> Iterator[bytes | memoryview]:
+        """Yield the first ``count`` bytes that are sent."""
+        if self.source is None:
+            yield self.body[:count]
+        else:
+            start = self.part[0] if self.part else 0
+            yield from self.source.read(start, start + count)
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

@@ -166,14 +166,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 if rng.random() < 0.5:
                     answer = _in_range(question, answer)
-                    self._send(answer, sent=len(answer.body) // 2)
+                    self._send(answer, sent=answer.length // 2)
                 self._linger(float("inf"))
             case "cut":
                 self.close_connection = True
                 answer = _in_range(question, answer)
-                self._send(answer, sent=len(answer.body) // 2)
+                self._send(answer, sent=answer.length // 2)
             case "garbage":
-                noise = b"\xff\xfe\x00" + rng.randbytes(max(64, min(len(answer.body), 4096)))
+                noise = b"\xff\xfe\x00" + rng.randbytes(max(64, min(answer.length, 4096)))
                 self._send(Answer(200, noise, answer.content_type))
             case "html":
                 self._send(
@@ -202,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         lines += [
             f"Content-Type: {answer.content_type}",
-            f"Content-Length: {len(answer.body)}",
+            f"Content-Length: {answer.length}",
             ": ".join(MARK),
         ]
         lines += [f"{name}: {value}" for name, value in answer.headers.items()]
@@ -210,7 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
             lines.append("Connection: close")
         self.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
         if self.command != "HEAD":
-            self.wfile.write(answer.body if sent is None else answer.body[:sent])
+            for piece in answer.pieces(answer.length if sent is None else sent):
+                self.wfile.write(piece)
         self.wfile.flush()
 
 
@@ -227,7 +228,8 @@ def _in_range(question: Question, answer: Answer) -> Answer:
         return answer
     etag, modified = answer.validators
     headers = {**answer.headers, "ETag": etag, "Last-Modified": modified, "Accept-Ranges": "bytes"}
-    whole = Answer(200, answer.body, answer.content_type, headers)
+    size = answer.length
+    whole = answer.cut(0, size, headers, 200)
     unit, _, wanted = question.headers.get("range", "").partition("=")
     known = question.headers.get("if-range")
     if (
@@ -237,7 +239,6 @@ def _in_range(question: Question, answer: Answer) -> Answer:
     ):
         return whole
     first, _, last = wanted.strip().partition("-")
-    size = len(answer.body)
     if "," in wanted or not (first or last) or not (first + last).isdecimal():
         return whole
     start = int(first) if first else max(0, size - int(last))
@@ -247,7 +248,7 @@ def _in_range(question: Question, answer: Answer) -> Answer:
             416, b"", answer.content_type, {**headers, "Content-Range": f"bytes */{size}"}
         )
     headers["Content-Range"] = f"bytes {start}-{end}/{size}"
-    return Answer(206, answer.body[start : end + 1], answer.content_type, headers)
+    return answer.cut(start, end + 1, headers, 206)
 
 
 def _same(known: str, etag: str, modified: str) -> bool:
