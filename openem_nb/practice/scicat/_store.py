@@ -155,12 +155,19 @@ class Store:
             row = run("SELECT value FROM settings WHERE name = ?", (key,)).fetchone()
         return str(row[0])
 
-    def blocks(self, collection: str, pid: str) -> list[dict[str, Any]] | Sequence[dict[str, Any]]:
-        """Return the blocks of a data set; those that were drawn are made when they are read."""
+    def blocks(
+        self, collection: str, pid: str, *, checks: bool = True
+    ) -> list[dict[str, Any]] | Sequence[dict[str, Any]]:
+        """Return the blocks of a data set; those that were drawn are made when they are read.
+
+        Without ``checks`` the checksums of their files, which take time, are left out.
+        """
         changes = self._refresh(collection)
         dataset = self.peek("datasets", pid)
         if dataset is None:
             return []
+        if not checks and "_shape" in dataset:
+            dataset = {**dataset, "_shape": {**dataset["_shape"], "checks": False}}
         drawn = self._generated.blocks(collection, dataset)
         touched = self._of_dataset.get((collection, pid), [])
         removed = [key for key, document in changes.items() if document is None]
@@ -212,6 +219,8 @@ class Store:
             return self._changes.setdefault(collection, {})
 
 
-def blocks_of(store: Store, collection: str, pid: str) -> Sequence[dict[str, Any]]:
+def blocks_of(
+    store: Store, collection: str, pid: str, *, checks: bool = True
+) -> Sequence[dict[str, Any]]:
     """Return the ``origdatablocks`` or ``datablocks`` of a data set, without a scan."""
-    return store.blocks(collection, pid)
+    return store.blocks(collection, pid, checks=checks)

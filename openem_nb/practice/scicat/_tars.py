@@ -8,7 +8,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from openem_nb.practice.scicat._micrographs import Content, content
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from openem_nb.practice.scicat._micrographs import Piece
 
-__all__ = ["Entry", "Source", "TarSource", "entries_of", "packed_size"]
+__all__ = ["Entry", "TarSource", "entries_of", "packed_size"]
 
 _BLOCK: Final = tarfile.BLOCKSIZE
 _RECORD: Final = tarfile.RECORDSIZE
@@ -26,19 +26,6 @@ _OCTAL_LIMIT: Final = 8**11
 """Bytes from which the size of a member no longer fits its header."""
 _SMALL: Final = 1 << 16
 _GATHERED: Final = 1 << 20
-
-
-class Source(Protocol):
-    """Bytes that are made while they are read."""
-
-    @property
-    def size(self) -> int:
-        """Number of bytes."""
-        ...
-
-    def read(self, start: int = 0, end: int | None = None) -> Iterator[Piece]:
-        """Give the bytes from ``start`` to before ``end``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -98,6 +85,10 @@ class TarSource:
     def entries(self) -> Sequence[Entry]:
         """Return the members."""
         return self._entries
+
+    def start_of(self, position: int) -> int:
+        """Return the byte at which a member's header begins."""
+        return self._starts[position]
 
     @property
     def etag(self) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from openem_nb.practice._answer import Answer, html
-from openem_nb.practice.scicat import _auth, _blocks, _datasets, _edits, _facets
+from openem_nb.practice.scicat import _auth, _blocks, _datasets, _edits, _facets, _jobs
 from openem_nb.practice.scicat._generate import Generator, Shape, moment
+from openem_nb.practice.scicat._robot import Robot
 from openem_nb.practice.scicat._routes import Request, Router
 from openem_nb.practice.scicat._shapes import Refused, bare_string, empty, not_found
 from openem_nb.practice.scicat._store import Database, Store
@@ -25,7 +26,7 @@ INSTANCES: Final = {
     "practice-ethz": ("scicat-ethz", "v427", "20.500.99998", "ETHZ", "g"),
 }
 """Folder in the address, flavour, prefix of PIDs, archive, letter of groups by profile."""
-_MODULES: Final = (_auth, _datasets, _edits, _facets, _blocks)
+_MODULES: Final = (_auth, _datasets, _edits, _facets, _blocks, _jobs)
 _LONGEST_HEAD: Final = 16 * 1024
 _LONGEST_BODY: Final = 16 * 1024 * 1024
 
@@ -66,6 +67,7 @@ class ScicatService:
             storage=self.storage,
         )
         self.store = Store(database, name, self.generator)
+        self.robot = Robot(self, tape_seconds=tape_seconds)
         self.users = Users(self)
         self.router = Router([route for module in _MODULES for route in module.routes(self)])
 
@@ -139,6 +141,7 @@ class ScicatService:
         version, _, rest = rest.partition("/")
         if api != "api" or version not in ("v3", "v4"):
             return self._page(question, path)
+        self.robot.settle()
         try:
             user = self.users.authenticate(question)
             route, parts = self.router.find(question.method, int(version[1]), rest)
