@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from openem_nb.practice._answer import Answer, html
-from openem_nb.practice.scicat import _auth, _blocks, _datasets, _edits, _facets, _jobs
+from openem_nb.practice.scicat import _added, _auth, _blocks, _datasets, _edits, _facets, _jobs
 from openem_nb.practice.scicat._generate import Generator, Shape, moment
 from openem_nb.practice.scicat._robot import Robot
 from openem_nb.practice.scicat._routes import Request, Router
@@ -17,6 +17,8 @@ from openem_nb.practice.scicat._store import Database, Store
 from openem_nb.practice.scicat._users import Users
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from openem_nb.practice._answer import Question
 
 __all__ = ["INSTANCES", "ScicatService"]
@@ -26,7 +28,7 @@ INSTANCES: Final = {
     "practice-ethz": ("scicat-ethz", "v427", "20.500.99998", "ETHZ", "g"),
 }
 """Folder in the address, flavour, prefix of PIDs, archive, letter of groups by profile."""
-_MODULES: Final = (_auth, _datasets, _edits, _facets, _blocks, _jobs)
+_MODULES: Final = (_auth, _datasets, _edits, _facets, _blocks, _others, _jobs)
 _LONGEST_HEAD: Final = 16 * 1024
 _LONGEST_BODY: Final = 16 * 1024 * 1024
 
@@ -99,6 +101,10 @@ class ScicatService:
         group: str | None = None,
         published: bool = False,
         path: str = "Images/micrograph_{:06d}.mrc",
+        names: Sequence[str] | None = None,
+        sizes: Sequence[int] | None = None,
+        location: str | None = None,
+        hostile: str | None = None,
         **fields: Any,
     ) -> str:
         """Add a data set of a given shape and return its PID.
@@ -119,15 +125,42 @@ class ScicatService:
             Whether it is public.
         path :
             Pattern of the paths.
+        names :
+            Paths of the files in place of ``files`` and ``path``.
+        sizes :
+            Bytes of each file in place of ``size``.
+        location :
+            Archive that the data set says it lies in, ``PSI`` or ``ETHZ``; None leaves it unsaid.
+        hostile :
+            How the first tar attacks, one of ``HOSTILE``; None for an honest one.
         fields :
             Further fields of the document.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such archive or attack, or names and sizes do not match.
         """
-        shape = Shape(files, size, blocks, tars, path)
+        names = list(names or ()) or [path.format(number) for number in range(len(sizes or ()))]
+        shape = Shape(len(names) or files, size, blocks, tars, path)
         pid = f"{self.prefix}/{uuid.uuid4()}"
         document = self.generator.draw(pid, shape, group or f"{self.letter}20001", self.now())
         document |= {"isPublished": published, **fields}
-        self.store.put("datasets", pid, document)
+        _added.locate(document, location)
+        archiver = location or self.storage
+        with self.store.transaction():
+            if names or archiver != self.storage:
+                names = names or [path.format(number) for number in range(files)]
+                every = _added.paired(names, sizes or [size] * len(names))
+                _added.listed(self, document, every, tars=tars, archiver=archiver)
+            self.store.put("datasets", pid, document)
+        if hostile is not None:
+            _added.spoil(self, pid, hostile)
         return pid
+
+    def fail_next_retrieval(self, pid: str) -> None:
+        """Let the next job with a data set fail for it."""
+        self.robot.ask(pid, "fail")
 
     def answer(self, question: Question) -> Answer:
         """Answer a request below the folder of the instance."""
