@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import jsonschema
 import pytest
 import requests
 
@@ -14,6 +16,7 @@ from openem_nb.practice import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from openem_nb.practice import Facility
 
@@ -246,6 +249,66 @@ def test_gotcha_40_names_of_other_people(admin: Caller) -> None:
     assert any(text.startswith("../") for text in texts)
     assert any("\n" in text for text in texts)
     assert any("\u202e" in text for text in texts)
+
+
+def test_gotcha_38_ties_come_in_another_order_on_each_page(admin: Caller) -> None:
+    pids: list[str] = []
+    for skip in range(0, 400, 50):
+        limits = {"limit": 50, "skip": skip, "order": "type:asc"}
+        wanted = {"fields": ["pid", "type"], "limits": limits}
+        pids += [row["pid"] for row in admin.json("datasets", filter=wanted)]
+    assert len(set(pids)) < 400
+
+
+def test_instruments_proposals_and_samples(admin: Caller) -> None:
+    names = [row["name"] for row in admin.json("instruments")]
+    assert "KRIOS1" in names
+    assert admin.json("instruments/count") == {"count": len(names)}
+    proposals = admin.json("proposals")
+    assert any("startTime" not in row for row in proposals)
+    key = proposals[0]["proposalId"]
+    assert admin.json(f"proposals/{key}")["title"] == proposals[0]["title"]
+    rows = admin.json(f"proposals/{key}/datasets")
+    assert rows
+    assert all(key in row["proposalIds"] for row in rows)
+    assert len(admin.json("samples")) == 100
+    assert admin.json("samples/count") == {"count": 300}
+    body = {"uniqueName": "new", "name": "new"}
+    pid = admin.json("instruments", method="POST", body=body)["pid"]
+    assert admin.json(f"instruments/{pid}")["name"] == "new"
+    del body["uniqueName"]
+    answer = admin.call("instruments", method="POST", body=body)
+    assert answer.json()["message"] == ["uniqueName must be a string"]
+
+
+def test_the_description_of_the_service_lists_its_routes(anyone: Caller) -> None:
+    paths = requests.get(f"{anyone.root}/explorer-json", timeout=10).json()["paths"]
+    assert "/api/v3/datasets/{pid}" in paths
+    oidc = "/api/v3/auth/oidc/token" in paths
+    assert oidc is (anyone.service.flavour == "psi5")
+
+
+def test_answers_fit_the_real_description(admin: Caller, samples: Path) -> None:
+    file = "openapi_psi5.json" if admin.service.flavour == "psi5" else "openapi.json"
+    api = json.loads((samples / "scicat" / file).read_text())
+    for version, name in ((3, "OutputDatasetObsoleteDto"), (4, "OutputDatasetDto")):
+        schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
+        wanted = {"limits": {"limit": 40}}
+        for document in admin.json("datasets", version=version, filter=wanted):
+            dropped = {"proposalId", "sampleId", "instrumentId"}  # may be null there, too
+            document = {key: document[key] for key in document if key not in dropped}
+            if document["proposalIds"] != [None]:
+                jsonschema.validate(document, schema)
+
+
+def test_all_paths_exist_in_the_real_description(anyone: Caller, samples: Path) -> None:
+    file = "openapi_psi5.json" if anyone.service.flavour == "psi5" else "openapi.json"
+    real = json.loads((samples / "scicat" / file).read_text())["paths"]
+    shapes = {re.sub(r"{\w+}", "{}", path).lower() for path in real}
+    mine = requests.get(f"{anyone.root}/explorer-json", timeout=10).json()["paths"]
+    extra = {path for path in mine if re.sub(r"{\w+}", "{}", path).lower() not in shapes}
+    known = {"/api/v3/proposals/findOne"}  # an id like any other to the real ones
+    assert extra <= known
 
 
 def test_sizes_fit_the_files_and_the_tars(admin: Caller) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.practice.scicat._metadata import metadata
 from openem_nb.practice.scicat._micrographs import checksum
+from openem_nb.practice.scicat._tars import Entry, packed_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ _SPECIMENS: Final = (
     *("tubulin", "adenovirus", "spliceosome", "photosystem II", "yeast lamella", "zeolite"),
 )
 _PEOPLE: Final = ("Ada Keller", "Ben Rossi", "Chiara Meier", "Jonas Zürcher", "Élodie Favre")
+_SAMPLES: Final = 300
 _DIRTY: Final = (
     "<script>alert('name')</script> grid",
     "../../outside the folder",
@@ -72,7 +74,11 @@ class Shape:
 
     def packed_size(self, first: int, end: int) -> int:
         """Return the bytes of a tar of some of the files."""
-        each = 512 + -(-self.size // 512) * 512
+        if not self.path.isascii():  # such names need a longer header
+            paths = (self.path.format(number) for number in range(first, end))
+            return packed_size(((path, self.size, 0) for path in paths), folders=False)
+        header = Entry(self.path.format(first), self.size).header_size
+        each = header + -(-self.size // 512) * 512
         return -(-((end - first) * each + 1024) // 10240) * 10240
 
 
@@ -141,6 +147,8 @@ class Generator:
         if collection == "datasets":
             index = self._index(key)
             return None if index is None else self._upto(index + 1)[index][1]
+        if collection in ("instruments", "proposals", "samples"):
+            return dict(self.all(collection)).get(key)
         if collection in ("origdatablocks", "datablocks") and key[:8].isalnum():
             found = self._numbers(key)
             if found is None:
@@ -161,6 +169,13 @@ class Generator:
         elif collection == "instruments":
             for name in _INSTRUMENTS:
                 yield name, _instrument(name, self._site)
+        elif collection == "proposals":
+            for number in range(20001, 20013):
+                yield f"{self._letter}{number}", _proposal(f"{self._letter}{number}", number)
+        elif collection == "samples":
+            for number in range(_SAMPLES):
+                group = f"{self._letter}{20001 + number % 12}"
+                yield f"sample-{number:03d}", _sample(number, group)
 
     def blocks(self, collection: str, dataset: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
         """Return the blocks of a data set, each made when it is read."""
@@ -248,7 +263,7 @@ class Generator:
             "keywords": [method, specimen, *(("cryo-EM",) if method != "STEM" else ("EDX",))],
             "principalInvestigators": [rng.choice(_PEOPLE)],
             "proposalIds": [None] if index % 41 == 5 else [group],
-            "sampleIds": [f"sample-{index % 300:03d}"],
+            "sampleIds": [f"sample-{index % _SAMPLES:03d}"],
             "instrumentIds": [instrument],
             "inputDatasets": [self.pid(index - 1)] if derived else [],
             "usedSoftware": ["RELION 5.0"] if derived else [],
@@ -378,16 +393,56 @@ def _special(index: int, rng: random.Random) -> tuple[Shape, bool]:
     return Shape(files, 1024 + edge * edge * 2, min(files, 2), tars), rng.random() < 0.4
 
 
-def _instrument(name: str, site: str) -> dict[str, Any]:
+def _owned(key: str, group: str) -> dict[str, Any]:
+    return {
+        "_id": key,
+        "ownerGroup": group,
+        "accessGroups": [],
+        "isPublished": False,
+        **_recorded(),
+    }
+
+
+def _recorded() -> dict[str, Any]:
     when = "2024-01-08T08:00:00.000Z"
+    return {"createdBy": "admin", "updatedBy": "admin", "createdAt": when, "updatedAt": when}
+
+
+def _proposal(key: str, number: int) -> dict[str, Any]:
+    """Return a proposal; every third one has no times, as happens."""
+    first, last = _PEOPLE[number % len(_PEOPLE)].split()
+    mail = f"{first.lower()}@practice.example"
+    times = {"startTime": "2024-02-01T00:00:00.000Z", "endTime": "2026-12-31T00:00:00.000Z"}
+    return {
+        **_owned(key, key),
+        "proposalId": key,
+        "title": f"Practice proposal {number}: {_SPECIMENS[number % len(_SPECIMENS)]}",
+        "email": mail,
+        "pi_email": mail,
+        "pi_firstname": first,
+        "pi_lastname": last,
+        **(times if number % 3 else {}),
+    }
+
+
+def _sample(number: int, group: str) -> dict[str, Any]:
+    specimen = _SPECIMENS[number % len(_SPECIMENS)]
+    return {
+        **_owned(f"sample-{number:03d}", group),
+        "sampleId": f"sample-{number:03d}",
+        "sampleName": f"{specimen} {number}",
+        "owner": _PEOPLE[number % len(_PEOPLE)],
+        "description": f"Grid of {specimen}. Practice data.",
+        "sampleCharacteristics": {},
+    }
+
+
+def _instrument(name: str, site: str) -> dict[str, Any]:
     return {
         "_id": name,
         "pid": name,
         "uniqueName": f"{site}/{name}",
         "name": name,
         "customMetadata": {"institute": site.partition("/")[0]},
-        "createdBy": "admin",
-        "updatedBy": "admin",
-        "createdAt": when,
-        "updatedAt": when,
+        **_recorded(),
     }

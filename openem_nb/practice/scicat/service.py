@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from openem_nb.practice._answer import Answer, html
-from openem_nb.practice.scicat import _added, _auth, _blocks, _datasets, _edits, _facets, _jobs
+from openem_nb.practice.scicat import (
+    _added,
+    _auth,
+    _blocks,
+    _datasets,
+    _edits,
+    _facets,
+    _jobs,
+    _others,
+)
 from openem_nb.practice.scicat._generate import Generator, Shape, moment
 from openem_nb.practice.scicat._robot import Robot
 from openem_nb.practice.scicat._routes import Request, Router
