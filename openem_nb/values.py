@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["SearchResult", "format_bytes", "format_duration"]
 
@@ -23,12 +26,18 @@ class SearchResult(pd.DataFrame):
         The query as it was sent to the service.
     notice : str or None
         Text that must be shown with the data (practice data), None for real data.
+    start : int
+        Place of the first row in the whole list, counted from 0.
+    more : callable or None
+        Asks for the page after this one; None where there is none. See :meth:`next`.
     """
 
-    _metadata = ["total", "query_sent", "notice"]  # noqa: RUF012  (the name and type that pandas asks for)
+    _metadata = ["total", "query_sent", "notice", "start", "more"]  # noqa: RUF012  (pandas asks for it)
     total: int
     query_sent: str
     notice: str | None
+    start: int
+    more: Callable[[], SearchResult] | None
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -36,14 +45,26 @@ class SearchResult(pd.DataFrame):
 
     @classmethod
     def of(
-        cls, frame: pd.DataFrame, *, total: int, query: str, notice: str | None = None
+        cls,
+        frame: pd.DataFrame,
+        *,
+        total: int,
+        query: str,
+        notice: str | None = None,
+        start: int = 0,
     ) -> SearchResult:
         """Return ``frame`` as a search result."""
         result = cls(frame)
         result.total = total
         result.query_sent = query
         result.notice = notice
+        result.start = start
+        result.more = None
         return result
+
+    def next(self) -> SearchResult | None:
+        """Return the page after this one, None after the last; asked anew with each call."""
+        return None if self.more is None else self.more()
 
     def __finalize__(self, other: Any, method: str | None = None, **kwargs: Any) -> SearchResult:
         """Copy nothing: attributes do not travel to derived tables."""

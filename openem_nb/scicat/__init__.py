@@ -15,10 +15,12 @@ from __future__ import annotations
 from openem_nb.scicat.attachments import Attachment
 from openem_nb.scicat.connection import Connection, Identity, connection
 from openem_nb.scicat.datasets import DataSet, get
+from openem_nb.scicat.facets import facets, metadata_keys
 from openem_nb.scicat.files import FileList, TapeBlock, TapedFile
 from openem_nb.scicat.lifecycle import Lifecycle
 from openem_nb.scicat.names import safe_path
 from openem_nb.scicat.people import identity, login, login_oidc, login_token, login_with, logout
+from openem_nb.scicat.search import count, search
 
 __all__ = [
     "Attachment",
@@ -30,6 +32,8 @@ __all__ = [
     "TapeBlock",
     "TapedFile",
     "connection",
+    "count",
+    "facets",
     "get",
     "identity",
     "login",
@@ -37,5 +41,7 @@ __all__ = [
     "login_token",
     "login_with",
     "logout",
+    "metadata_keys",
     "safe_path",
+    "search",
 ]
