@@ -234,6 +234,40 @@ def test_gotcha_05_twelve_attachments(ada: Caller) -> None:
     assert len(row["attachments"]) == 12
 
 
+def test_pictures_in_v4(ada: Caller) -> None:
+    service = ada.service
+    admin_headers = {"Authorization": f"Bearer {service.users.token('admin')}"}
+    pid = service.generator.pid(4)
+    where = {"where": {"relationships.targetId": pid}, "limits": {"limit": 100}}
+    rows = ada.json("attachments", version=4, filter=where, headers=admin_headers)
+    assert len(rows) == 12
+    assert rows[0]["thumbnail"].startswith("data:image/png;base64,")
+    document, path = made(ada)
+    target = {"targetId": document["pid"], "targetType": "dataset"}
+    body = {
+        "caption": "c",
+        "thumbnail": "data:image/png;base64,AAAA",
+        "ownerGroup": document["ownerGroup"],
+        "isPublished": False,
+        "relationships": [target],
+    }
+    answer = ada.call("attachments", method="POST", version=4, body=body)
+    assert answer.status_code == 201
+    (shown,) = ada.json(f"{path}/attachments")
+    assert shown["id"] == answer.json()["aid"]
+    assert ada.call(f"{path}/attachments/{shown['id']}", method="DELETE").status_code == 200
+    assert ada.json(f"{path}/attachments") == []
+    more = ada.call("attachments", method="POST", version=4, body={**body, "x": 1})
+    assert more.json()["message"] == ["property x should not exist"]
+
+
+def test_gotcha_13_what_nobody_thought_of_is_a_bare_string(ada: Caller) -> None:
+    large = ada.call("datasets", method="POST", body=raw(ada, comment="x" * 17_000_000))
+    assert (large.status_code, large.json()) == (500, "Internal server error")
+    half = ada.call("datasets/fullquery", fields={"scientific": [{}]})
+    assert (half.status_code, half.json()) == (500, "Internal server error")
+
+
 def test_pyscicat_is_understood(scicat: Facility, profile: str) -> None:
     from pyscicat.client import ScicatClient
     from pyscicat.model import RawDataset

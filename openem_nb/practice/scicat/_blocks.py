@@ -96,7 +96,9 @@ class _Nested:
             "updatedAt": now,
         }
         if self._name == "attachments":
-            block |= {"id": key, "aid": key}
+            target = {"targetId": dataset["pid"], "targetType": "dataset"}
+            target["relationType"] = "is attached to"
+            block |= {"id": key, "aid": key, "relationships": [target]}
         with service.store.transaction():
             service.store.put(self._name, key, block)
             if self._name != "attachments":

@@ -52,6 +52,7 @@ FIELDS: Final = frozenset(
 _RELATIONS: Final = frozenset(
     ("instruments", "proposals", "origdatablocks", "datablocks", "attachments", "samples", "all")
 )
+_KEPT: Final = ("_shape", "_pictures")
 _LARGEST_DOCUMENT: Final = 16 * 1024 * 1024
 _SINGLE: Final = {
     "proposalId": "proposalIds",
@@ -225,7 +226,7 @@ def output(
     if chosen:
         found = {"_id": document["_id"], **project(document, chosen)}
     else:
-        found = {key: value for key, value in document.items() if key != "_shape"}
+        found = {key: value for key, value in document.items() if key not in _KEPT}
         if request.version == 3:
             for single, many in _SINGLE.items():
                 found[single] = next(iter(found.get(many) or ()), None)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb.practice._volumes import png
 from openem_nb.practice.scicat._metadata import metadata
 from openem_nb.practice.scicat._micrographs import checksum
 from openem_nb.practice.scicat._tars import Entry, packed_size
@@ -26,6 +29,7 @@ _SPECIMENS: Final = (
     *("tubulin", "adenovirus", "spliceosome", "photosystem II", "yeast lamella", "zeolite"),
 )
 _PEOPLE: Final = ("Ada Keller", "Ben Rossi", "Chiara Meier", "Jonas Zürcher", "Élodie Favre")
+_PARTS: Final = ("origdatablocks", "datablocks", "attachments")
 _SAMPLES: Final = 300
 _DIRTY: Final = (
     "<script>alert('name')</script> grid",
@@ -149,7 +153,7 @@ class Generator:
             return None if index is None else self._upto(index + 1)[index][1]
         if collection in ("instruments", "proposals", "samples"):
             return dict(self.all(collection)).get(key)
-        if collection in ("origdatablocks", "datablocks") and key[:8].isalnum():
+        if collection in _PARTS and key[:8].isalnum():
             found = self._numbers(key)
             if found is None:
                 return None
@@ -162,7 +166,7 @@ class Generator:
         """Yield key and document of what was drawn, in the order of creation."""
         if collection == "datasets":
             yield from self._upto(self.count)[: self.count]
-        elif collection in ("origdatablocks", "datablocks"):
+        elif collection in _PARTS:
             for _, dataset in self._upto(self.count)[: self.count]:
                 for block in self.blocks(collection, dataset):
                     yield block["_id"], block
@@ -184,6 +188,8 @@ class Generator:
             return _Blocks(dataset, self._orig_block, shape.blocks)
         if collection == "datablocks":
             return _Blocks(dataset, self._tape_block, shape.tars)
+        if collection == "attachments":
+            return _Blocks(dataset, self._attachment, dataset.get("_pictures", 0))
         return []
 
     def _index(self, pid: str) -> int | None:
@@ -281,6 +287,7 @@ class Generator:
             "version": "3",
             "__v": 0,
             "_shape": vars(shape),
+            "_pictures": 0 if given else 12 if index == 4 else int(index % 3 == 0),
         }
         if derived:
             document["investigator"] = document["principalInvestigators"][0]
@@ -339,6 +346,19 @@ class Generator:
             "updatedAt": dataset["createdAt"],
         }
 
+    def _attachment(self, dataset: Mapping[str, Any], number: int) -> dict[str, Any]:
+        pid, block = dataset["pid"], self._block(dataset, number, "attachments")
+        target = {"targetId": pid, "targetType": "dataset", "relationType": "is attached to"}
+        index = self._index(pid) or 0
+        return {
+            **block,
+            "id": block["_id"],
+            "aid": block["_id"],
+            "caption": f"Average of picked particles {number + 1}",
+            "thumbnail": _picture((index + number) % 16),
+            "relationships": [target],
+        }
+
     def _orig_block(self, dataset: Mapping[str, Any], number: int) -> dict[str, Any]:
         shape = shape_of(dataset)
         first, end = shape.span(number, shape.blocks)
@@ -391,6 +411,11 @@ def _special(index: int, rng: random.Random) -> tuple[Shape, bool]:
     files = rng.randrange(1, 13)
     tars = rng.choice((0, 1, 1, 2)) if files > 1 else rng.choice((0, 1))
     return Shape(files, 1024 + edge * edge * 2, min(files, 2), tars), rng.random() < 0.4
+
+
+@lru_cache(maxsize=16)
+def _picture(seed: int) -> str:
+    return "data:image/png;base64," + base64.b64encode(png(96, seed)).decode()
 
 
 def _owned(key: str, group: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from openem_nb.practice._answer import Answer, html
 from openem_nb.practice.scicat import (
     _added,
+    _attachments,
     _auth,
     _blocks,
     _datasets,
@@ -37,7 +38,7 @@ INSTANCES: Final = {
     "practice-ethz": ("scicat-ethz", "v427", "20.500.99998", "ETHZ", "g"),
 }
 """Folder in the address, flavour, prefix of PIDs, archive, letter of groups by profile."""
-_MODULES: Final = (_auth, _datasets, _edits, _facets, _blocks, _others, _jobs)
+_MODULES: Final = (_auth, _datasets, _edits, _facets, _blocks, _others, _attachments, _jobs)
 _LONGEST_HEAD: Final = 16 * 1024
 _LONGEST_BODY: Final = 16 * 1024 * 1024
 
@@ -56,17 +57,26 @@ class ScicatService:
     seed :
         Draws them.
     tape_seconds :
-        Time that the tape robot takes for a job.
+        Time in seconds that the tape robot takes for a job.
+    url_seconds :
+        How long the addresses of what it has read are good.
+    object_delay :
+        Seconds from the end of a job at ETHZ until its objects can be read.
     """
 
     def __init__(
-        self, name: str, database: Database, *, datasets: int, seed: int, tape_seconds: float
+        self,
+        name: str,
+        database: Database,
+        *,
+        datasets: int,
+        seed: int,
+        tape_seconds: float,
+        url_seconds: float,
+        object_delay: float,
     ) -> None:
         self.name = name
         self.folder, self.flavour, self.prefix, self.storage, self.letter = INSTANCES[name]
-        self.tape_seconds = tape_seconds
-        self.offset = dt.timedelta()
-        """What the service's clock is ahead of the real one."""
         self.ethz_wipes = False
         """Whether the archiver at ETHZ takes guests and publication away with each change."""
         self.generator = Generator(
@@ -78,9 +88,19 @@ class ScicatService:
             storage=self.storage,
         )
         self.store = Store(database, name, self.generator)
-        self.robot = Robot(self, tape_seconds=tape_seconds)
+        self.robot = Robot(self, tape_seconds, url_seconds, object_delay)
         self.users = Users(self)
         self.router = Router([route for module in _MODULES for route in module.routes(self)])
+
+    @property
+    def offset(self) -> dt.timedelta:
+        """What the service's clock is ahead of the real one; survives restarts."""
+        kept = self.store.peek("clock", "offset")
+        return dt.timedelta(seconds=kept["seconds"] if kept else 0)
+
+    @offset.setter
+    def offset(self, value: dt.timedelta) -> None:
+        self.store.put("clock", "offset", {"seconds": value.total_seconds()})
 
     def clock(self) -> dt.datetime:
         """Return the time of the service, aware."""
@@ -190,6 +210,9 @@ class ScicatService:
             return route.handler(Request(self, question, int(version[1]), parts, user))
         except Refused as refused:
             return refused.answer
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # the service, too, trips over questions of a shape that nobody thought of
+            return bare_string(500, "Internal server error")
 
     def _page(self, question: Question, path: str) -> Answer:
         if path == "explorer-json":
