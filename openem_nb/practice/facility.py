@@ -99,6 +99,8 @@ class Facility:
         datasets: int,
         state: Path | None,
         tape_seconds: float,
+        url_seconds: float,
+        object_delay: float,
     ) -> None:
         self._entries = entries
         self._seed = seed
@@ -123,7 +125,13 @@ class Facility:
             ) from error
         self.scicat = {
             name: ScicatService(
-                name, self._database, datasets=datasets, seed=seed, tape_seconds=tape_seconds
+                name,
+                self._database,
+                datasets=datasets,
+                seed=seed,
+                tape_seconds=tape_seconds,
+                url_seconds=url_seconds,
+                object_delay=object_delay,
             )
             for name in INSTANCES
         }
@@ -205,6 +213,26 @@ class Facility:
         for service in self.scicat.values():
             service.offset += dt.timedelta(seconds=seconds)
 
+    def ask_robot(self, pid: str, outcome: str) -> None:
+        """Choose what happens to the next tape job with a data set.
+
+        Parameters
+        ----------
+        pid :
+            Data set of either practice SciCat.
+        outcome :
+            ``fail``, ``hold`` (wait in the queue until ``normal`` is asked for), ``partial`` (the
+            last tar is missing) or ``normal``.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such outcome.
+        """
+        for service in self.scicat.values():
+            if pid.startswith(f"{service.prefix}/"):
+                service.robot.ask(pid, outcome)
+
     def start(self) -> None:
         """Serve in threads of this process until :meth:`stop`."""
         self._server.start()
@@ -246,7 +274,9 @@ class Facility:
                 return _plain(self.truth)
             case ("GET", "/practice/log"):
                 return json_answer([asdict(record) for record in self.requests])
-            case ("POST", "/practice/faults" | "/practice/advance" | "/practice/clock"):
+            case ("POST", "/practice/faults" | "/practice/advance"):
+                return self._changed(question)
+            case ("POST", "/practice/clock" | "/practice/tape"):
                 return self._changed(question)
             case ("DELETE", "/practice/faults"):
                 self.clear_faults()
@@ -262,6 +292,9 @@ class Facility:
             if question.raw_path == "/practice/clock":
                 self.move_clock(**values)
                 return json_answer({name: one.now() for name, one in self.scicat.items()})
+            if question.raw_path == "/practice/tape":
+                self.ask_robot(**values)
+                return json_answer(values)
             self.advance(**values)
             return json_answer({"today": self.truth.today.isoformat()})
         except (InvalidInput, TypeError, ValueError) as error:
@@ -291,6 +324,8 @@ def serve(
     datasets: int = 20_000,
     state: Path | None = None,
     tape_seconds: float = 8.0,
+    url_seconds: float = 7 * 86400.0,
+    object_delay: float = 0.0,
 ) -> Iterator[Facility]:
     """Run a practice facility on 127.0.0.1 in threads of this process.
 
@@ -309,6 +344,10 @@ def serve(
         Several facilities may share a file.
     tape_seconds :
         Time in seconds that the tape robot takes for a job.
+    url_seconds :
+        How long, in seconds from the end of a job, the addresses of what it has read are good.
+    object_delay :
+        Seconds from the end of a job at ETHZ until its objects can be read.
 
     Yields
     ------
@@ -338,6 +377,8 @@ def serve(
         datasets=datasets,
         state=state,
         tape_seconds=tape_seconds,
+        url_seconds=url_seconds,
+        object_delay=object_delay,
     )
     facility.start()
     try:
