@@ -31,7 +31,7 @@ def test_all_practice_services_answer(practice) -> None:
     table = openem.status()
     assert list(table.columns) == ["topic", "name", "ok", "detail"]
     service = table[table.topic == "service"]
-    assert list(service.name) == ["EMDB", "EMDB files", "EMPIAR", "EMPIAR files"]
+    assert list(service.name) == ["EMDB", "EMDB files", "EMPIAR", "EMPIAR files", "SciCat"]
     assert service.ok.all()
     folders = table[table.topic == "folder"]
     assert folders.detail.str.contains("free").all()
@@ -45,8 +45,9 @@ def test_a_service_that_does_not_answer_is_a_line_not_an_error(practice) -> None
     assert found["EMDB"].ok is False
     assert "503" in found["EMDB"].detail
     assert "openem status" not in found["EMDB"].detail
-    assert len(practice.requests) == before + 4  # no repetition: it is about right now
+    assert len(practice.requests) == before + 5  # no repetition: it is about right now
     assert found["EMPIAR"].ok is True
+    assert found["SciCat"].ok is True
 
 
 def test_no_facility_at_all(monkeypatch) -> None:
