@@ -74,7 +74,8 @@ def spoiled(tar: TarSource, kind: str) -> Source:
         case "unlisted":
             bad = [_loot("not-in-the-list.txt")]
         case "truncated":
-            return _Cut(tar, tar.size * 2 // 3)
+            last = max(n for n, entry in enumerate(tar.entries) if entry.kind == tarfile.REGTYPE)
+            return _Cut(tar, _middle(tar, last))
         case "wrong-byte":
             return _Flipped(tar, _middle(tar, at))
         case _:
