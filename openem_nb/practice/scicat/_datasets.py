@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.practice._answer import Answer, json_answer
+from openem_nb.practice.scicat._metadata import decoded
 from openem_nb.practice.scicat._query import (
     Filter,
     apply_list,
@@ -232,6 +233,9 @@ def output(
                 found[single] = next(iter(found.get(many) or ()), None)
             if history:
                 found.setdefault("history", [])
+    # the older release forgets to decode the keys in v4
+    if found.get("scientificMetadata") and (request.version == 3 or request.flavour == "psi5"):
+        found["scientificMetadata"] = decoded(found["scientificMetadata"])
     for name, scope in includes:
         found[name] = list(_related(request, document, name, scope))
     return found

@@ -12,7 +12,7 @@ from openem_nb.practice._answer import json_answer
 from openem_nb.practice.scicat._datasets import opened, output
 from openem_nb.practice.scicat._dates import moment_of
 from openem_nb.practice.scicat._generate import moment
-from openem_nb.practice.scicat._metadata import enriched
+from openem_nb.practice.scicat._metadata import decoded, encoded, enriched
 from openem_nb.practice.scicat._routes import Request, Route
 from openem_nb.practice.scicat._shapes import (
     Refused,
@@ -199,7 +199,7 @@ def _stored(body: Mapping[str, Any], version: int, *, creating: bool = False) ->
     if "classification" in found:
         found["classification"] = "IN=medium,AV=low,CO=low"
     if "scientificMetadata" in found:
-        found["scientificMetadata"] = enriched(found["scientificMetadata"])
+        found["scientificMetadata"] = encoded(enriched(found["scientificMetadata"]))
     return found
 
 
@@ -270,7 +270,9 @@ def _change(request: Request) -> Answer:
             new["datasetlifecycle"] = {**before, **new["datasetlifecycle"]}
         if merging and "scientificMetadata" in body:
             old = document.get("scientificMetadata") or {}
-            new["scientificMetadata"] = enriched(_merged(old, body["scientificMetadata"]))
+            new["scientificMetadata"] = encoded(
+                enriched(_merged(decoded(old), body["scientificMetadata"]))
+            )
         _save(request, document | new)
     return json_answer(output(request, document | new))
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from openem_nb.practice._answer import json_answer
 from openem_nb.practice.scicat._datasets import FIELDS, as_answer, fetch, output, text_of
@@ -222,7 +222,7 @@ def _keys(request: Request) -> Answer:
 def _dotted(value: Mapping[str, Any], before: str = "") -> list[str]:
     found: list[str] = []
     for key, item in value.items():
-        name = f"{before}{key}"
+        name = f"{before}{unquote(key)}"
         inner = isinstance(item, dict) and not {"value", "v"} & item.keys()
         found += _dotted(item, f"{name}.") if inner else [name]
     return found

@@ -277,7 +277,7 @@ class Generator:
             "classification": "IN=medium,AV=low,CO=low",
             "license": "CC BY-SA 4.0",
             "dataFormat": "mrc",
-            "relationships": [],
+            "relationships": [self._relation(index - 1)] if derived else [],
             "scientificMetadata": metadata(rng, method, instrument, specimen),
             "datasetlifecycle": self._lifecycle(index, rng, stored, on_tape=shape.tars > 0),
             "createdBy": "ingestor",
@@ -297,6 +297,14 @@ class Generator:
             for missing in ("description", "ownerEmail", "endTime", "license"):
                 del document[missing]
         return document
+
+    def _relation(self, index: int) -> dict[str, Any]:
+        """Return a reference to another data set; the schema of these has changed."""
+        pid = self.pid(index)
+        if self._storage == "ETHZ":
+            return {"pid": pid, "relationship": "IsDerivedFrom"}
+        kind = {"identifierType": "Other", "relationship": "IsDerivedFrom", "entityType": "Other"}
+        return {"identifier": pid, **kind}
 
     def _lifecycle(
         self, index: int, rng: random.Random, stored: str, *, on_tape: bool

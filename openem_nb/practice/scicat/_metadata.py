@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["enriched", "metadata"]
+__all__ = ["decoded", "encoded", "enriched", "metadata"]
 
 _UNITS: Final = {
     "kV": (1000.0, "(kg m^2) / (A s^3)"),
@@ -44,6 +45,26 @@ def enriched(value: Any) -> Any:
         found["valueSI"] = number if factor is None else _scaled(number, factor)
         found["unitSI"] = base
     return found
+
+
+def encoded(value: Any) -> Any:
+    """Return metadata with its keys as the database holds them: dots and blanks encoded."""
+    if isinstance(value, list):
+        return [encoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        quote(key, safe="!~*'()").replace(".", "%2E"): encoded(item) for key, item in value.items()
+    }
+
+
+def decoded(value: Any) -> Any:
+    """Return metadata with its keys as they were written."""
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {unquote(key): decoded(item) for key, item in value.items()}
 
 
 def _scaled(value: Any, factor: float) -> Any:
