@@ -304,7 +304,12 @@ def test_gotcha_13_what_nobody_thought_of_is_a_bare_string(ada: Caller) -> None:
 
 def test_pyscicat_is_understood(scicat: Facility, profile: str) -> None:
     from pyscicat.client import ScicatClient
-    from pyscicat.model import RawDataset
+    from pyscicat.model import (
+        Attachment,
+        CreateDatasetOrigDatablockDto,
+        DataFile,
+        RawDataset,
+    )
 
     service = scicat.scicat[profile]
     client = ScicatClient(
@@ -314,6 +319,18 @@ def test_pyscicat_is_understood(scicat: Facility, profile: str) -> None:
     pid = client.datasets_create(RawDataset(**values))
     assert client.datasets_get_one(pid)["datasetName"] == "by pyscicat"
     assert pid in {row["pid"] for row in client.datasets_find(limit=1000)}
+    file = DataFile(path="a.mrc", size=7, time="2026-09-14T06:08:25.000Z")
+    block = CreateDatasetOrigDatablockDto(size=7, dataFileList=[file])
+    client.datasets_origdatablock_create(pid, block)
+    assert client.datasets_get_one(pid)["numberOfFiles"] == 1
+    picture = Attachment(
+        datasetId=pid,
+        thumbnail="data:image/png;base64,AAAA",
+        caption="grid",
+        ownerGroup=values["ownerGroup"],
+    )
+    client.datasets_attachment_create(picture)
+    assert len(service.store.blocks("attachments", pid)) == 1
 
 
 def test_scitacean_is_understood(scicat: Facility, profile: str) -> None:

@@ -75,7 +75,16 @@ class _Nested:
             "attachments": ("caption",),
         }[self._name]
         problems = [f"{key} should not be empty" for key in required if key not in body]
-        optional = ("chkAlg", "thumbnail", "ownerGroup", "accessGroups", "isPublished", "_id")
+        optional: tuple[str, ...] = (
+            "chkAlg",
+            "thumbnail",
+            "ownerGroup",
+            "accessGroups",
+            "isPublished",
+            "_id",
+        )
+        if self._name == "attachments":
+            optional += ("id", "datasetId", "proposalId", "sampleId", "instrumentGroup")
         problems += [
             f"property {key} should not exist" for key in body if key not in (*required, *optional)
         ]
