@@ -1,0 +1,540 @@
+"""One retrieval from tape: what was asked for, how far it is, and what can be done with it."""
+
+from __future__ import annotations
+
+import html
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from openem_nb import settings
+from openem_nb._processes import register_process, running_process
+from openem_nb.errors import CannotWrite, Conflict, InvalidInput, OpenEMError
+from openem_nb.jobs import ProgressState
+from openem_nb.scicat import _plan, _record
+from openem_nb.scicat._delivery import commands
+from openem_nb.scicat._ordering import PLACES, Pace, place, refreshed
+from openem_nb.scicat._record import Record, State
+from openem_nb.scicat._tape_files import check_files, tape_of, together
+from openem_nb.scicat._words import words
+from openem_nb.scicat._worker import Worker
+from openem_nb.scicat.connection import Connection
+from openem_nb.values import format_bytes
+
+if TYPE_CHECKING:
+    from openem_nb.jobs import Progress
+    from openem_nb.scicat._tape_files import Checked
+
+__all__ = ["Retrieval"]
+
+_POLL: Final = 0.2
+"""Seconds between two looks at a worker that somebody waits for."""
+_LAST_STEPS: Final = 20.0
+"""Seconds that a worker may need to stop: it finishes writing the piece that it has."""
+_FOLDER_VARIABLES: Final = ("OPENEM_HOME", "OPENEM_DATA", "OPENEM_TOKEN_FILE")
+
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+"""Workers that this process started and that have not been reaped."""
+
+
+class Retrieval:
+    """One retrieval of data sets from tape.
+
+    It is a view of a record in the state folder: every attribute is read when it is asked for, so
+    that any process can follow it and take it up, also after a restart. Made by
+    :func:`openem_nb.retrieve`, :func:`openem_nb.retrievals` and :func:`openem_nb.reattach`.
+
+    Examples
+    --------
+    >>> retrieval = openem.retrieve("20.500.11935/1234")  # doctest: +SKIP
+    >>> retrieval.start()  # it goes on without this notebook  # doctest: +SKIP
+    >>> retrieval.words  # doctest: +SKIP
+    'being read from tape since Mon 23 Nov 17:02'
+    """
+
+    def __init__(self, folder: Path, found: Record | None = None) -> None:
+        self._folder = folder
+        self._found = found  # what the server told of a job that has no record here yet
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """By what :func:`openem_nb.reattach` finds it again."""
+        return self._folder.name
+
+    @property
+    def pids(self) -> tuple[str, ...]:
+        """The data sets."""
+        return self._record.pids
+
+    @property
+    def title(self) -> str:
+        """Name of the data set, and how many others."""
+        return self._record.title
+
+    @property
+    def profile(self) -> str:
+        """The instance, by the name of its profile."""
+        return self._record.profile
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """Ids of its jobs on the server."""
+        return tuple(order.job for order in self._record.orders if order.job)
+
+    @property
+    def option(self) -> str | None:
+        """Where the archive puts the files, where it leaves a choice: ``URLs``, ``PSI`` ..."""
+        return self._record.option
+
+    @property
+    def folder(self) -> Path:
+        """The folder with one folder for each data set."""
+        return Path(self._record.folder)
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where the files of each data set are, or will be."""
+        record = self._record
+        return {one.pid: Path(record.folder) / one.folder for one in record.wanted}
+
+    @property
+    def count(self) -> int:
+        """Number of files."""
+        return sum(one.count for one in self._record.wanted)
+
+    @property
+    def size(self) -> int:
+        """Bytes of these files on disk."""
+        return sum(one.size for one in self._record.wanted)
+
+    @property
+    def created(self) -> datetime:
+        """When it was asked for."""
+        return datetime.fromisoformat(self._record.created)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When what was read from tape is removed again; None while it is not known."""
+        return self._record.expires
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know although it went well."""
+        return self._record.notes
+
+    @property
+    def notice(self) -> str | None:
+        """Text that must be shown with the data (practice data), None for real data."""
+        return self._record.notice
+
+    @property
+    def log(self) -> Path:
+        """What its worker wrote."""
+        return self._folder / "log.txt"
+
+    @property
+    def known_here(self) -> bool:
+        """Whether this machine has a record of it, or only the server tells of it."""
+        return self._found is None
+
+    # -- how far it is -----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where it is in its life, as far as is known here; :meth:`refresh` asks the server."""
+        return self._look()[1]
+
+    @property
+    def working(self) -> bool:
+        """Whether a process works on it right now, here or on another machine."""
+        record = self._record
+        return self.known_here and _record.is_worked_on(self._folder, record)
+
+    @property
+    def words(self) -> str:
+        """The state in words: ``ready until Mon 30 Nov 10:00``."""
+        record, state = self._look()
+        return words(record, state, self.progress(), self.commands)
+
+    @property
+    def error(self) -> OpenEMError | None:
+        """What went wrong, None if nothing did."""
+        error = self._record.error
+        return None if error is None else OpenEMError(error[0], hint=error[1])
+
+    def progress(self) -> ProgressState:
+        """Return how far the download is, in bytes, with what is going on as message."""
+        record, state = self._look()
+        noted = _record.read_progress(self._folder) if self.known_here else None
+        if state is State.VERIFIED:
+            return ProgressState(self.size, self.size, "B", "Verified")
+        if noted is None:
+            done = sum(one.size for one in record.wanted if one.done)
+            return ProgressState(done, self.size, "B", state.value)
+        if not self.working:  # its rate and message are those of then
+            return replace(noted, rate=None, message=state.value)
+        return noted
+
+    # -- what can be done with it ------------------------------------------------------------------
+
+    def refresh(self) -> Retrieval:
+        """Ask the server how far it is, unless a worker does so anyway.
+
+        Raises
+        ------
+        NotLoggedIn
+            If the server has to know who asks.
+        Unreachable
+            If it does not answer; what was known stays.
+        """
+        self._adopt()
+        with _record.locked(self._folder) as mine:
+            record, state = self._look()
+            if mine and not self.working and state.at_server:
+                here = Connection(settings.catalogue(record.profile))
+                refreshed(here, record).write(self._folder)
+        return self
+
+    def run(self, *, progress: Progress | None = None, pace: Pace | None = None) -> Retrieval:
+        """Wait for the tapes, fetch and verify the files, here and now; return when all is whole.
+
+        It can be called again after whatever ended it, and goes on where it was. Files that an
+        archive has put elsewhere (options ``PSI`` and ``PSI-RA``) are verified where they can be
+        seen; otherwise the state is ``ready`` and :attr:`commands` tells how to copy them.
+
+        Parameters
+        ----------
+        progress :
+            Is told about bytes; its cancel pauses the retrieval.
+        pace :
+            How often the server is asked.
+
+        Raises
+        ------
+        Conflict
+            If another process works on it.
+        NotOnDisk
+            If the archive could not read some of it, or has removed it again since.
+        OpenEMError
+            Whatever else ended it; :attr:`error` says the same.
+        """
+        self._adopt()
+        if self.state is not State.VERIFIED:
+            self._clear()
+            Worker(self._folder, progress, pace or Pace()).run()
+        return self
+
+    def start(self, *, pace: Pace | None = None) -> Retrieval:
+        """Do what :meth:`run` does in a process of its own, and return at once.
+
+        The process outlives this notebook, its kernel and the browser. There is at most one for a
+        retrieval; if one works on it already, it goes on.
+        """
+        self._adopt()
+        if self.state is State.VERIFIED:
+            return self
+        with _record.locked(self._folder) as mine:
+            if not mine or self.working:
+                return self
+            self._clear()
+            command = [sys.executable, "-m", "openem_nb.scicat", str(self._folder)]
+            if pace is not None:
+                command += [f"--{name}={value}" for name, value in asdict(pace).items()]
+            child = self._launch(command)
+            _children[self._folder] = child
+            register_process(self._folder, child.pid)
+            record = self._record
+            state = record.state if record.state.at_server else State.REQUESTED
+            record.becoming(state, worker=True).write(self._folder)
+        return self
+
+    def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> State:
+        """Wait until the worker has ended, in whatever way, and return the state then.
+
+        Parameters
+        ----------
+        timeout :
+            Longest time to wait, in seconds.
+        progress :
+            Is told how far it is. Cancelling it ends the waiting, not the retrieval.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not ended in time; it goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            working = self.working
+            if progress is not None:
+                now = self.progress()
+                progress.update(now.done, total=now.total, message=now.message, unit=now.unit)
+            if not working:
+                self._reap()
+                return self.state
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError(f"The retrieval {self.id} has not ended after {timeout} s.")
+            if progress is not None:
+                progress.wait(_POLL)
+            else:
+                time.sleep(_POLL)
+
+    def pause(self) -> Retrieval:
+        """Stop the worker; what has arrived stays, and :meth:`resume` goes on with it.
+
+        The archive goes on reading from tape: a job on the server cannot be paused.
+        """
+        return self._stop("pause", State.PAUSED)
+
+    def resume(self, *, pace: Pace | None = None) -> Retrieval:
+        """Go on after a pause, an interruption or an error; the same as :meth:`start`."""
+        return self.start(pace=pace)
+
+    def cancel(self) -> Retrieval:
+        """Give it up: nothing more is downloaded. The files that are here stay.
+
+        Its jobs on the server go on, because nobody can cancel those; what they read from tape is
+        removed there after some days.
+        """
+        return self._stop("cancel", State.CANCELLED)
+
+    def forget(self) -> None:
+        """Take it off the list of retrievals. The files that are here stay.
+
+        Raises
+        ------
+        Conflict
+            If a process works on it: pause or cancel it first.
+        """
+        jobs = self.jobs
+        if self.known_here:
+            with _record.locked(self._folder) as mine:
+                if not mine or self.working:
+                    raise Conflict(
+                        "A process works on this retrieval.", hint="Call .cancel() first."
+                    )
+                self._reap()
+                try:
+                    shutil.rmtree(self._folder)
+                except OSError as error:
+                    raise CannotWrite(
+                        f"{self._folder} cannot be removed: {error.strerror or error}."
+                    ) from error
+        _record.forget_jobs(jobs)
+
+    def ask_again(self, *, pace: Pace | None = None) -> Retrieval:
+        """Ask the archive once more for the data sets that are not here yet.
+
+        For retrievals that have expired or failed, or were cancelled.
+
+        Raises
+        ------
+        Conflict
+            If it is still under way.
+        NotOnDisk, NotAllowed, NotFound
+            If one of the data sets cannot be retrieved now; nothing was asked then.
+        """
+        self._adopt()
+        with _record.locked(self._folder) as mine:
+            record, state = self._look()
+            if not mine or self.working or (state.open and not self._is_out_of_time(record)):
+                raise Conflict(
+                    f"This retrieval is still under way ({state}).",
+                    hint="resume() goes on with it; cancel() gives it up.",
+                )
+            missing = [one for one in record.wanted if not one.done]
+            if not missing:
+                return self
+            here = Connection(settings.catalogue(record.profile))
+            new = _plan.plan(
+                here,
+                [one.pid for one in missing],
+                files=_plan.paths(missing),
+                folder=Path(record.folder),
+                option=record.option,
+            )
+            if new.refused:
+                raise _plan.refusal(new.refused, len(new.pids))
+            for one in new.wanted():
+                record = record.with_wanted(one)
+            orders = (*(order for order in record.orders if order.done), *new.orders)
+            who = new.username
+            record = replace(record, orders=orders, notes=(), username=who)
+            record = record.becoming(State.REQUESTED, worker=False).write(self._folder)
+            place(here, self._folder, record, pace=pace or Pace())
+        return self
+
+    def verify(self, folder: Path | None = None, *, progress: Progress | None = None) -> Checked:
+        """Compare the files with the checksums of the archive, every byte of them.
+
+        For files that a person has copied (options ``PSI`` and ``PSI-RA``), and for whoever wants
+        to be sure again years later. If all are whole, the state is ``verified``.
+
+        Parameters
+        ----------
+        folder :
+            Where the files are, for a retrieval of one data set; None for its own folder.
+
+        Returns
+        -------
+        What was found; ``.whole`` says whether every file is as it was archived.
+        """
+        self._adopt()
+        record = self._record
+        if folder is not None and len(record.wanted) != 1:
+            raise InvalidInput(
+                "This retrieval has several data sets: one folder cannot hold them.",
+                hint=f"Put each into its folder below {record.folder}.",
+            )
+        here = Connection(settings.catalogue(record.profile))
+        results: dict[str, Checked] = {}
+        for one in record.wanted:
+            place_ = Path(folder) if folder is not None else Path(record.folder) / one.folder
+            tape = tape_of(here, one.pid, progress=progress).wanted(one.files)
+            results[one.pid] = check_files(tape, place_, progress=progress)
+        with _record.locked(self._folder) as mine:
+            if mine and not self.working and all(found.whole for found in results.values()):
+                record = self._record
+                done = tuple(replace(one, done=True, failure="") for one in record.wanted)
+                by_size = sum(found.by_size for found in results.values())
+                record = replace(record, wanted=done, by_size=by_size)
+                record.becoming(State.VERIFIED, worker=False).write(self._folder)
+        return together(results.values())
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """Shell commands that copy the files, where the archive puts them for people to fetch.
+
+        They need an account at the facility, not the log-in of the catalogue.
+        """
+        record = self._record
+        return tuple(
+            line
+            for order in record.orders
+            if order.option in PLACES
+            for one in record.wanted
+            if one.pid in order.pids
+            for line in commands(record.profile, order, one, Path(record.folder))
+        )
+
+    def keep(self) -> Retrieval:
+        """Make a record here of what only the server told of; nothing else happens."""
+        self._adopt()
+        return self
+
+    # -- within ------------------------------------------------------------------------------------
+
+    @property
+    def _record(self) -> Record:
+        return self._found or Record.read(self._folder)
+
+    def _look(self) -> tuple[Record, State]:
+        """Return the record, and the true state: the record of a killed worker says too much."""
+        record = self._record
+        state = record.state
+        if self._found is None and record.worker and not self.working:
+            record = self._record  # it may have ended between the two looks
+            state = State.INTERRUPTED if record.worker else record.state
+            self._reap()
+        return record, state
+
+    def _adopt(self) -> None:
+        """Make a record of a job that only the server told of."""
+        if self._found is not None:
+            folder = _record.new_folder(self.id)
+            if not (folder / "record.json").exists():
+                self._found.write(folder)
+            self._folder, self._found = folder, None
+            _record.remember_jobs(self.jobs)
+
+    def _clear(self) -> None:
+        (self._folder / "ask").unlink(missing_ok=True)
+
+    def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
+        environment = dict(os.environ)
+        for name in _FOLDER_VARIABLES:
+            if name in environment:
+                environment[name] = str(Path(environment[name]).expanduser().absolute())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with os.fdopen(os.open(self.log, flags, 0o600), "ab") as log:
+            return subprocess.Popen(  # noqa: S603  (our own module, no outside text)
+                command,
+                cwd=self._folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _stop(self, what: str, state: State) -> Retrieval:
+        self._adopt()
+        if self.working:
+            _record.ask(self._folder, what)
+            process = running_process(self._folder)
+            if process is not None and process.pid != os.getpid():
+                process.terminate()
+            end = time.monotonic() + _LAST_STEPS
+            while self.working and time.monotonic() < end:
+                time.sleep(_POLL / 4)
+            self._reap()
+        with _record.locked(self._folder) as mine:
+            record, now = self._look()
+            if mine and not self.working and now is not State.VERIFIED:
+                record.becoming(state, worker=False).write(self._folder)
+        return self
+
+    def _reap(self) -> None:
+        """Take note of the end of a worker that this process started, else it stays a zombie."""
+        child = _children.pop(self._folder, None)
+        if child is not None:
+            try:
+                child.wait(_LAST_STEPS)
+            except subprocess.TimeoutExpired:
+                _children[self._folder] = child
+
+    @staticmethod
+    def _is_out_of_time(record: Record) -> bool:
+        expires = record.expires
+        return expires is not None and expires <= datetime.now(expires.tzinfo)
+
+    def __repr__(self) -> str:
+        return f"Retrieval({self.id!r}, {self.title!r}: {self.words})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Retrieval) and other._folder == self._folder
+
+    def __hash__(self) -> int:
+        return hash(self._folder)
+
+    def _repr_html_(self) -> str:
+        record, state = self._look()
+        many = len(record.wanted)
+        facts = [
+            *([("Notice", record.notice)] if record.notice else []),
+            ("State", self.words),
+            ("Data sets", f"{many:,}, {sum(one.done for one in record.wanted):,} verified"),
+            ("Files", f"{self.count:,}, {format_bytes(self.size)}"),
+            ("Folder", record.folder),
+            *(("Job", job) for job in self.jobs),
+            *((one.name, one.failure) for one in record.wanted if one.failure),
+            *(("Note", note) for note in record.notes),
+            *(("Copy with", line) for line in self.commands if state is not State.VERIFIED),
+        ]
+        if record.error:
+            facts += [("What to do", record.error[1])] if record.error[1] else []
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
+            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+            for name, value in facts
+        )
+        bar = self.progress().html() if self.working else ""
+        return f"<table><caption>{html.escape(record.title)}</caption>{rows}</table>{bar}"
