@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import ipaddress
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 import requests
+import urllib3.exceptions
 
 from openem_nb.errors import (
     BadAnswer,
@@ -30,6 +33,7 @@ __all__ = [
     "BROKEN",
     "NOWHERE",
     "Response",
+    "bare",
     "check_address",
     "error_of",
     "host",
@@ -104,17 +108,26 @@ class Response:
             ) from error
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """Yield the body piece by piece.
+        """Yield the body piece by piece, at most ``size`` bytes at once.
 
         Raises
         ------
         Unreachable
             If the body breaks off or stalls.
         """
+        # What has arrived is handed on at once, never held back until ``size`` bytes are there;
+        # libraries before urllib3 2.3 can only hold back.
+        read = getattr(self._raw.raw, "read1", self._raw.raw.read)
         try:
-            yield from self._raw.iter_content(size)
-        except BROKEN as error:
-            raise unreachable(self.url, error) from error
+            while piece := read(size, decode_content=True):
+                yield piece
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise unreachable(self.url, error) from None
+
+    def abort(self) -> None:
+        """Break the connection off, from any thread: whoever reads the body wakes up at once."""
+        with contextlib.suppress(Exception):  # it may have ended this very moment
+            self._raw.raw.shutdown()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -129,7 +142,16 @@ class Response:
 
 def host(url: str) -> str:
     """Return who is asked, without a password that stands in the address."""
-    return urlsplit(url).netloc.rpartition("@")[2] or url
+    return urlsplit(url).netloc.rpartition("@")[2] or url.partition("?")[0]
+
+
+def bare(url: str) -> str:
+    """Return an address without its query and password: what is signed is a secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("?")[0]
+    return f"{parts.scheme}://{host(url)}{parts.path}" if parts.netloc else url.partition("?")[0]
 
 
 def check_address(url: str) -> None:
@@ -140,7 +162,7 @@ def check_address(url: str) -> None:
         is_address = False
     if not is_address:
         raise InvalidInput(
-            f"{url!r} is not an address.", hint="It begins with https:// or http://."
+            f"{bare(url)!r} is not an address.", hint="It begins with https:// or http://."
         )
 
 
@@ -175,12 +197,20 @@ def unreachable(url: str, error: Exception) -> Unreachable:
     )
 
 
+_STORE_ERROR = re.compile(
+    r"<Error>.*?<Code>([^<]*)</Code>(?:.*?<Message>([^<]*)</Message>)?", re.DOTALL
+)
+
+
 def _server_words(response: requests.Response) -> str:
     """Return what the service says about an error, in its own words."""
     try:
         body = json.loads(response.content)
     except ValueError:
         text = response.text
+        # An object store repeats the signed address in further fields: its code and message only.
+        if found := _STORE_ERROR.search(text):
+            return _short(": ".join(filter(None, found.groups())))
         return "" if "<html" in text[:500].lower() else _short(text)
     return _short(_words(body) or json.dumps(body))
 

@@ -54,6 +54,20 @@ _PATIENCE: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
+class _WithoutQueries(logging.Filter):
+    """Takes queries out of what the library beneath logs: a signed address is a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args
+            )
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQueries())
+
+
 class _Pace:
     """At most ``rate`` requests a second to one host, whoever asks."""
 
@@ -241,11 +255,13 @@ class Session:
                             answer
                         )  # reads the body, which may break off as well
             except _answers.BROKEN as error:
-                raise _answers.unreachable(url, error) from error
+                # Their texts hold the whole address, which may be signed or hold a password.
+                raise _answers.unreachable(url, error) from None
             except _answers.NOWHERE as error:
                 raise BadAnswer(
-                    f"{_answers.host(url)} cannot be asked: {error}", hint="Check the address."
-                ) from error
+                    f"{_answers.host(url)} cannot be asked: {type(error).__name__}.",
+                    hint="Check the address.",
+                ) from None
             return Response(answer)
 
         if not (idempotent or method in ("GET", "HEAD")):

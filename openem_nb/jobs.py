@@ -207,10 +207,12 @@ class Progress:
                 self._unit = unit
         self._tell()
 
-    def advance(self, amount: float = 1) -> None:
-        """Add to the amount done."""
+    def advance(self, amount: float = 1, *, earlier: bool = False) -> None:
+        """Add to the amount done; what was done ``earlier`` does not count for the rate."""
         with self._lock:
             self._done += amount
+            if earlier:
+                self._stage_done += amount
         self._tell()
 
     def _tell(self) -> None:

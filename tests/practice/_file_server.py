@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from openem_nb import http
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 DATE = "Wed, 18 Nov 2026 00:00:00 GMT"
@@ -37,9 +39,34 @@ class Files:
     """Bytes after which the next answers break off, one for each."""
     stall_after: list[int] = field(default_factory=list)
     """Bytes after which the next answers fall silent."""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """What lies at a path; ``data`` lies at all others."""
+    signature: str | None = None
+    """Query that a signed address must have; others have expired."""
+    on_tape: int = 0
+    """How often an object is said not to be restored yet."""
+    refuse: list[tuple[int, str]] = field(default_factory=list)
+    """Status and code of the next answers of an object store that refuses."""
+    damage: list[int] = field(default_factory=list)
+    """Offsets of bytes that arrive wrong, each once."""
+    pages: int = 0
+    """How many of the next answers are a web page."""
+    fault: Callable[[int], str] = lambda number: ""
+    """What goes wrong with the request of this number: ``503``, ``cut``, ``hang`` or ``page``."""
+    pace: float = 0.0
+    """Seconds of rest after each 64 KiB."""
+    sent: list[tuple[str, int, int]] = field(default_factory=list)
+    """Path, first byte and number of bytes of each answer that brought some of a file."""
+    connections: int = 0
     asked: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
+    root: str = ""
     release: threading.Event = field(default_factory=threading.Event)
+
+
+STORE_ERROR = """<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>{code}</Code><Message>{message}</Message><Resource>/file</Resource>
+<StringToSign>{query}</StringToSign><RequestId>1</RequestId></Error>"""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -48,6 +75,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+    def setup(self) -> None:
+        super().setup()
+        self.files.connections += 1
 
     def do_HEAD(self) -> None:
         if not self.files.head:
@@ -59,30 +90,69 @@ class Handler(BaseHTTPRequestHandler):
         files = self.files
         asked = {name.lower(): value for name, value in self.headers.items()}
         asked["method"] = self.command
+        path, _, query = self.path.partition("?")
+        asked["path"], asked["query"] = path, query
         files.asked.append(asked)
         if files.status != 200:
             self._send(files.status, b"no such file", {})
             return
+        if files.refuse:
+            self._refuse(*files.refuse.pop(0), "refused", query)
+            return
+        if files.signature not in (None, query):
+            self._refuse(403, "AccessDenied", "Request has expired", query)
+            return
+        if files.on_tape:
+            files.on_tape -= 1
+            self._refuse(403, "InvalidObjectState", "The object is archived.", query)
+            return
+        fault = files.fault(len(files.asked))
+        if fault == "503":
+            self._send(503, b"busy", {})
+            return
+        if files.pages or fault == "page":
+            files.pages = max(0, files.pages - 1)
+            self._send(200, b"<html>maintenance</html>", {"Content-Type": "text/html"})
+            return
+        self._send_file(asked, path, fault)
+
+    def _send_file(self, asked: dict[str, str], path: str, fault: str) -> None:
+        files = self.files
+        data, etag = files.data, files.etag
+        if path in files.objects:
+            data = files.objects[path]
+            etag = etag and f'"{hashlib.md5(data).hexdigest()}"'
         headers = {"Content-Type": files.content_type}
-        if files.etag:
-            headers["ETag"] = files.etag
+        if etag:
+            headers["ETag"] = etag
         if files.modified:
             headers["Last-Modified"] = files.modified
         if files.encoding:
             headers["Content-Encoding"] = files.encoding
-        wanted = re.fullmatch(r"bytes=([0-9]+)-", asked.get("range", ""))
-        same = not files.compares or asked.get("if-range") in (files.etag, files.modified)
+        wanted = re.fullmatch(r"bytes=([0-9]+)-([0-9]*)", asked.get("range", ""))
+        same = (
+            not files.compares
+            or "if-range" not in asked
+            or asked["if-range"] in (etag, files.modified)
+        )
         if wanted and files.ranges and same:
-            start, size = int(wanted[1]), len(files.data)
+            start, size = int(wanted[1]), len(data)
             if start >= size:
                 self._send(416, b"", {"Content-Range": f"bytes */{size}"})
                 return
-            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
-            self._send(206, files.data[start:], headers)
+            end = min(size, int(wanted[2]) + 1) if wanted[2] else size
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+            self._send(206, data[start:end], headers, start, fault)
             return
-        self._send(200, files.data, headers)
+        self._send(200, data, headers, 0, fault)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _refuse(self, status: int, code: str, message: str, query: str) -> None:
+        text = STORE_ERROR.format(code=code, message=message, query=query)
+        self._send(status, text.encode(), {"Content-Type": "application/xml"})
+
+    def _send(
+        self, status: int, body: bytes, headers: dict[str, str], start: int = 0, fault: str = ""
+    ) -> None:
         files = self.files
         self.send_response(status)
         for name, value in headers.items():
@@ -95,17 +165,43 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        if status in (200, 206) and files.cut_after:
-            self.wfile.write(body[: files.cut_after.pop(0)])
-            self.close_connection = True
+        is_file = status in (200, 206) and headers.get("Content-Type") == files.content_type
+        if not is_file:
+            self.wfile.write(body)
             return
-        if status in (200, 206) and files.stall_after:
-            self.wfile.write(body[: files.stall_after.pop(0)])
+        for place in [at for at in files.damage if start <= at < start + len(body)]:
+            files.damage.remove(place)
+            at = place - start
+            body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        stall = None
+        if files.cut_after:
+            body = body[: files.cut_after.pop(0)]
+            self.close_connection = True
+        elif fault == "cut":
+            body = body[: len(body) // 2]
+            self.close_connection = True
+        elif files.stall_after or fault == "hang":
+            body = body[: files.stall_after.pop(0) if files.stall_after else len(body) // 2]
+            stall = files.release
+        self._write(body, start)
+        if stall is not None:
             self.wfile.flush()
-            files.release.wait(10)
+            stall.wait(10)
             self.close_connection = True
+
+    def _write(self, body: bytes, start: int) -> None:
+        """Send a body, and note how much of it went out also when the client hangs up."""
+        path = self.path.partition("?")[0]
+        number = len(self.files.sent)
+        self.files.sent.append((path, start, 0))
+        if not self.files.pace:
+            self.wfile.write(body)
+            self.files.sent[number] = (path, start, len(body))
             return
-        self.wfile.write(body)
+        for done in range(0, len(body), 1 << 16):
+            self.wfile.write(body[done : done + (1 << 16)])
+            self.files.sent[number] = (path, start, min(len(body), done + (1 << 16)))
+            time.sleep(self.files.pace)
 
 
 class Server(ThreadingHTTPServer):
@@ -121,7 +217,8 @@ def serving(**options: Any) -> Iterator[Files]:
     server = Server(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"files": files}))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    files.url = f"http://127.0.0.1:{server.server_address[1]}/file.bin"
+    files.root = f"http://127.0.0.1:{server.server_address[1]}"
+    files.url = f"{files.root}/file.bin"
     try:
         yield files
     finally:
