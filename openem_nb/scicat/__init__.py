@@ -15,12 +15,21 @@ from __future__ import annotations
 from openem_nb.scicat.attachments import Attachment
 from openem_nb.scicat.connection import Connection, Identity, connection
 from openem_nb.scicat.datasets import DataSet, get
+from openem_nb.scicat.edits import attach, set_keywords, set_lifecycle, share, unshare, update
 from openem_nb.scicat.facets import facets, metadata_keys
 from openem_nb.scicat.files import FileList, TapeBlock, TapedFile
 from openem_nb.scicat.lifecycle import Lifecycle
 from openem_nb.scicat.names import safe_path
 from openem_nb.scicat.people import identity, login, login_oidc, login_token, login_with, logout
-from openem_nb.scicat.search import count, search
+from openem_nb.scicat.publications import (
+    Publication,
+    draft,
+    form_fields,
+    prefill,
+    publication,
+    publications,
+)
+from openem_nb.scicat.search import check, count, search
 
 __all__ = [
     "Attachment",
@@ -29,11 +38,16 @@ __all__ = [
     "FileList",
     "Identity",
     "Lifecycle",
+    "Publication",
     "TapeBlock",
     "TapedFile",
+    "attach",
+    "check",
     "connection",
     "count",
+    "draft",
     "facets",
+    "form_fields",
     "get",
     "identity",
     "login",
@@ -42,6 +56,14 @@ __all__ = [
     "login_with",
     "logout",
     "metadata_keys",
+    "prefill",
+    "publication",
+    "publications",
     "safe_path",
     "search",
+    "set_keywords",
+    "set_lifecycle",
+    "share",
+    "unshare",
+    "update",
 ]

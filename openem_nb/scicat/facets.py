@@ -27,6 +27,7 @@ FACETS: Final = {
     "keywords": "keywords",
     "owner_group": "ownerGroup",
     "location": "creationLocation",
+    "instrument": "instrumentIds",
     "created": "creationTime",
 }
 """Facets, and what the catalogue calls them."""
@@ -58,8 +59,8 @@ def facets(
     -------
     dict
         Tables with the columns ``value`` and ``count``, most frequent first: ``type``,
-        ``keywords``, ``owner_group``, ``location``, ``created`` (months, in order), and
-        ``published`` and ``retrievable`` with the values True and False.
+        ``keywords``, ``owner_group``, ``location``, ``instrument``, ``created`` (months, in order),
+        and ``published`` and ``retrievable`` with the values True and False.
 
     Examples
     --------

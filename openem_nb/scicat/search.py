@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from openem_nb.jobs import Progress
     from openem_nb.scicat.connection import Connection
 
-__all__ = ["Asked", "count", "search"]
+__all__ = ["Asked", "check", "count", "search"]
 
 _SORTS: Final = {
     "created": "creationTime",
@@ -151,6 +151,17 @@ def count(
 ) -> int:
     """Return how many data sets fulfil all conditions; they are those of :func:`search`."""
     return _pages.count(connection(profile), question(text, **asked).where, progress=progress)
+
+
+def check(text: str = "", **asked: Unpack[Asked]) -> None:
+    """Read the conditions of :func:`search` without asking the service.
+
+    Raises
+    ------
+    InvalidInput
+        If one of them cannot be understood.
+    """
+    question(text, **asked)
 
 
 def _order(sort: str) -> str:
