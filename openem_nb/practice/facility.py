@@ -22,6 +22,7 @@ from openem_nb.practice._pages import site_page
 from openem_nb.practice._server import Server
 from openem_nb.practice._tree import EmdbFiles, EmpiarFiles
 from openem_nb.practice.faults import Fault, FaultBook
+from openem_nb.practice.scicat import _broker
 from openem_nb.practice.scicat._objects import ObjectStore
 from openem_nb.practice.scicat._store import Database
 from openem_nb.practice.scicat.service import INSTANCES, ScicatService
@@ -261,6 +262,8 @@ class Facility:
         for service in self.scicat.values():
             if question.raw_path.startswith(f"/{service.folder}/"):
                 return service.answer(question), hit
+        if question.raw_path.startswith(f"{_broker.FOLDER}/"):
+            return _broker.answer(self.scicat["practice"], question), hit
         if question.raw_path.startswith("/s3/"):
             return self._objects.answer(question), hit
         return self._services.answer(question), hit

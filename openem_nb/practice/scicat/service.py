@@ -13,11 +13,13 @@ from openem_nb.practice.scicat import (
     _attachments,
     _auth,
     _blocks,
+    _broker,
     _datasets,
     _edits,
     _facets,
     _jobs,
     _others,
+    _published,
 )
 from openem_nb.practice.scicat._generate import Generator, Shape, moment
 from openem_nb.practice.scicat._robot import Robot
@@ -38,7 +40,17 @@ INSTANCES: Final = {
     "practice-ethz": ("scicat-ethz", "v427", "20.500.99998", "ETHZ", "g"),
 }
 """Folder in the address, flavour, prefix of PIDs, archive, letter of groups by profile."""
-_MODULES: Final = (_auth, _datasets, _edits, _facets, _blocks, _others, _attachments, _jobs)
+_MODULES: Final = (
+    _auth,
+    _datasets,
+    _edits,
+    _facets,
+    _blocks,
+    _others,
+    _attachments,
+    _jobs,
+    _published,
+)
 _LONGEST_HEAD: Final = 16 * 1024
 _LONGEST_BODY: Final = 16 * 1024 * 1024
 
@@ -77,6 +89,8 @@ class ScicatService:
     ) -> None:
         self.name = name
         self.folder, self.flavour, self.prefix, self.storage, self.letter = INSTANCES[name]
+        self.datacite_trouble = ""
+        """What goes wrong when a DOI is registered; empty for nothing."""
         self.ethz_wipes = False
         """Whether the archiver at ETHZ takes guests and publication away with each change."""
         self.generator = Generator(
@@ -118,6 +132,7 @@ class ScicatService:
             "flavour": self.flavour,
             "pid_prefix": self.prefix,
             "storage": self.storage,
+            "broker_api": f"{url}{_broker.FOLDER}" if self.storage == "PSI" else None,
         }
 
     def add_dataset(
