@@ -231,6 +231,7 @@ def plan(
     files: Iterable[str] | None = None,
     folder: Path | None = None,
     option: str | None = None,
+    email: str | None = None,
     progress: Progress | None = None,
 ) -> RetrievalPlan:
     """Return what a retrieval would bring; the parameters are those of ``retrieve``."""
@@ -256,7 +257,9 @@ def plan(
         if patterns is not None and one.retrievable and blocks <= _MOST_BLOCKS:
             blocks += _count_of_blocks(connection, pid, progress)
         planned.append(one)
-    orders = _orders(connection, planned, who, option, name_files=blocks <= _MOST_BLOCKS)
+    if who is None:
+        option = "URLs"  # nobody in particular has no place over there
+    orders = _orders(planned, who, option, email, name_files=blocks <= _MOST_BLOCKS)
     return RetrievalPlan(
         profile=profile.name,
         data_sets=tuple(planned),
@@ -408,10 +411,10 @@ def _count_of_blocks(connection: Connection, pid: str, progress: Progress | None
 
 
 def _orders(
-    connection: Connection,
     planned: list[PlannedDataSet],
     who: Identity | None,
     option: str | None,
+    email: str | None,
     *,
     name_files: bool,
 ) -> list[Order]:
@@ -436,6 +439,7 @@ def _orders(
                     files=named if few else (),
                     owner_group=_owner_group(part, who) if who else None,
                     option=option if location == "PSI" else None,
+                    email=None if who else email,
                 )
             )
     return orders

@@ -133,6 +133,8 @@ class Order:
     owner_group: str | None = None
     option: str | None = None
     """Where the archive puts the files, where it leaves a choice."""
+    email: str | None = None
+    """Where the archive writes to, if nobody is logged in."""
     job: str | None = None
     """Id of the job, None while the server has not said it."""
     sent: str | None = None

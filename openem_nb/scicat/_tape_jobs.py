@@ -147,7 +147,9 @@ def read(connection: Connection, job: str, *, progress: Progress | None = None) 
     return _job(answer)
 
 
-def own(connection: Connection, *, progress: Progress | None = None) -> list[ServerJob]:
+def own(
+    connection: Connection, *, kinds: Iterable[str] = KINDS, progress: Progress | None = None
+) -> list[ServerJob]:
     """Return the retrieval jobs of this user, newest first, without their files' addresses.
 
     Nobody in particular has no list of jobs.
@@ -156,7 +158,7 @@ def own(connection: Connection, *, progress: Progress | None = None) -> list[Ser
     if who is None:
         return []
     found: list[ServerJob] = []
-    for kind in KINDS:
+    for kind in kinds:
         where = {"type": kind, "ownerUser": who.username}
         limits = {"limit": _LISTED, "sort": {"createdAt": "desc"}}
         try:
@@ -194,7 +196,7 @@ def covering(
     """
     left = dict(zip(order.pids, order.files or ((),) * len(order.pids), strict=True))
     found: list[tuple[ServerJob, frozenset[str]]] = []
-    for job in own(connection, progress=progress):
+    for job in own(connection, kinds=(order.kind,), progress=progress):
         brings = frozenset(pid for pid, files in left.items() if job.has(pid, files))
         if not brings or job.failed or job.kind != order.kind:
             continue
@@ -256,8 +258,8 @@ def _body(connection: Connection, order: Order) -> dict[str, Any]:
     if who is not None:
         parameters["username"] = who.username
         body |= {"ownerUser": who.username, "ownerGroup": order.owner_group}
-        body |= {"contactEmail": who.email} if who.email else {}
-    return body
+    email = who.email if who is not None else order.email
+    return body | ({"contactEmail": email} if email else {})
 
 
 def _old_body(connection: Connection, order: Order) -> dict[str, Any]:
@@ -266,7 +268,8 @@ def _old_body(connection: Connection, order: Order) -> dict[str, Any]:
     body: dict[str, Any] = {"type": order.kind, "datasetList": _items(order)}
     if who is not None:
         parameters |= {"username": who.username, "ownerGroup": order.owner_group}
-        body |= {"emailJobInitiator": who.email} if who.email else {}
+    email = who.email if who is not None else order.email
+    body |= {"emailJobInitiator": email} if email else {}
     return body | {"jobParams": parameters, "jobStatusMessage": "jobSubmitted"}
 
 
@@ -335,7 +338,10 @@ def published(
     if broker is None:
         raise Conflict(f"{connection.profile.title} hands out no files of public data.")
     address = f"{broker}/datasets/urls"
-    answer = http.session().json(address, params={"pid": pid}, progress=progress)
+    try:
+        answer = http.session().json(address, params={"pid": pid}, progress=progress)
+    except NotFound:  # it does not know it, so it has nothing of it
+        return ()
     entries = answer.get("urls") if isinstance(answer, dict) else None
     links = []
     for entry in entries if isinstance(entries, list) else ():

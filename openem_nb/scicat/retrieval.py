@@ -360,6 +360,7 @@ class Retrieval:
                 files=_plan.paths(missing),
                 folder=Path(record.folder),
                 option=record.option,
+                email=next((order.email for order in record.orders if order.email), None),
             )
             if new.refused:
                 raise _plan.refusal(new.refused, len(new.pids))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import unicodedata
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,7 @@ def retrieve(
     files: Iterable[str] | None = ...,
     folder: Path | str | None = ...,
     option: str | None = ...,
+    email: str | None = ...,
     dry_run: Literal[False] = ...,
     profile: str | None = ...,
     progress: Progress | None = ...,
@@ -87,6 +89,7 @@ def retrieve(
     files: Iterable[str] | None = ...,
     folder: Path | str | None = ...,
     option: str | None = ...,
+    email: str | None = ...,
     dry_run: Literal[True],
     profile: str | None = ...,
     progress: Progress | None = ...,
@@ -99,6 +102,7 @@ def retrieve(
     files: Iterable[str] | None = ...,
     folder: Path | str | None = ...,
     option: str | None = ...,
+    email: str | None = ...,
     dry_run: bool,
     profile: str | None = ...,
     progress: Progress | None = ...,
@@ -110,6 +114,7 @@ def retrieve(
     files: Iterable[str] | None = None,
     folder: Path | str | None = None,
     option: str | None = None,
+    email: str | None = None,
     dry_run: bool = False,
     profile: str | None = None,
     progress: Progress | None = None,
@@ -135,6 +140,9 @@ def retrieve(
     option :
         Where the archive puts the files, if it leaves a choice: ``URLs`` (downloaded from here),
         ``PSI`` (copied by rsync with an account there), ``PSI-RA`` (the cluster Ra).
+    email :
+        Where the archive writes to, for public data that nobody had brought out before, if you are
+        not logged in.
     dry_run :
         Ask for nothing; return what would come, how large it is and what cannot come and why.
     profile :
@@ -162,7 +170,9 @@ def retrieve(
 
     here = Connection(settings.catalogue(profile))
     base = None if folder is None else Path(folder)
-    plan = _plan.plan(here, pids, files=files, folder=base, option=option, progress=progress)
+    plan = _plan.plan(
+        here, pids, files=files, folder=base, option=option, email=email, progress=progress
+    )
     if dry_run:
         return plan
     if plan.refused:
@@ -172,6 +182,12 @@ def retrieve(
         if known.state in {State.EXPIRED, State.FAILED, State.CANCELLED}:
             known.ask_again(pace=pace)
         return known
+    if any(order.kind == "public" and not order.email for order in plan.orders):
+        raise NotLoggedIn(
+            "Nobody has brought this public data out before, and you are not logged in.",
+            hint="Log in with openem.login(), or name an e-mail address for the archive's answer: "
+            'retrieve(..., email="you@example.org").',
+        )
     if not plan.fits:
         raise CannotWrite(
             f"{format_bytes(plan.needed)} do not fit into {plan.folder}: "
@@ -228,7 +244,9 @@ def _ordered(
 
 
 def _title(names: list[str]) -> str:
-    first = " ".join(names[0].split())
+    # names come from other people: no letters that hide or turn what follows
+    letters = (" " if unicodedata.category(one)[0] == "C" else one for one in names[0])
+    first = " ".join("".join(letters).split()) or "without a name"
     return first if len(names) == 1 else f"{first} and {len(names) - 1:,} more"
 
 
