@@ -30,6 +30,16 @@ from openem_nb.scicat.publications import (
     publications,
 )
 from openem_nb.scicat.search import check, count, search
+from openem_nb.scicat.tape import (
+    Pace,
+    Retrieval,
+    RetrievalPlan,
+    State,
+    reattach,
+    retrievals,
+    retrievals_frame,
+    retrieve,
+)
 
 __all__ = [
     "Attachment",
@@ -38,7 +48,11 @@ __all__ = [
     "FileList",
     "Identity",
     "Lifecycle",
+    "Pace",
     "Publication",
+    "Retrieval",
+    "RetrievalPlan",
+    "State",
     "TapeBlock",
     "TapedFile",
     "attach",
@@ -59,6 +73,10 @@ __all__ = [
     "prefill",
     "publication",
     "publications",
+    "reattach",
+    "retrievals",
+    "retrievals_frame",
+    "retrieve",
     "safe_path",
     "search",
     "set_keywords",
