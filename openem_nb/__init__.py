@@ -32,14 +32,17 @@ if TYPE_CHECKING:
         tokens,
     )
     from openem_nb.checkup import status
-    from openem_nb.panels import LoginBox, RepositoryPanel, RunPanel
+    from openem_nb.panels import LoginPanel, RepositoryPanel, RetrievalPanel, RunPanel, SearchPanel
     from openem_nb.runs import start as run
-    from openem_nb.scicat import get, login, logout, reattach, retrievals, retrieve, search
+    from openem_nb.scicat import get, login, logout, reattach, retrievals, retrieve
+    from openem_nb.scicat.search import search
 
 __all__ = [
-    "LoginBox",
+    "LoginPanel",
     "RepositoryPanel",
+    "RetrievalPanel",
     "RunPanel",
+    "SearchPanel",
     "__version__",
     "emdb",
     "empiar",
@@ -64,9 +67,10 @@ __all__ = [
 ]
 
 _MEMBERS: Final = {
-    "LoginBox": ("openem_nb.panels", "LoginBox"),
-    "RepositoryPanel": ("openem_nb.panels", "RepositoryPanel"),
-    "RunPanel": ("openem_nb.panels", "RunPanel"),
+    **{
+        name: ("openem_nb.panels", name)
+        for name in ("LoginPanel", "RepositoryPanel", "RetrievalPanel", "RunPanel", "SearchPanel")
+    },
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),
     **{

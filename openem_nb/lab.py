@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["copy_notebooks", "lab"]
+__all__ = ["copy_notebooks", "lab", "links"]
 
 _START: Final = "start.ipynb"
 _OVERRIDES: Final = {
@@ -40,8 +40,8 @@ def lab(*, port: int | None = None, open_browser: bool = True, folder: Path | No
     """Run JupyterLab in the foreground until Ctrl-C, and return its exit code.
 
     It opens ``start.ipynb`` from a folder of the user's own, where all notebooks are laid; a copy
-    that was edited is never overwritten. The folder has a link ``runs`` to the run folders. Where
-    nothing is configured, the panels work on the practice facility.
+    that was edited is never overwritten. The folder has links to the run folders and to what was
+    retrieved from tape. Where nothing is configured, the panels work on the practice facility.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def lab(*, port: int | None = None, open_browser: bool = True, folder: Path | No
     """
     root = (folder or settings.folders().data / "notebooks").expanduser().absolute()
     copy_notebooks(root)
-    _link_runs(root)
+    _lay_links(root)
     process = subprocess.Popen(  # noqa: S603  (our own Python, no shell)
         _command(root, port, open_browser=open_browser),
         env=_environment(root),
@@ -131,17 +131,25 @@ def _fingerprint(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _link_runs(root: Path) -> None:
-    """Put a link to the runs beside the notebooks, so that their reports can be opened."""
-    link, runs = root / "runs", settings.folders().runs
-    if link.is_symlink() and link.resolve() != runs.resolve():
-        link.unlink()
-    if link.exists():
-        return
-    try:
-        link.symlink_to(runs, target_is_directory=True)
-    except OSError as error:  # some systems forbid links; the panels show paths instead
-        _log.warning("No link to the runs could be made in %s: %s", root, error)
+def links() -> dict[str, Path]:
+    """Return the links beside the notebooks, by name, and the folders that they lead to."""
+    found = settings.folders()
+    return {"runs": found.runs, "scicat": found.data.absolute() / "scicat"}
+
+
+def _lay_links(root: Path) -> None:
+    """Put links beside the notebooks, so that reports and retrieved files can be opened."""
+    for name, target in links().items():
+        link = root / name
+        if link.is_symlink() and link.resolve() != target.resolve():
+            link.unlink()
+        if link.exists():
+            continue
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(target, target_is_directory=True)
+        except OSError as error:  # some systems forbid links; the panels show paths instead
+            _log.warning("No link to %s could be made in %s: %s", target, root, error)
 
 
 def _command(root: Path, port: int | None, *, open_browser: bool) -> list[str]:

@@ -41,6 +41,16 @@ def practice(
         int, typer.Option(min=50, max=60_000, help="EMDB entries to invent.")
     ] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another archive.")] = 1,
+    datasets: Annotated[
+        int, typer.Option(min=20, max=1_000_000, help="Data sets to invent in each SciCat.")
+    ] = 20_000,
+    tape_seconds: Annotated[
+        float, typer.Option(min=0.0, help="How long the tape robot takes for one job.")
+    ] = 8.0,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps what people change; without one all is forgotten."),
+    ] = None,
 ) -> None:
     """Run the practice facility in the foreground until Ctrl-C."""
     from openem_nb.practice.__main__ import main as serve
@@ -50,9 +60,13 @@ def practice(
         print(f"Practice facility with {entries:,} invented EMDB entries at {url}")
         print("To use it in another terminal:")
         print(f"    export OPENEM_PROFILE=practice OPENEM_PRACTICE_URL={url}")
+        print(f"Two SciCats with {datasets:,} invented data sets each: practice, practice-ethz")
         print("Ctrl-C ends it.", flush=True)
 
     arguments = ["--port", str(port), "--entries", str(entries), "--seed", str(seed)]
+    arguments += ["--datasets", str(datasets), "--tape-seconds", str(tape_seconds)]
+    if state is not None:
+        arguments += ["--state", str(state)]
     raise typer.Exit(serve(arguments, announce=announce))
 
 

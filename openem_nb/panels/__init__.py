@@ -1,4 +1,4 @@
-"""Panels for JupyterLab: search the archives, run notebooks, log in.
+"""Panels for JupyterLab: search the archives, retrieve, run notebooks, log in.
 
 A panel holds no logic: it calls the public functions and shows what comes back, and
 ``panel.code()`` is the Python that does the same.
@@ -7,24 +7,34 @@ A panel holds no logic: it calls the public functions and shows what comes back,
 from __future__ import annotations
 
 from openem_nb.panels.error_view import Disclosure, ErrorView
+from openem_nb.panels.facets import Facet, Facets
 from openem_nb.panels.form import Field, Form
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
-from openem_nb.panels.login_box import LoginBox
+from openem_nb.panels.login import LoginPanel
 from openem_nb.panels.repository import RepositoryPanel
 from openem_nb.panels.result_table import ResultTable
+from openem_nb.panels.retrieval import RetrievalList, RetrievalPanel
+from openem_nb.panels.retrieve_box import RetrieveBox
 from openem_nb.panels.run import RunPanel
+from openem_nb.panels.search import SearchPanel
 
 __all__ = [
     "Disclosure",
     "ErrorView",
+    "Facet",
+    "Facets",
     "Field",
     "Form",
     "JobList",
     "Link",
-    "LoginBox",
+    "LoginPanel",
     "RepositoryPanel",
     "ResultTable",
+    "RetrievalList",
+    "RetrievalPanel",
+    "RetrieveBox",
     "Row",
     "RowList",
     "RunPanel",
+    "SearchPanel",
 ]

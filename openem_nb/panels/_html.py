@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING
+import html
+import re
+from typing import TYPE_CHECKING, Final
 
 import ipywidgets
 
@@ -17,12 +18,40 @@ __all__ = [
     "banner",
     "definitions",
     "escape",
+    "lines",
     "link",
     "links",
+    "plain",
     "status",
     "text_widget",
     "theme",
+    "untangled",
 ]
+
+_TRICKY: Final = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+"""Characters that cannot be seen and change what is seen: controls, and those that turn text."""
+
+
+def plain(text: str) -> str:
+    """Return a text from outside on one line, with a mark in place of what hides or turns text."""
+    return " ".join(_TRICKY.sub("\N{REPLACEMENT CHARACTER}", text).split())
+
+
+def untangled(html_text: str) -> str:
+    """Return HTML in which nothing hides or turns the text any more."""
+    return _TRICKY.sub("\N{REPLACEMENT CHARACTER}", html_text)
+
+
+def lines(texts: Iterable[str]) -> str:
+    """Return texts from outside on a line each."""
+    return "\n".join(map(plain, texts))
+
+
+def escape(text: str, *, quote: bool = True) -> str:
+    """Return a text from outside as HTML that shows it, and nothing else."""
+    return html.escape(plain(text), quote=quote)
 
 
 def theme() -> ipywidgets.HTML:
@@ -50,7 +79,7 @@ def link(label: str, address: str) -> str:
     if not address.startswith(("https://", "http://")):
         return escape(label)
     return (
-        f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener noreferrer">'
+        f'<a href="{html.escape(address, quote=True)}" target="_blank" rel="noopener noreferrer">'
         f"{escape(label)}</a>"
     )
 
@@ -67,5 +96,5 @@ def badge(text: str, *, yes: bool) -> str:
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:
     """Return name and HTML value pairs as a list; pairs with an empty value are left out."""
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{html}</dd>" for name, html in pairs if html)
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in pairs if value)
     return f"<dl>{rows}</dl>"

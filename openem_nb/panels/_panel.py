@@ -27,12 +27,31 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
 
     Callbacks may come in any thread: they read traits, start work, and return. Work runs in the
     shared job runner; what comes back is shown from there, under the panel's lock.
+
+    Parameters
+    ----------
+    heading :
+        What a person reads above it.
+    notice :
+        Finds the services and returns the text that must be shown with their data; None where
+        there are no data to show.
+    offer_login :
+        Whether an error that a log-in mends is shown together with one.
+    profile :
+        The instance to log in to then; the active one if None.
     """
 
-    def __init__(self, heading: str) -> None:
+    def __init__(
+        self,
+        heading: str,
+        *,
+        notice: Callable[[], str | None] | None = lambda: settings.services().notice,
+        offer_login: bool = True,
+        profile: str | None = None,
+    ) -> None:
         self._lock = threading.RLock()
         self.banner = _html.text_widget()
-        self.errors = ErrorView()
+        self.errors = ErrorView(offer_login=offer_login, profile=profile)
         self.jobs = JobList()
         self.job: Job[Any] | None = None
         """The newest piece of work, None before the first."""
@@ -40,14 +59,15 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         self._parts: list[ipywidgets.Widget] = [_html.theme(), title, self.banner]
         super().__init__(self._parts)
         self.add_class("oem-panel")
-        self._connect()
+        if notice is not None:
+            self._connect(notice)
 
-    def _connect(self) -> None:
+    def _connect(self, notice: Callable[[], str | None]) -> None:
         self._start(
             "Find the services",
-            lambda _: settings.services().notice,
+            lambda _: notice(),
             self._show_notice,
-            again=self._connect,
+            again=lambda: self._connect(notice),
         )
 
     def _show_notice(self, notice: str | None) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-from html import escape
 from typing import TYPE_CHECKING, Final
 
 from openem_nb import emdb, empiar, settings
 from openem_nb.errors import NotFound, OpenEMError
-from openem_nb.panels._html import badge, definitions, link, links
+from openem_nb.panels._html import badge, definitions, escape, link, links
 from openem_nb.panels._query import METHODS
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from openem_nb.errors import (
     Unreachable,
 )
 from openem_nb.panels._front_end import FrontEnd, module, style
-from openem_nb.panels.login_box import LoginBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from openem_nb.panels.login import LoginPanel
 
 __all__ = ["Disclosure", "ErrorView"]
 
@@ -50,14 +51,23 @@ _RETRY = (Unreachable, RateLimited, BadAnswer)
 
 
 class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without types
-    """Shows one error, with what fits it: a log-in box, or a button to try again."""
+    """Shows one error, with what fits it: a log-in, or a button to try again.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    offer_login :
+        Whether a log-in is among what fits.
+    profile :
+        The instance to log in to; the active one if None.
+    """
+
+    def __init__(self, *, offer_login: bool = True, profile: str | None = None) -> None:
+        self._offer_login, self._profile = offer_login, profile
         self.disclosure = Disclosure(tone="error")
         self.retry = ipywidgets.Button(description="Try again")
         self.retry.add_class("oem-button")
         self.retry.on_click(self._on_retry)
-        self.login: LoginBox | None = None
+        self.login: LoginPanel | None = None
         self._again: Callable[[], None] | None = None
         super().__init__([self.disclosure])
         self.layout.display = "none"
@@ -74,8 +84,10 @@ class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without typ
         sentence, hint = explain(error)
         children: list[ipywidgets.Widget] = [self.disclosure]
         self._drop_login()
-        if isinstance(error, NotLoggedIn):
-            self.login = LoginBox(done=again)
+        if isinstance(error, NotLoggedIn) and self._offer_login:
+            from openem_nb.panels.login import LoginPanel  # a panel itself: it shows errors
+
+            self.login = LoginPanel(self._profile, done=again)
             children.append(self.login)
         elif again is not None and isinstance(error, _RETRY):
             children.append(self.retry)

@@ -41,7 +41,7 @@ class Row:
     title: str
     """What it is."""
     state: str
-    """A word for people: Waiting, Running, Done, Failed, Cancelled, Lost."""
+    """Words for people: Waiting, Running, Done, Failed, Cancelled, Being read from tape."""
     active: bool = False
     """Whether it is under way, so that a progress bar is drawn."""
     fraction: float | None = None
@@ -52,6 +52,8 @@ class Row:
     """Amounts and times."""
     path: str = ""
     """Where the files are."""
+    code: str = ""
+    """What a person may type in a terminal."""
     actions: tuple[tuple[str, str], ...] = ()
     """Name and text of each button."""
     links: tuple[Link, ...] = ()

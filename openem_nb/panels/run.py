@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
 import pandas as pd
 
-from openem_nb import runs, settings
+from openem_nb import runs
 from openem_nb.errors import OpenEMError
 from openem_nb.panels import _html
 from openem_nb.panels._panel import Panel
 from openem_nb.panels._refresher import Refresher
+from openem_nb.panels._server_paths import server_path
 from openem_nb.panels.error_view import Disclosure
 from openem_nb.panels.form import Field, Form, Kind, Values
 from openem_nb.panels.job_list import Link, Row, RowList
@@ -268,17 +268,12 @@ def _active_row(run: Run) -> Row:
 
 def _links(folder: Path, report: Path | None) -> tuple[Link, ...]:
     """Return links to what the Jupyter server can serve; none where it cannot see the runs."""
-    root = os.environ.get("OPENEM_LAB_ROOT")
-    if root is None or not (Path(root) / "runs").exists():
-        return ()
-    if not (Path(root) / "runs").samefile(settings.folders().runs):
-        return ()
     found = []
-    if report is not None:
-        inside = report.relative_to(folder).as_posix()
-        found.append(Link("Open report", f"runs/{folder.name}/{inside}", view="files"))
-    if (folder / "output.ipynb").is_file():
-        found.append(Link("Open output", f"runs/{folder.name}/output.ipynb"))
+    if report is not None and (path := server_path(report)) is not None:
+        found.append(Link("Open report", path, view="files"))
+    output = folder / "output.ipynb"
+    if output.is_file() and (path := server_path(output)) is not None:
+        found.append(Link("Open output", path))
     return tuple(found)
 
 

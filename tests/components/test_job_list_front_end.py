@@ -83,6 +83,18 @@ def test_links_lead_below_the_servers_base_address(mount: Any) -> None:
     assert page.get_by_text("/somewhere/a b").is_visible()
 
 
+def test_states_may_have_several_words_and_commands_are_shown_as_they_are(mount: Any) -> None:
+    evil = '<img src=x onerror="window.hacked = 1">'
+    row = Row("1", evil, f"Being read {evil}", message=evil, path=evil, code=f"rsync {evil} .")
+    page = show(mount, row)
+    assert page.get_by_label("Commands for").inner_text() == f"rsync {evil} ."
+    assert page.locator("img").count() == 0
+    assert page.evaluate("window.hacked") is None
+    badge = page.locator(".oem-badge")
+    assert badge.inner_text() == f"Being read {evil}"
+    assert "oem-jobs-being-read-img-src-x-onerror-window-hacked-" in badge.get_attribute("class")
+
+
 def test_a_change_of_state_is_announced(mount: Any) -> None:
     page = show(mount, RUNNING)
     done = Row("1", "Harvest", "Done", message="12 batches")

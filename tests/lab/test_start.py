@@ -16,6 +16,7 @@ import pytest
 
 from openem_nb import lab, resources, settings
 from openem_nb.errors import BadAnswer, CannotWrite
+from openem_nb.panels._server_paths import server_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,18 +66,35 @@ def test_a_damaged_record_is_not_guessed_at(tmp_path: Path) -> None:
         lab.copy_notebooks(tmp_path)
 
 
-def test_the_link_leads_to_the_runs_and_follows_them(tmp_path: Path) -> None:
+def test_links_lead_to_runs_and_retrieved_files_and_follow_them(tmp_path: Path) -> None:
     root, old = tmp_path / "books", tmp_path / "old"
     root.mkdir()
     old.mkdir()
     (root / "runs").symlink_to(old)
-    lab._link_runs(root)
+    lab._lay_links(root)
     assert (root / "runs").samefile(settings.folders().runs)
-    lab._link_runs(root)
+    assert (root / "scicat").samefile(settings.folders().data / "scicat")
+    lab._lay_links(root)
     (root / "runs").unlink()
     (root / "runs").mkdir()
-    lab._link_runs(root)
+    lab._lay_links(root)
     assert not (root / "runs").is_symlink()
+
+
+def test_what_the_server_sees_has_a_path_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "books"
+    root.mkdir()
+    retrieved = settings.folders().data / "scicat" / "practice" / "one"
+    assert server_path(retrieved) is None  # no server said where its root is
+    monkeypatch.setenv("OPENEM_LAB_ROOT", str(root))
+    assert server_path(retrieved) is None  # there is no link
+    lab._lay_links(root)
+    assert server_path(retrieved) == "scicat/practice/one"
+    assert server_path(settings.folders().runs / "x" / "output.ipynb") == "runs/x/output.ipynb"
+    assert server_path(root / "a b") == "a b"
+    assert server_path(tmp_path / "elsewhere") is None
 
 
 def test_the_server_gets_a_default_but_the_users_settings_come_first(

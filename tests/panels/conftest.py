@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from openem_nb import tokens
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from openem_nb.practice import Facility
 
 
 @pytest.fixture
@@ -52,3 +57,43 @@ def closing() -> Iterator[Callable[[Any], Any]]:
     yield keep
     for panel in opened:
         panel.close()
+
+
+@pytest.fixture(scope="session")
+def shared_catalogue() -> Iterator[Facility]:
+    """Run one facility for the panels of SciCat; its tapes are quick."""
+    from openem_nb.practice import serve
+
+    with serve(entries=50, seed=3, datasets=1500, tape_seconds=0.3) as facility:
+        yield facility
+
+
+@pytest.fixture
+def catalogue(shared_catalogue: Facility, monkeypatch: pytest.MonkeyPatch) -> Iterator[Facility]:
+    """Point the environment at it; faults end with the test."""
+    monkeypatch.setenv("OPENEM_PROFILE", "practice")
+    monkeypatch.setenv("OPENEM_PRACTICE_URL", shared_catalogue.url)
+    yield shared_catalogue
+    shared_catalogue.clear_faults()
+
+
+@pytest.fixture
+def ada(catalogue: Facility) -> str:
+    """Log in as ada; return the token, which must show nowhere."""
+    token: str = catalogue.scicat["practice"].users.token("ada")
+    tokens.save("practice", token)
+    return token
+
+
+@pytest.fixture
+def everything_shown() -> Callable[..., str]:
+    """Return ``everything_shown(widget)``: the whole state of it and of all that is in it."""
+
+    def read(*widgets: Any) -> str:
+        texts = []
+        for widget in widgets:
+            texts.append(json.dumps(widget.get_state(), default=str))
+            texts.append(read(*getattr(widget, "children", ())))
+        return "\n".join(texts)
+
+    return read

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from openem_nb.errors import (
@@ -11,7 +13,10 @@ from openem_nb.errors import (
     TokenExpired,
     Unreachable,
 )
-from openem_nb.panels import ErrorView, LoginBox
+from openem_nb.panels import ErrorView, LoginPanel
+
+if TYPE_CHECKING:
+    from openem_nb.practice import Facility
 
 
 def raised(error: BaseException) -> BaseException:
@@ -52,13 +57,16 @@ def test_what_may_pass_can_be_tried_again() -> None:
     assert view.retry not in view.children
 
 
-def test_a_missing_log_in_brings_the_log_in_box_and_keeps_the_question() -> None:
-    view, tries = ErrorView(), []
+def test_a_missing_log_in_brings_the_log_in_and_keeps_the_question(
+    catalogue: Facility, closing: Any, until: Any
+) -> None:
+    view, tries = closing(ErrorView()), []
     view.show(raised(TokenExpired("The token has run out.")), again=lambda: tries.append(1))
     assert "what you entered is kept" in view.disclosure.hint
-    assert isinstance(view.children[1], LoginBox)
-    view.children[1].form.submit({"profile": "psi", "token": "abc"})
-    assert tries == [1]
+    panel = view.children[1]
+    assert isinstance(panel, LoginPanel)
+    panel.form.submit({"username": "ada", "secret": "practice"})
+    until(lambda: tries == [1])
     view.show(raised(NotLoggedIn("Who are you?")))
     view.show(raised(InvalidInput("Wrong.")))
     assert [type(child).__name__ for child in view.children] == ["Disclosure"]

@@ -199,7 +199,7 @@ def test_links_are_given_where_the_server_can_follow_them(
 
     root = tmp_path / "books"
     lab.copy_notebooks(root)
-    lab._link_runs(root)
+    lab._lay_links(root)
     start(panel)
     until(lambda: past(panel).get("state") == "Done", seconds=60)
     assert past(panel)["links"] == ()

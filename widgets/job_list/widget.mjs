@@ -8,12 +8,13 @@ import { request } from "../shared/request.mjs";
  * @typedef {object} Row
  * @property {string} key
  * @property {string} title
- * @property {string} state  a word for people: Waiting, Running, Done, Failed, Cancelled, Lost
+ * @property {string} state  words for people: Waiting, Running, Done, Failed, Being read from tape
  * @property {boolean} active  a bar is drawn
  * @property {number | null} fraction  done so far, 0 to 1; null where nobody knows
  * @property {string} message
  * @property {string} detail
  * @property {string} path  where the files are
+ * @property {string} code  what a person may type in a terminal
  * @property {[string, string][]} actions  name and text of each button
  * @property {{ label: string, path: string, view: string }[]} links
  */
@@ -42,11 +43,12 @@ class JobRow {
     this.bar = make("progress", { max: "1" });
     this.message = make("p", { class: "oem-jobs-message" });
     this.path = make("code", { class: "oem-jobs-path" });
+    this.code = make("pre", { class: "oem-jobs-code", tabindex: "0" });
     this.trouble = make("p", { class: "oem-jobs-trouble", role: "alert" });
     this.buttons = make("div", { class: "oem-jobs-buttons" });
     const head = make("div", { class: "oem-jobs-head" }, this.title, this.state, this.detail, this.buttons);
     this.element = make("li", { class: "oem-jobs-row" }, head, this.bar);
-    this.element.append(this.message, this.path, this.trouble);
+    this.element.append(this.message, this.path, this.code, this.trouble);
   }
 
   /** @param {Row} row */
@@ -54,12 +56,15 @@ class JobRow {
     this.key = row.key;
     this.title.textContent = row.title;
     this.state.textContent = row.state;
-    this.state.className = `oem-badge oem-jobs-${row.state.toLowerCase()}`;
+    this.state.className = `oem-badge oem-jobs-${row.state.toLowerCase().replace(/[^a-z]+/g, "-")}`;
     this.detail.textContent = row.detail;
     this.message.textContent = row.message;
     this.message.hidden = !row.message;
     this.path.textContent = row.path;
     this.path.hidden = !row.path;
+    this.code.textContent = row.code;
+    this.code.hidden = !row.code;
+    this.code.setAttribute("aria-label", `Commands for ${row.title}`);
     this.bar.hidden = !row.active;
     this.bar.setAttribute("aria-label", `Progress of ${row.title}`);
     if (row.fraction === null) this.bar.removeAttribute("value");

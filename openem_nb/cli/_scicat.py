@@ -1,0 +1,168 @@
+"""Commands about SciCat: find data sets, bring them back from tape, log in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path  # noqa: TC003  (typer reads the annotations)
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openem_nb.cli._app import app
+from openem_nb.errors import Cancelled, InvalidInput
+
+if TYPE_CHECKING:
+    from openem_nb.scicat.tape import Retrieval
+    from openem_nb.values import SearchResult
+
+_COLUMNS = ("pid", "name", "type", "created", "owner_group", "files", "size", "state")
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="Words in name, description or keywords.")] = "",
+    kind: Annotated[
+        str | None, typer.Option("--type", help="raw, derived, or another type of the instance.")
+    ] = None,
+    keyword: Annotated[
+        list[str] | None, typer.Option(help="A keyword; may be repeated, all must be there.")
+    ] = None,
+    on_disk: Annotated[bool, typer.Option("--on-disk", help="Only what is on disk.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="At most so many.")] = 25,
+    csv: Annotated[bool, typer.Option("--csv", help="All columns, as CSV.")] = False,
+) -> None:
+    """Find data sets in SciCat, newest first."""
+    from openem_nb import scicat
+
+    found = scicat.search(
+        text, type=kind, keywords=tuple(keyword or ()), on_disk=on_disk or None, rows=rows
+    )
+    if found.notice:
+        print(found.notice, file=sys.stderr)
+    if csv:
+        print(found.to_csv(index=False).rstrip())
+    elif found.empty:
+        print("Nothing found.")
+    else:
+        print(_table(found))
+    if len(found) < found.total:
+        print(f"{len(found):,} of {found.total:,}; --rows shows more.", file=sys.stderr)
+
+
+@app.command()
+def get(pid: Annotated[str, typer.Argument(help="PID of a data set.")]) -> None:
+    """Show what the catalogue knows of a data set."""
+    from openem_nb import scicat
+
+    print(scicat.get(pid))
+
+
+@app.command()
+def retrieve(
+    pids: Annotated[list[str], typer.Argument(help="PIDs of data sets on tape.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Option(help="Only files with such names: '*.mrc'; may be repeated."),
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the data sets go.")] = None,
+    option: Annotated[
+        str | None, typer.Option(help="Where the archive puts the files, where it has a choice.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
+) -> None:
+    """Bring data sets back from tape, after stating how much that is."""
+    from openem_nb.scicat import tape
+    from openem_nb.values import format_bytes
+
+    plan = tape.retrieve(pids, files=files, folder=folder, option=option, dry_run=True)
+    print(plan)
+    if plan.pids and not yes:
+        if not sys.stdin.isatty():
+            raise InvalidInput(
+                "Nobody is here to be asked.", hint="Look at the plan above, then add --yes."
+            )
+        question = f"Retrieve {plan.count:,} files, {format_bytes(plan.size)}?"
+        if not typer.confirm(question, err=True):
+            print("Nothing was asked of the archive.")
+            return
+    asked = tape.retrieve(pids, files=files, folder=folder, option=option)
+    if detach:
+        asked.start()
+        print(f"Retrieval {asked.id} goes on in the background; see `openem retrievals`.")
+        return
+    _follow(asked, here=True)
+
+
+@app.command()
+def retrievals(
+    follow: Annotated[str | None, typer.Option(help="Id of one: wait until it has ended.")] = None,
+) -> None:
+    """List this user's retrievals, newest first, or follow one."""
+    from openem_nb.scicat import tape
+
+    if follow is not None:
+        _follow(tape.reattach(follow), here=False)
+        return
+    found = tape.retrievals()
+    if not found:
+        print("No retrievals yet.")
+    for one in found:
+        print(f"{one.id}  {one.words}")
+        print(f"    {one.title}: {one.folder}")
+
+
+def _follow(asked: Retrieval, *, here: bool) -> None:
+    """Wait for a retrieval and show how far it is; Ctrl-C leaves what is there."""
+    from openem_nb.jobs import follow
+
+    try:
+        with follow(sys.stderr) as progress:
+            if here:
+                asked.run(progress=progress)
+            else:
+                asked.start()
+                asked.wait(progress=progress)
+    except KeyboardInterrupt:
+        hint = f"What came is kept; go on with: openem retrievals --follow {asked.id}"
+        if here:
+            raise Cancelled(f"Retrieval {asked.id} was interrupted.", hint=hint) from None
+        print(f"\n{asked.id} goes on in the background.", file=sys.stderr)
+        return
+    if asked.error is not None:
+        raise asked.error
+    print(f"{asked.words}: {asked.folder}")
+
+
+@app.command()
+def login(
+    user: Annotated[
+        str | None,
+        typer.Option(help="Log in with this name and its password; without it, with a token."),
+    ] = None,
+) -> None:
+    """Log in to the instance; password or token are asked for and not shown."""
+    from openem_nb import scicat
+
+    print(scicat.login(username=user).words)
+
+
+@app.command()
+def logout() -> None:
+    """Forget the stored token of the instance."""
+    from openem_nb import scicat
+
+    print(scicat.logout())
+
+
+def _table(found: SearchResult) -> str:
+    """Return the columns that fit a terminal, with sizes and days for people."""
+    import pandas as pd
+
+    from openem_nb.values import format_bytes
+
+    frame = pd.DataFrame(found)[list(_COLUMNS)].copy()
+    frame["size"] = [format_bytes(size) for size in frame["size"]]
+    frame["created"] = [f"{moment:%Y-%m-%d}" for moment in frame["created"]]
+    text: str = frame.to_string(index=False, na_rep="", max_colwidth=48)
+    return text
