@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 import shutil
@@ -28,6 +29,8 @@ from openem_nb.scicat.connection import Connection
 from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from openem_nb.jobs import Progress
     from openem_nb.scicat._tape_files import Checked
 
@@ -37,6 +40,8 @@ _POLL: Final = 0.2
 """Seconds between two looks at a worker that somebody waits for."""
 _LAST_STEPS: Final = 20.0
 """Seconds that a worker may need to stop: it finishes writing the piece that it has."""
+_MOMENT: Final = 5.0
+"""Seconds for which whoever holds the record without working on it is waited for."""
 _FOLDER_VARIABLES: Final = ("OPENEM_HOME", "OPENEM_DATA", "OPENEM_TOKEN_FILE")
 
 _children: dict[Path, subprocess.Popen[bytes]] = {}
@@ -196,9 +201,9 @@ class Retrieval:
             If it does not answer; what was known stays.
         """
         self._adopt()
-        with _record.locked(self._folder) as mine:
+        with self._held() as mine:
             record, state = self._look()
-            if mine and not self.working and state.at_server:
+            if mine and state.at_server:
                 here = Connection(settings.catalogue(record.profile))
                 refreshed(here, record).write(self._folder)
         return self
@@ -241,8 +246,8 @@ class Retrieval:
         self._adopt()
         if self.state is State.VERIFIED:
             return self
-        with _record.locked(self._folder) as mine:
-            if not mine or self.working:
+        with self._held() as mine:
+            if not mine:
                 return self
             self._clear()
             command = [sys.executable, "-m", "openem_nb.scicat", str(self._folder)]
@@ -316,8 +321,8 @@ class Retrieval:
         """
         jobs = self.jobs
         if self.known_here:
-            with _record.locked(self._folder) as mine:
-                if not mine or self.working:
+            with self._held() as mine:
+                if not mine:
                     raise Conflict(
                         "A process works on this retrieval.", hint="Call .cancel() first."
                     )
@@ -343,9 +348,9 @@ class Retrieval:
             If one of the data sets cannot be retrieved now; nothing was asked then.
         """
         self._adopt()
-        with _record.locked(self._folder) as mine:
+        with self._held() as mine:
             record, state = self._look()
-            if not mine or self.working or (state.open and not self._is_out_of_time(record)):
+            if not mine or (state.open and not self._is_out_of_time(record)):
                 raise Conflict(
                     f"This retrieval is still under way ({state}).",
                     hint="resume() goes on with it; cancel() gives it up.",
@@ -401,8 +406,8 @@ class Retrieval:
             place_ = Path(folder) if folder is not None else Path(record.folder) / one.folder
             tape = tape_of(here, one.pid, progress=progress).wanted(one.files)
             results[one.pid] = check_files(tape, place_, progress=progress)
-        with _record.locked(self._folder) as mine:
-            if mine and not self.working and all(found.whole for found in results.values()):
+        with self._held() as mine:
+            if mine and all(found.whole for found in results.values()):
                 record = self._record
                 done = tuple(replace(one, done=True, failure="") for one in record.wanted)
                 by_size = sum(found.by_size for found in results.values())
@@ -456,6 +461,20 @@ class Retrieval:
             self._folder, self._found = folder, None
             _record.remember_jobs(self.jobs)
 
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[bool]:
+        """Hold the record within the block; gives False if somebody works on the retrieval.
+
+        Who has just stopped to work, or looks at it for a moment, is waited for.
+        """
+        end = time.monotonic() + _MOMENT
+        while True:
+            with _record.locked(self._folder) as mine:
+                if mine or self.working or time.monotonic() >= end:
+                    yield mine and not self.working
+                    return
+            time.sleep(_POLL / 4)
+
     def _clear(self) -> None:
         (self._folder / "ask").unlink(missing_ok=True)
 
@@ -487,9 +506,9 @@ class Retrieval:
             while self.working and time.monotonic() < end:
                 time.sleep(_POLL / 4)
             self._reap()
-        with _record.locked(self._folder) as mine:
+        with self._held() as mine:
             record, now = self._look()
-            if mine and not self.working and now is not State.VERIFIED:
+            if mine and now is not State.VERIFIED:
                 record.becoming(state, worker=False).write(self._folder)
         return self
 
