@@ -32,13 +32,21 @@ if TYPE_CHECKING:
         tokens,
     )
     from openem_nb.checkup import status
-    from openem_nb.panels import LoginPanel, RepositoryPanel, RetrievalPanel, RunPanel, SearchPanel
+    from openem_nb.panels import (
+        LoginPanel,
+        PublishPanel,
+        RepositoryPanel,
+        RetrievalPanel,
+        RunPanel,
+        SearchPanel,
+    )
     from openem_nb.runs import start as run
     from openem_nb.scicat import get, login, logout, reattach, retrievals, retrieve
     from openem_nb.scicat.search import search
 
 __all__ = [
     "LoginPanel",
+    "PublishPanel",
     "RepositoryPanel",
     "RetrievalPanel",
     "RunPanel",
@@ -69,7 +77,10 @@ __all__ = [
 _MEMBERS: Final = {
     **{
         name: ("openem_nb.panels", name)
-        for name in ("LoginPanel", "RepositoryPanel", "RetrievalPanel", "RunPanel", "SearchPanel")
+        for name in (
+            *("LoginPanel", "PublishPanel", "RepositoryPanel", "RetrievalPanel", "RunPanel"),
+            "SearchPanel",
+        )
     },
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),
