@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb.errors import InvalidInput
 from openem_nb.practice.scicat._archiving import FRESH, archive, forget
 from openem_nb.practice.scicat._results import entries
-from openem_nb.practice.scicat._tapes import utc
+from openem_nb.practice.scicat._tapes import is_known, utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,11 +197,8 @@ class Robot:
 
     def _has_tapes(self, archiver: str, pid: str) -> bool:
         """Return whether an archive knows a data set; the one at ETHZ does not know PSI's tapes."""
-        dataset = self.service.store.peek("datasets", pid)
-        if dataset is None:
-            return False
-        location = dataset["datasetlifecycle"].get("storageLocation") or self.service.storage
-        return location == archiver and bool(self.service.store.blocks("datablocks", pid))
+        blocks = self.service.store.blocks("datablocks", pid, checks=False)
+        return bool(blocks) and is_known(archiver, blocks[0])
 
     def _finish(self, plan: Mapping[str, Any], when: dt.datetime) -> None:
         pids = [pid for _, verb, pid in plan["steps"] if verb == "start"]

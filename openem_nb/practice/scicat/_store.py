@@ -54,11 +54,6 @@ class Database:
         """Transactions that were rolled back: what a store took in meanwhile is void."""
         self._depth = 0
 
-    @property
-    def within(self) -> bool:
-        """Return whether this process is in the middle of a transaction."""
-        return self._depth > 0
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Read and write as one step, over threads and processes."""
@@ -214,8 +209,7 @@ class Store:
                         keys = self._of_dataset.setdefault((name, document["datasetId"]), [])
                         if key not in keys:
                             keys.append(key)
-                if not database.within:
-                    self._seen = stamp
+                self._seen = stamp
             return self._changes.setdefault(collection, {})
 
 

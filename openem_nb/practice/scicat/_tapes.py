@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
-    *("BUCKETS", "Stored", "has_folders", "located", "named", "object_name", "parted"),
+    *("BUCKETS", "Stored", "has_folders", "is_known", "located", "named", "object_name", "parted"),
     *("stored_files", "tape_block", "utc"),
 ]
 
@@ -127,6 +127,11 @@ def parted(files: Sequence[Stored], tars: int) -> Iterable[Sequence[Stored]]:
 def object_name(block: Mapping[str, Any]) -> str:
     """Return the file name of a block's tar."""
     return str(block["archiveId"]).rpartition("/")[2]
+
+
+def is_known(archiver: str, block: Mapping[str, Any]) -> bool:
+    """Return whether a block lies in an archive."""
+    return str(block["archiveId"]).startswith(_ETHZ_FOLDER) is (archiver == "ETHZ")
 
 
 def located(archiver: str, block: Mapping[str, Any]) -> tuple[str, str]:
