@@ -162,6 +162,7 @@ class Connection:
         token = self._token()
         if token is not None:
             self._confirm(token)
+        began = time.monotonic()
         try:
             answer = ask_twice(
                 lambda: _json(
@@ -173,10 +174,10 @@ class Connection:
             )  # fmt: skip
         except (NotFound, NotAllowed):
             if token is not None:  # hidden, or not there? It may be the token that is no good
-                self._confirm(token, again=True)
+                self._confirm(token, since=began)
             raise
         if token is not None and _is_empty(answer):
-            self._confirm(token, again=True)
+            self._confirm(token, since=began)
         return answer
 
     def send(
@@ -224,7 +225,7 @@ class Connection:
             If it is no good here.
         """
         self._check_expiry(token, datetime.now(UTC) + _MARGIN)
-        return self._confirm(token, again=True)
+        return self._confirm(token, since=time.monotonic())
 
     def pyscicat(self) -> ScicatClient:
         """Return the community's client, ``pyscicat.client.ScicatClient``, logged in as you are.
@@ -280,12 +281,15 @@ class Connection:
             f'openem.logout("{name}") to see public data only.',
         )
 
-    def _confirm(self, token: Secret, *, again: bool = False) -> Identity:
-        """Return whose token this is; what is known already is believed for some minutes."""
+    def _confirm(self, token: Secret, *, since: float | None = None) -> Identity:
+        """Return whose token this is, as the service has said since that moment.
+
+        By default what it said some minutes ago is believed.
+        """
         key = (self._root, hashlib.sha256(token.reveal().encode()).digest())
         known = _known.get(key)
         now = time.monotonic()
-        if known is not None and now - known[1] < (1.0 if again else _BELIEVED):
+        if known is not None and known[1] > (now - _BELIEVED if since is None else since):
             return known[0]
         found = self._whoami(token)
         _known[key] = (found, now)
