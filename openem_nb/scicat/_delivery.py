@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb import settings
 from openem_nb.errors import BadAnswer, NotAllowed, Unreachable
 from openem_nb.jobs import Progress
-from openem_nb.scicat._ordering import LinksExpired, look_at
+from openem_nb.scicat._ordering import expired, look_at
 from openem_nb.scicat._record import now
 from openem_nb.scicat._tape_files import Checked, Tape, is_here, look, member, members
 from openem_nb.scicat.connection import Connection
@@ -156,7 +156,7 @@ def deliver(tape: Tape, folder: Path, addresses: Addresses, *, progress: Progres
         except NotAllowed as error:
             if "expired" not in f"{error.said} {error}".lower():
                 raise
-            raise LinksExpired(str(error), hint="ask_again() asks for it anew.") from None
+            raise expired(addresses.links) from None
         return _came(tape, folder, manifest)
 
 

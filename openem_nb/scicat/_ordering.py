@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from openem_nb.errors import NotLoggedIn, NotOnDisk, OpenEMError, Unreachable
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from openem_nb.scicat._tape_jobs import Link, ServerJob
     from openem_nb.scicat.connection import Connection
 
-__all__ = ["PLACES", "LinksExpired", "Pace", "look_at", "place", "refreshed", "seen", "state_of"]
+__all__ = [
+    "PLACES",
+    "LinksExpired",
+    "Pace",
+    "expired",
+    "look_at",
+    "place",
+    "refreshed",
+    "seen",
+    "state_of",
+]
 
 PLACES: Final = ("PSI", "PSI-RA")
 """Options with which the archive puts files where this program may not be able to fetch them."""
@@ -74,7 +85,7 @@ def place(
             continue
         if order.kind == "public" and order.sent:
             continue  # nobody in particular has a list to look into: the broker will show it
-        if order.sent and (found := _found(here, order, progress)):
+        if order.sent and (found := _found(here, record, order, progress)):
             record = _adopted(record, order, found).write(folder)
             continue
         sent = replace(order, sent=now())
@@ -117,7 +128,7 @@ def _after(
         if look:
             _sleep(pace.pause(0), progress)
         with contextlib.suppress(Unreachable):
-            if found := _found(here, order, progress):
+            if found := _found(here, record, order, progress):
                 said = "" if lost else f"The server answered with an error, but has it: {error}"
                 return _adopted(record, order, found, said).write(folder)
     if not lost:
@@ -133,10 +144,10 @@ def _sleep(seconds: float, progress: Progress | None) -> None:
 
 
 def _found(
-    here: Connection, order: Order, progress: Progress | None
+    here: Connection, record: Record, order: Order, progress: Progress | None
 ) -> list[tuple[ServerJob, frozenset[str]]]:
     """Return jobs of the server that bring all of an order; empty if they do not."""
-    found = _tape_jobs.covering(here, order, progress=progress)
+    found = _tape_jobs.covering(here, order, but=record.spent, progress=progress)
     brought = frozenset[str]().union(*(brings for _, brings in found))
     return found if brought == frozenset(order.pids) else []
 
@@ -180,7 +191,7 @@ def look_at(
             found = _tape_jobs.published(here, pid, progress=progress)
             if not found or not all(link.works for link in found):
                 if order.kind == "broker":
-                    raise _expired(found)
+                    raise expired(found)
                 return order, None
             links += found
         return replace(order, code="finishedSuccessful", expires=_first(links)), tuple(links)
@@ -193,7 +204,7 @@ def look_at(
     if not job.ended:
         return changed, None
     if any(not link.works for link in mine):
-        raise _expired(mine)
+        raise expired(mine)
     return changed, mine
 
 
@@ -202,9 +213,11 @@ def _first(links: Iterable[Link]) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _expired(links: Iterable[Link]) -> LinksExpired:
+def expired(links: Iterable[Link]) -> LinksExpired:
+    """Return the error for files that are not there any more."""
     moments = [link.expires for link in links if link.expires]
-    when = f" on {min(moments).astimezone():%a %d %b %H:%M}" if moments else ""
+    past = [moment for moment in moments if moment <= datetime.now(moment.tzinfo)]
+    when = f" on {min(past).astimezone():%a %d %b %H:%M}" if past else ""
     return LinksExpired(
         f"What was read from tape was removed again{when}.",
         hint="ask_again() asks for it anew; files that are here already are not fetched twice.",

@@ -232,9 +232,13 @@ def plan(
     folder: Path | None = None,
     option: str | None = None,
     email: str | None = None,
+    but: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> RetrievalPlan:
-    """Return what a retrieval would bring; the parameters are those of ``retrieve``."""
+    """Return what a retrieval would bring; the parameters are those of ``retrieve``.
+
+    Jobs in ``but`` have been found to be of no use any more.
+    """
     profile = connection.profile
     who = connection.identity()
     unique = as_pids(pids)
@@ -263,7 +267,7 @@ def plan(
     return RetrievalPlan(
         profile=profile.name,
         data_sets=tuple(planned),
-        orders=_with_existing(connection, orders, progress),
+        orders=_with_existing(connection, orders, frozenset(but), progress),
         folder=base,
         free=transfer.free_space(base),
         option=option,
@@ -464,7 +468,7 @@ def _owner_group(part: list[PlannedDataSet], who: Identity) -> str:
 
 
 def _with_existing(
-    connection: Connection, orders: list[Order], progress: Progress | None
+    connection: Connection, orders: list[Order], but: frozenset[str], progress: Progress | None
 ) -> tuple[Order, ...]:
     """Return the orders, with jobs that exist in place of new ones."""
     result: list[Order] = []
@@ -474,7 +478,7 @@ def _with_existing(
             continue
         left = list(order.pids)
         files = dict(zip(order.pids, order.files or ((),) * len(order.pids), strict=True))
-        for job, brings in _tape_jobs.covering(connection, order, progress=progress):
+        for job, brings in _tape_jobs.covering(connection, order, but=but, progress=progress):
             pids = tuple(pid for pid in left if pid in brings)
             left = [pid for pid in left if pid not in brings]
             result.append(replace(order, pids=pids, files=(), job=job.id, code=job.code))

@@ -161,6 +161,8 @@ class Record:
     orders: tuple[Order, ...]
     created: str
     """When it was asked for: ISO 8601, UTC."""
+    spent: tuple[str, ...] = ()
+    """Jobs that have brought nothing, or whose files are gone."""
     username: str | None = None
     """Who asked; None for nobody (public data)."""
     option: str | None = None
@@ -249,7 +251,12 @@ class Record:
             )
             error = data.pop("error")
             return cls(
-                **{**data, "state": State(data["state"]), "notes": tuple(data["notes"])},
+                **{
+                    **data,
+                    "state": State(data["state"]),
+                    "notes": tuple(data["notes"]),
+                    "spent": tuple(data["spent"]),
+                },
                 wanted=wanted,
                 orders=orders,
                 error=None if error is None else (str(error[0]), str(error[1])),

@@ -188,17 +188,22 @@ def _page_by_page(connection: Connection, kind: str, progress: Progress | None) 
 
 
 def covering(
-    connection: Connection, order: Order, *, progress: Progress | None = None
+    connection: Connection,
+    order: Order,
+    *,
+    but: Iterable[str] = (),
+    progress: Progress | None = None,
 ) -> list[tuple[ServerJob, frozenset[str]]]:
     """Return own jobs that bring data sets of an order already, each with those it brings.
 
-    They run, or have ended and their files can still be fetched.
+    They run, or have ended and their files can still be fetched. Those in ``but`` have been found
+    to be of no use.
     """
     left = dict(zip(order.pids, order.files or ((),) * len(order.pids), strict=True))
     found: list[tuple[ServerJob, frozenset[str]]] = []
     for job in own(connection, kinds=(order.kind,), progress=progress):
         brings = frozenset(pid for pid, files in left.items() if job.has(pid, files))
-        if not brings or job.failed or job.kind != order.kind:
+        if not brings or job.failed or job.id in but:
             continue
         if job.option not in (None, order.option) or (job.option is None and order.option):
             continue

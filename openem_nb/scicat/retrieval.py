@@ -359,6 +359,8 @@ class Retrieval:
             if not missing:
                 return self
             here = Connection(settings.catalogue(record.profile))
+            open_ = [order for order in record.orders if not order.done]
+            spent = {*record.spent, *(order.job for order in open_ if order.job)}
             new = _plan.plan(
                 here,
                 [one.pid for one in missing],
@@ -366,6 +368,7 @@ class Retrieval:
                 folder=Path(record.folder),
                 option=record.option,
                 email=next((order.email for order in record.orders if order.email), None),
+                but=spent,
             )
             if new.refused:
                 raise _plan.refusal(new.refused, len(new.pids))
@@ -373,7 +376,9 @@ class Retrieval:
                 record = record.with_wanted(one)
             orders = (*(order for order in record.orders if order.done), *new.orders)
             who = new.username
-            record = replace(record, orders=orders, notes=(), username=who)
+            record = replace(
+                record, orders=orders, notes=(), username=who, spent=tuple(sorted(spent))
+            )
             record = record.becoming(State.REQUESTED, worker=False).write(self._folder)
             place(here, self._folder, record, pace=pace or Pace())
         return self
