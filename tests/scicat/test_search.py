@@ -11,12 +11,13 @@ from openem_nb import scicat
 from openem_nb.errors import BadAnswer, InvalidInput, QueryTruncatedWarning
 from openem_nb.practice.faults import Fault
 from openem_nb.scicat import _pages
-from openem_nb.values import SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Place
+
+    from openem_nb.values import SearchResult
 
 PEOPLE = (None, "ada", "ben", "reader")
 
