@@ -188,7 +188,9 @@ class Progress:
     ) -> None:
         """Say how far the work is; what is not given stays.
 
-        An amount below the last one begins a new stage, with a new rate and no total.
+        An amount below the last one begins a new stage, with a new rate and no total. While nothing
+        has been done in a stage, another message begins the time for its rate anew: what is waited
+        for before does not count.
         """
         with self._lock:
             if done is not None:
@@ -201,7 +203,9 @@ class Progress:
                 self._done = done
             if total is not None:
                 self._total = total
-            if message is not None:
+            if message is not None and message != self._message:
+                if self._done == self._stage_done:
+                    self._stage_started = time.monotonic()
                 self._message = message
             if unit is not None:
                 self._unit = unit

@@ -160,7 +160,8 @@ class Worker:
 
     def _begin_progress(self) -> None:
         self._here = sum(one.size for one in self._record.wanted if one.done)
-        self.progress.update(self._here, total=self._total, message="Starting", unit="B")
+        self.progress.update(0, total=self._total, message="Starting", unit="B")
+        self.progress.advance(self._here, earlier=True)
         _record.write_progress(self.folder, self.progress.snapshot())
 
     def _say(self, words: str) -> None:

@@ -41,6 +41,20 @@ def test_a_smaller_amount_begins_a_new_stage() -> None:
     assert (state.done, state.total, state.rate) == (0, None, None)
 
 
+def test_what_is_waited_for_does_not_count_for_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = Progress(unit="B")
+    progress.update(0, total=100, message="Waiting for the tape")
+    progress.advance(20, earlier=True)
+    now[0] += 36_000
+    progress.update(message="Downloading")
+    now[0] += 10
+    progress.update(60, message="Downloading the next")
+    assert progress.snapshot().rate == 4.0
+    assert progress.snapshot().seconds_left == 10.0
+
+
 def test_line_and_html_are_bounded_and_escaped() -> None:
     state = ProgressState(done=1, total=4, message='A "quoted" <b>stage</b> ' + "x" * 200)
     assert len(state.line(60)) == 60
