@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FormField", "Preview", "PreviewItem", "form_of", "items_of", "missing"]
 
-_TEST_PREFIX: Final = "10.83766"
-"""DOI prefix of PSI's test instance: such a DOI leads nowhere."""
+_TEST_PREFIXES: Final = ("10.83766/", "10.5072/")
+"""DOI prefixes of PSI's test instance and of DataCite's: such a DOI leads nowhere."""
 _FIELDS: Final = ("datasetName", "ownerGroup", "size", "numberOfFiles", "isPublished")
 _KINDS: Final = {
     "string": "text",
@@ -49,6 +49,8 @@ class FormField:
     """Fields of a group, or of each member of a list."""
     filled: bool = False
     """Whether the service fills it in itself where it is left empty."""
+    least: int = 0
+    """Fewest members that a list needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Preview:
 def notes_for(here: Connection, doi: str) -> tuple[str, ...]:
     """Return what is worth knowing about publishing at this instance."""
     found = []
-    if here.profile.notice or doi.startswith(_TEST_PREFIX):
+    if here.profile.notice or doi.startswith(_TEST_PREFIXES):
         found.append("This is no real DOI: it leads nowhere.")
     found.append("A DOI that is registered stays: it cannot be taken back.")
     return tuple(found)
@@ -225,7 +227,8 @@ def _fields(schema: Mapping[str, Any]) -> Iterable[FormField]:
 
 def _field(name: str, about: Mapping[str, Any], *, required: bool, filled: bool) -> FormField:
     kind = _KINDS.get(text(about.get("type")), "text")
-    choices = texts(about.get("enum"))
+    listed = about.get("enum")
+    choices = tuple(map(str, listed)) if isinstance(listed, list) else ()
     members = about.get("items") if kind == "list" else about
     nested = tuple(_fields(members)) if isinstance(members, dict) else ()
     return FormField(
@@ -238,6 +241,7 @@ def _field(name: str, about: Mapping[str, Any], *, required: bool, filled: bool)
         default=about.get("default"),
         fields=nested,
         filled=filled or "dynamicDefault" in about,
+        least=number(about.get("minItems")),
     )
 
 
@@ -246,10 +250,20 @@ def _spaced(name: str) -> str:
     return words.strip().capitalize()
 
 
-def missing(form: Iterable[FormField], metadata: Mapping[str, Any]) -> list[str]:
-    """Return the titles of required fields that are empty."""
-    return [
-        field.title
-        for field in form
-        if field.required and metadata.get(field.name) in (None, "", [], {})
-    ]
+def missing(form: Iterable[FormField], metadata: Mapping[str, Any], where: str = "") -> list[str]:
+    """Return the names of required fields that are empty, those within others as well."""
+    found: list[str] = []
+    for field in form:
+        value, name = metadata.get(field.name), f"{where}{field.name}"
+        is_short = isinstance(value, list) and len(value) < field.least
+        is_blank = value in (None, {}) or (value == "" and "" not in field.choices)
+        if is_blank or is_short:
+            if field.required or is_short:
+                found.append(name)
+        elif isinstance(value, dict):
+            found += missing(field.fields, value, f"{name}.")
+        elif isinstance(value, list):
+            for place, member in enumerate(value):
+                if isinstance(member, dict):
+                    found += missing(field.fields, member, f"{name}[{place}].")
+    return found
