@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from openem_nb.practice import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from openem_nb.practice import Facility
     from openem_nb.practice.scicat import ScicatService
@@ -307,3 +309,16 @@ def test_published_data_behind_the_broker(scicat: Facility) -> None:
             "urls": [],
         }
     }
+
+
+def test_answers_fit_the_real_description(ada: Caller, samples: Path) -> None:
+    file = "openapi_psi5.json" if ada.service.flavour == "psi5" else "openapi.json"
+    api = json.loads((samples / "scicat" / file).read_text())
+    record = _draft(ada, ada.service.add_dataset())
+    _act(ada, record, "register")
+    names = {3: "PublishedDataObsoleteDto", 4: "PublishedData"}
+    for version, name in names.items():
+        schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
+        jsonschema.validate(_get(ada, record, version).json(), schema)
+    config = ada.json("publisheddata/config", version=4)
+    assert set(config) == {"metadataSchema", "uiSchema"}

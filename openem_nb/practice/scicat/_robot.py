@@ -155,6 +155,10 @@ class Robot:
                 self._tell(plan, "jobForwarded", when)
             case "begin":
                 self._tell(plan, "inProgress", when)
+                if plan["type"] == "archive" and plan["archiver"] == "PSI":
+                    waiting = {"archiveStatusMessage": "scheduledForArchiving", "archivable": False}
+                    for one in {pid: 0 for _, _, pid in plan["steps"] if pid}:
+                        self._lifecycle(plan, one, waiting, when)
             case "start":
                 self._start(plan, pid, when)
             case "end":
@@ -172,13 +176,18 @@ class Robot:
     def _end(self, plan: dict[str, Any], pid: str, when: dt.datetime) -> None:
         service, archiver, kind = self.service, plan["archiver"], plan["type"]
         asked = service.store.get("outcomes", pid) or {}
-        service.store.delete("outcomes", pid) if asked else None
+        if asked:
+            service.store.delete("outcomes", pid)
         good = asked.get("outcome") != "fail"
         if asked.get("outcome") == "partial":
             plan["partial"].append(pid)
         if kind == "archive":
             good = good and archive(service, pid, archiver, when)
-            changes: dict[str, Any] = {"archiveStatusMessage": "scheduleArchiveJobFailed"}
+            # after a failure it may be tried again
+            changes: dict[str, Any] = {
+                "archiveStatusMessage": "scheduleArchiveJobFailed",
+                "archivable": True,
+            }
             if good:
                 changes = {"archivable": False, "retrievable": True, "isOnCentralDisk": False}
                 changes["archiveStatusMessage"] = "datasetOnArchiveDisk"
