@@ -131,6 +131,8 @@ class Admission:
         if wrong := objection(header.name):
             raise self.refusal(f"{member} {wrong}")
         if header.kind == "folder":
+            if fold(name) in self._seen:
+                raise self.refusal(f"{member} is a file and a folder at once")
             self._note_folder(fold(name), member)
             return
         self._note_file(name, member)
@@ -149,8 +151,7 @@ class Admission:
             )
 
     def _note_folder(self, name: str, member: str) -> None:
-        if name in self._seen:
-            raise self.refusal(f"{member} is a file and a folder at once")
+        """Note a folder with all above it."""
         pieces = name.split("/")
         for end in range(1, len(pieces) + 1):
             above = "/".join(pieces[:end])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-__all__ = ["Changed", "Stream"]
+__all__ = ["Changed", "Stream", "wrong_size"]
 
 _CHUNK: Final = 1 << 18
 """Bytes asked of the connection at once; fewer are taken when fewer have come."""
@@ -25,6 +25,14 @@ _ATTEMPTS: Final = 6
 
 class Changed(Exception):
     """The server has another object in this place now."""
+
+
+def wrong_size(name: str, found: int | None, expected: int | None) -> ChecksumMismatch:
+    """Return the error for an object that has not the size that it must have."""
+    return ChecksumMismatch(
+        f"{name} has {found:,} bytes, {expected:,} were expected.",
+        hint="It may have changed in the archive; ask for it again.",
+    )
 
 
 class Stream:
@@ -157,10 +165,7 @@ class Stream:
                     raise BadAnswer(
                         f"{self.source.shown} answered with {total:,} of {self.total:,} bytes."
                     )
-                raise ChecksumMismatch(
-                    f"{self.source.name} has {total:,} bytes, {self.total:,} were expected.",
-                    hint="It may have changed in the archive; ask for it again.",
-                )
+                raise wrong_size(self.source.name, total, self.total)
             if answer.status == 416 or start not in (0, self.place):
                 raise BadAnswer(f"{self.source.shown} cannot be read from byte {self.place:,} on.")
             self.known = known if self.known is None else self.known

@@ -14,7 +14,7 @@ from openem_nb.transfer._disk import writing
 from openem_nb.transfer._journal import Journal
 from openem_nb.transfer._names import inside, plain
 from openem_nb.transfer._source import Source
-from openem_nb.transfer._stream import Changed, Stream
+from openem_nb.transfer._stream import Changed, Stream, wrong_size
 from openem_nb.transfer._tar import Damaged, Header, read_header, said
 
 if TYPE_CHECKING:
@@ -165,7 +165,9 @@ class Unpacking:
         for header in journal.headers.values():
             self.admission.admit(header)
         self._recall(journal)
-        total = self.archive.packed_size if journal.total is None else journal.total
+        total = journal.total if self.archive.packed_size is None else self.archive.packed_size
+        if journal.total not in (None, total):  # what is known of the archive stays for better days
+            raise wrong_size(self.archive.name, journal.total, total)
         with Stream(self._source, journal.known, total) as stream:
             try:
                 for header in journal.begun():

@@ -1,0 +1,137 @@
+"""Downloads and archives whose process is killed at any moment: whole in the end, once over."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _file_server import Files, serving
+from _tars import left_over, listed, on_disk, some_files, tar_of
+
+from openem_nb import transfer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHUNK = 1 << 18
+
+CHILD = """
+import json, sys
+from pathlib import Path
+from openem_nb import transfer
+work = json.load(sys.stdin)
+folder = Path(work["folder"])
+def checksum(value):
+    return transfer.Checksum(*value) if value else None
+with transfer.Manifest(folder / transfer.MANIFEST) as manifest:
+    transfer.unpack([
+        transfer.Archive(url, folder, name, None,
+            {key: transfer.Member(key, size, checksum(value)) for key, size, value in members})
+        for url, name, members in work["archives"]], manifest=manifest, workers=2)
+    transfer.download_all([
+        transfer.Item(url, folder / name, size, checksum=checksum(value))
+        for url, name, size, value in work["items"]], manifest=manifest, workers=2)
+"""
+
+
+def start(server: Files, folder: Path, archives: dict[str, Any], items: dict[str, bytes]) -> Any:
+    """Begin, or go on with, all of it in a process of its own."""
+    query = f"?{server.signature}"
+    work = {
+        "folder": str(folder),
+        "archives": [
+            [
+                f"{server.root}/{name}{query}",
+                name,
+                [
+                    [key, one.size, one.checksum and [one.checksum.algorithm, one.checksum.value]]
+                    for key, one in members.items()
+                ],
+            ]
+            for name, members in archives.items()
+        ],
+        "items": [
+            [
+                f"{server.root}/{name}{query}",
+                name,
+                len(data),
+                ["sha1", listed({"": data})[""].checksum.value],  # type: ignore[union-attr]
+            ]
+            for name, data in items.items()
+        ],
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdin is not None
+    child.stdin.write(json.dumps(work))
+    child.stdin.close()
+    return child
+
+
+def sent(server: Files) -> int:
+    return sum(size for _, _, size in list(server.sent))
+
+
+def twice(server: Files) -> int:
+    """Return how many bytes were sent more than once."""
+    again = 0
+    for path in {path for path, _, _ in server.sent}:
+        reached = 0
+        spans = sorted((start, start + size) for where, start, size in server.sent if where == path)
+        for start, end in spans:
+            again += max(0, min(end, reached) - start)
+            reached = max(reached, end)
+    return again
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("promised", [True, False], ids=["checksums", "sizes only"])
+def test_killed_at_random_points(tmp_path: Path, seed: int, promised: bool) -> None:
+    chance = random.Random(seed)
+    files = {
+        "a.tar": some_files(6, 700_000, seed=seed),
+        "b.tar": some_files(150, 9_000, seed=seed + 100),
+    }
+    items = {"c.bin": chance.randbytes(2_500_000), "d.bin": chance.randbytes(900_000)}
+    archives = {name: listed(some) for name, some in files.items()}
+    if not promised:
+        archives = {
+            name: {key: transfer.Member(key, one.size) for key, one in members.items()}
+            for name, members in archives.items()
+        }
+    objects = {f"/{name}": tar_of(some) for name, some in files.items()}
+    objects |= {f"/{name}": data for name, data in items.items()}
+    total = sum(map(len, objects.values()))
+    with serving(objects=objects, pace=0.002) as server:
+        kills = 0
+        moments = sorted(chance.randrange(total) for _ in range(5))
+        for number, moment in enumerate([*moments, None]):
+            server.signature = f"n{number}"  # the old addresses have expired
+            child = start(server, tmp_path, archives, items)
+            while child.poll() is None and (moment is None or sent(server) < moment):
+                time.sleep(0.001)
+            if child.poll() is None:
+                child.send_signal(signal.SIGKILL)
+                kills += 1
+            child.wait()
+            words = child.stderr.read()
+            child.stderr.close()
+            assert child.returncode in (0, -signal.SIGKILL), words
+        assert kills >= 4
+        assert child.returncode == 0
+        assert twice(server) <= kills * 2 * CHUNK  # two at the same time
+    expected = items | {name: data for some in files.values() for name, data in some.items()}
+    assert on_disk(tmp_path) == expected
+    assert left_over(tmp_path) == []
+    with transfer.Manifest(tmp_path / transfer.MANIFEST) as manifest:
+        found = manifest.verify()
+        assert len(found.good) + len(found.unknown) == len(expected)
+        assert found.ok
+    assert not list(tmp_path.rglob("*.part*"))
