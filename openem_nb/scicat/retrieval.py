@@ -441,6 +441,23 @@ class Retrieval:
         self._adopt()
         return self
 
+    def send(self, *, pace: Pace | None = None) -> Retrieval:
+        """Make the jobs that the server may not have got; it is asked for them first.
+
+        Only after a request whose answer got lost is there anything to do.
+
+        Raises
+        ------
+        OpenEMError
+            If the server does not take them, as for :func:`openem_nb.retrieve`.
+        """
+        with self._held() as mine:
+            record, state = self._look()
+            if mine and state is State.REQUESTED:
+                here = Connection(settings.catalogue(record.profile))
+                place(here, self._folder, record, pace=pace or Pace())
+        return self
+
     # -- within ------------------------------------------------------------------------------------
 
     @property

@@ -180,8 +180,8 @@ def retrieve(
     known = _same(plan)
     if known is not None:
         if known.state in {State.EXPIRED, State.FAILED, State.CANCELLED}:
-            known.ask_again(pace=pace)
-        return known
+            return known.ask_again(pace=pace)
+        return known.send(pace=pace)
     if any(order.kind == "public" and not order.email for order in plan.orders):
         raise NotLoggedIn(
             "Nobody has brought this public data out before, and you are not logged in.",
