@@ -63,8 +63,10 @@ class RetrievalList(RowList):
         As for any list.
     errors, rows :
         Where it is said that an action failed, and how far a long one is.
+    under_way :
+        Which ones belong here: those under way, those that have ended, or any if None.
     changed :
-        Called when the list should be made anew: one has ended, or was forgotten.
+        Called when the list should be made anew: one does not belong here any more.
     """
 
     def __init__(
@@ -75,13 +77,14 @@ class RetrievalList(RowList):
         errors: ErrorView,
         rows: JobList,
         empty: str = "",
+        under_way: bool | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(label, empty=empty)
+        self._under_way = under_way
         self._start, self._errors, self._jobs, self._changed = start, errors, rows, changed
         self._lock = threading.Lock()
         self._found: dict[str, Retrieval] = {}
-        self._states: dict[str, State] = {}
         self._doing: dict[str, str] = {}
         self._forgetting: set[str] = set()
         self._refresher = Refresher(self._draw, interval=_CALM)
@@ -169,23 +172,17 @@ class RetrievalList(RowList):
             found = list(self._found.values())
             doing, forgetting = dict(self._doing), set(self._forgetting)
         rows: list[Row] = []
-        states: dict[str, State] = {}
-        moving = bool(doing)
+        moving, changed = bool(doing), False
         for one in found:
             try:
                 working = one.working
-                states[one.id] = one.state
                 rows.append(_row(one, working, doing.get(one.id), one.id in forgetting))
                 moving |= working
+                changed |= self._under_way not in (None, working or one.state.open)
             except NotFound:  # somebody else has forgotten it
-                continue
+                changed = True
         self.show(rows)
-        with self._lock:
-            before, self._states = self._states, states
-        ended = any(
-            before[key].open and not state.open for key, state in states.items() if key in before
-        )
-        if ended or len(rows) < len(found):
+        if changed and not doing:
             self._changed()
         return moving
 
@@ -220,6 +217,7 @@ class RetrievalPanel(Panel):
             errors=self.errors,
             rows=self.jobs,
             empty="Nothing is being brought back from tape.",
+            under_way=True,
             changed=self._reload,
         )
         self.past = RetrievalList(
@@ -227,6 +225,7 @@ class RetrievalPanel(Panel):
             "Earlier retrievals",
             errors=self.errors,
             rows=self.jobs,
+            under_way=False,
             changed=self._reload,
         )
         self.reload = ipywidgets.Button(description="Refresh list")
@@ -291,7 +290,10 @@ class RetrievalPanel(Panel):
         waiting = self.active.waiting
         try:
             for one in waiting:
-                one.refresh()
+                if one.known_here:
+                    one.refresh()
+            if not all(one.known_here for one in waiting):
+                self._show(tape.retrievals(self._profile))
         except NotLoggedIn:
             return False  # the rows say so; nothing to see until somebody logs in
         except OpenEMError:
@@ -316,10 +318,7 @@ def _do(action: str, one: Retrieval, progress: Progress) -> str:
 
 def _row(one: Retrieval, working: bool, doing: str | None, forgetting: bool) -> Row:
     state, progress = one.state, one.progress()
-    error = one.error
-    words = [one.words, *one.notes]
-    if error is not None:
-        words += [str(error), error.hint]
+    commands = () if state is State.VERIFIED else one.commands
     rate = f"{format_bytes(progress.rate)}/s" if working and progress.rate else ""
     many = f"{len(one.pids):,} data sets" if len(one.pids) > 1 else ""
     detail = progress.text if working else f"{one.count:,} files, {format_bytes(one.size)}"
@@ -330,23 +329,41 @@ def _row(one: Retrieval, working: bool, doing: str | None, forgetting: bool) -> 
         f"{doing} …" if doing else str(state).capitalize(),
         active=working,
         fraction=progress.fraction if progress.done else None,
-        message=_html.lines(dict.fromkeys(word for word in words if word)),
+        message=_html.lines(_words(one, state, progress.message, commands)),
         detail=", ".join(part for part in (many, detail, rate) if part),
         path=str(places[0] if len(places) == 1 else one.folder),
-        code="" if state is State.VERIFIED else "\n".join(one.commands),
-        actions=() if doing else _actions(one, state, working, forgetting),
+        code="\n".join(commands),
+        actions=() if doing else _actions(state, working, forgetting, bool(commands)),
         links=tuple(_links(one)),
     )
 
 
+def _words(one: Retrieval, state: State, doing: str, commands: tuple[str, ...]) -> Iterable[str]:
+    """Yield what there is to say, a line each; buttons stand where Python has methods."""
+    words = one.words.replace(".resume()", "Resume")
+    if state is State.DOWNLOADING and doing:
+        yield doing  # amounts and time left stand beside it
+    elif state is State.READY and commands:
+        yield "Ready: copy the files with one of these commands, then press Verify."
+    else:
+        yield words[:1].upper() + words[1:]
+    yield from one.notes
+    error = one.error
+    if error is not None:
+        if str(error) not in words:
+            yield str(error)
+        if error.hint:
+            yield error.hint.replace("ask_again()", "Ask again").replace("resume()", "Resume")
+
+
 def _actions(
-    one: Retrieval, state: State, working: bool, forgetting: bool
+    state: State, working: bool, forgetting: bool, by_hand: bool
 ) -> tuple[tuple[str, str], ...]:
     if forgetting:
         return (("forget-now", "Forget for good"), ("keep", "Keep"))
     if working:
         names: tuple[str, ...] = ("pause", "cancel")
-    elif one.commands and state is State.READY:  # a person copies the files, then they are checked
+    elif by_hand and state is State.READY:  # a person copies the files, then they are checked
         names = ("verify", "cancel", "forget")
     else:
         names = _OFFERED.get(state, ("resume", "cancel", "forget"))
