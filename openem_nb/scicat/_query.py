@@ -8,20 +8,21 @@ in full with milliseconds and zone, and names are checked.
 
 from __future__ import annotations
 
-import calendar
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
+from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any, Final
 from urllib.parse import quote
 
 from openem_nb.errors import InvalidInput
+from openem_nb.scicat._periods import iso, period, span
 from openem_nb.scicat._units import si_units, spellings
 
-__all__ = ["FIELDS", "Question", "iso", "question", "span"]
+__all__ = ["FIELDS", "Question", "question"]
 
 FIELDS: Final = frozenset(
     (
@@ -37,6 +38,14 @@ FIELDS: Final = frozenset(
     )
 )
 """Names of a data set's own fields; every other key of ``where`` is scientific metadata."""
+_OLD_NAMES: Final = {
+    "proposalId": "proposalIds",
+    "sampleId": "sampleIds",
+    "instrumentId": "instrumentIds",
+    "principalInvestigator": "principalInvestigators",
+    "investigator": "principalInvestigators",
+}
+"""Names that the service understands in some places only."""
 _TEXT_FIELDS: Final = ("datasetName", "description", "keywords", "pid", "owner")
 _METADATA: Final = "scientificMetadata"
 _DATES: Final = frozenset({"creationTime", "startTime", "endTime", "createdAt", "updatedAt"})
@@ -44,8 +53,6 @@ _COMPARE: Final = {">": "$gt", ">=": "$gte", "<": "$lt", "<=": "$lte"}
 _OPERATORS: Final = (*_COMPARE, "=", "!=", "between", "in", "contains", "exists")
 _SLACK: Final = 1e-9
 """Relative tolerance of bounds that were converted: 3e-6 and 2.9999999999999997e-06 are equal."""
-_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +83,6 @@ def _together(clauses: list[dict[str, Any]]) -> dict[str, Any]:
     if len(clauses) == 1:
         return clauses[0]
     return {"$and": clauses} if clauses else {}
-
-
-def iso(moment: datetime) -> str:
-    """Return a moment as every backend reads it: UTC with milliseconds."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def question(
@@ -156,78 +157,15 @@ def _several(values: str | Iterable[str] | None, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-# -- time ------------------------------------------------------------------------------------------
-
-
-def span(created: Any) -> tuple[datetime, datetime] | None:
-    """Return the first and last moment of a period: ``"2026-01"`` or ``(start, end)``.
-
-    Both ends are whole: ``("2026-01", "2026-02")`` is both months. What names no zone is UTC.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no period, or ends before it begins.
-    """
-    if created is None:
-        return None
-    if isinstance(created, str | date):
-        created = (created, created)
-    if not isinstance(created, Sequence) or len(created) != 2:
-        raise InvalidInput(
-            f"{created!r} is not a period.", hint='Write "2026-01", or ("2026-01-15", None).'
-        )
-    start, end = created
-    if start is None and end is None:
-        return None
-    first = _EARLIEST if start is None else _period(start)[0]
-    last = _LATEST if end is None else _period(end)[1]
-    if first > last:
-        raise InvalidInput(f"{created!r} ends before it begins.")
-    return first, last
-
-
-def _period(value: Any) -> tuple[datetime, datetime]:
-    """Return the first and last millisecond of a year, month, day or moment."""
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment, moment
-    if isinstance(value, date):
-        return _days(value, value)
-    text = value.strip() if isinstance(value, str) else ""
-    found = re.fullmatch(r"([0-9]{4})(?:-([0-9]{1,2}))?", text)
-    try:
-        if found and found[2]:
-            year, month = int(found[1]), int(found[2])
-            last = calendar.monthrange(year, month)[1]
-            return _days(date(year, month, 1), date(year, month, last))
-        if found:
-            return _days(date(int(found[1]), 1, 1), date(int(found[1]), 12, 31))
-        if len(text) == 10:
-            day = date.fromisoformat(text)
-            return _days(day, day)
-        moment = datetime.fromisoformat(text)
-    except (ValueError, calendar.IllegalMonthError) as error:
-        raise InvalidInput(
-            f"{value!r} is not a date.", hint="Write 2026, 2026-01, 2026-01-15 or a datetime."
-        ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment, moment
-
-
-def _days(first: date, last: date) -> tuple[datetime, datetime]:
-    return (
-        datetime.combine(first, time(), UTC),
-        datetime.combine(last, time(), UTC) + timedelta(days=1, milliseconds=-1),
-    )
-
-
 # -- conditions ------------------------------------------------------------------------------------
 
 
 def _condition(key: Any, condition: Any) -> dict[str, Any]:
     if isinstance(key, str) and key.startswith("$"):
         return {key: condition}
+    if isinstance(key, str):
+        key = _OLD_NAMES.get(key, key)
+        _check_name(key)
     if isinstance(condition, Mapping):  # the database's own spelling, as it stands
         if not isinstance(key, str) or not all(str(name).startswith("$") for name in condition):
             raise InvalidInput(
@@ -241,6 +179,21 @@ def _condition(key: Any, condition: Any) -> dict[str, Any]:
             raise InvalidInput(f"{key} has no unit.", hint="Sizes are bytes.")
         return _of_field(key, operator, values)
     return _of_metadata(_path(key), operator, values, unit)
+
+
+def _check_name(key: str) -> None:
+    """Refuse a name that is nearly that of a field: as metadata it would just find nothing."""
+    if "." in key or key in FIELDS:
+        return
+    near = get_close_matches(
+        key.replace("_", "").lower(), [name.lower() for name in FIELDS], 1, 0.85
+    )
+    if near:
+        name = next(field for field in FIELDS if field.lower() == near[0])
+        raise InvalidInput(
+            f"A data set has no field {key!r}.",
+            hint=f"Is {name} meant? A name in the metadata is written scientificMetadata.{key}.",
+        )
 
 
 def _taken_apart(key: Any, condition: Any) -> tuple[str, list[Any], str | None]:
@@ -286,7 +239,7 @@ def _scalars(key: Any, values: list[Any]) -> list[Any]:
         if isinstance(plain, float) and not math.isfinite(plain):
             raise InvalidInput(f"{key!r} cannot be compared with {plain}.")
         if isinstance(plain, date):
-            plain = iso(_period(plain)[0])
+            plain = iso(period(plain)[0])
         if not isinstance(plain, str | int | float | bool):
             raise InvalidInput(f"{key!r} cannot be compared with {plain!r}.")
         found.append(plain)
@@ -302,7 +255,7 @@ def _of_field(name: str, operator: str, values: list[Any]) -> dict[str, Any]:
 
 
 def _of_date(name: str, operator: str, values: list[Any]) -> dict[str, Any]:
-    periods = [_period(value) for value in values]
+    periods = [period(value) for value in values]
     first, last = iso(periods[0][0]), iso(periods[-1][1])
     match operator:
         case "=" | "between":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import Conflict, InvalidInput, NotAllowed, NotLoggedIn
 from openem_nb.scicat._documents import moment, plain_metadata, texts
-from openem_nb.scicat._query import iso
+from openem_nb.scicat._periods import iso
 from openem_nb.scicat.attachments import Attachment, data_uri, shrunk
 from openem_nb.scicat.connection import connection, quoted
 from openem_nb.scicat.datasets import DataSet, read

@@ -10,7 +10,8 @@ import pandas as pd
 from openem_nb.errors import BadAnswer, InvalidInput, Unreachable
 from openem_nb.scicat import _pages
 from openem_nb.scicat._documents import moment, number, text, texts
-from openem_nb.scicat._query import iso, question
+from openem_nb.scicat._periods import iso
+from openem_nb.scicat._query import question
 from openem_nb.scicat.connection import Connection, connection
 
 if TYPE_CHECKING:
