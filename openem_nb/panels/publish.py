@@ -82,7 +82,7 @@ class PublishPanel(Panel):
             Form([], label="Register", submit_label="Register the DOI", submit=self._register)
         )
         self.records = RowList("Your publications", empty="There are no publications yet.")
-        self.records.on_action("open", self.open)
+        self.records.on_action("open", self.take_up)
         for action in ("discard", "discard-now", "keep"):
             self.records.on_action(action, self._discarding(action))
         self._listed: list[Publication] = []
@@ -128,7 +128,7 @@ class PublishPanel(Panel):
             again=self.refresh,
         )
 
-    def open(self, doi: str) -> None:
+    def take_up(self, doi: str) -> None:
         """Show a draft or publication of the list, by its DOI."""
         self.errors.clear()
 
@@ -142,7 +142,7 @@ class PublishPanel(Panel):
             self._ask(asked, record.pids, record.title, record.abstract, record.metadata)
             self._show_record(record)
 
-        self._start(f"Open {_html.plain(doi)}", work, show, again=lambda: self.open(doi))
+        self._start(f"Open {_html.plain(doi)}", work, show, again=lambda: self.take_up(doi))
 
     # What callbacks do
 
