@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb import settings
 from openem_nb.errors import BadAnswer, NotAllowed, Unreachable
 from openem_nb.jobs import Progress
-from openem_nb.scicat._ordering import expired, look_at
+from openem_nb.scicat._ordering import PLACES, expired, look_at
 from openem_nb.scicat._record import now
 from openem_nb.scicat._tape_files import Checked, Tape, is_here, look, member, members
 from openem_nb.scicat.connection import Connection
@@ -229,16 +229,27 @@ def place_of(order: Order, wanted: Wanted) -> Path | None:
     return Path("/das/work") / group[:3] / "retrieve" / group / str(safe_path(wanted.source))
 
 
-def commands(profile: str, order: Order, wanted: Wanted, folder: Path) -> tuple[str, ...]:
-    """Return shell commands that copy a data set from where the archive puts it for people."""
-    target = f"{folder / wanted.folder}/"
+def commands(record: Record) -> tuple[str, ...]:
+    """Return shell commands that copy data sets from where the archive puts them for people."""
+    return tuple(
+        line
+        for order in record.orders
+        if order.option in PLACES
+        for one in record.wanted
+        if one.pid in order.pids
+        for line in _copying(record, order, one)
+    )
+
+
+def _copying(record: Record, order: Order, wanted: Wanted) -> tuple[str, ...]:
+    target = f"{Path(record.folder) / wanted.folder}/"
     place = place_of(order, wanted)
     if place is not None:
         return (shlex.join(["rsync", "-av", f"{place}/", target]),)
     name = wanted.pid.rpartition("/")[2]
     if not _PLAIN.fullmatch(name):  # it would stand in a command for a shell over there
         return ()
-    host = _HOSTS.get(profile, _HOSTS["psi"])
+    host = _HOSTS.get(record.profile, _HOSTS["psi"])
     source = f"{host}:retrieve/{name}"
     return (
         shlex.join(["rsync", "-e", "ssh", "-av", f"{source}/", target]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from openem_nb.jobs import ProgressState
     from openem_nb.scicat._record import Record
 
-__all__ = ["moment_words", "words"]
+__all__ = ["moment_words", "table", "words"]
 
 
 def moment_words(moment: datetime | str) -> str:
@@ -56,6 +57,30 @@ def words(record: Record, state: State, progress: ProgressState, commands: tuple
             return f"{state}: {reason or 'what was read from tape was removed again'}"
         case State.FAILED:
             return f"{state}: {reason}" if reason else str(state)
+
+
+def table(record: Record, state: str, commands: tuple[str, ...]) -> str:
+    """Return a retrieval as HTML; what comes from the server is escaped."""
+    done = sum(one.done for one in record.wanted)
+    count = sum(one.count for one in record.wanted)
+    facts = [
+        *([("Notice", record.notice)] if record.notice else []),
+        ("State", state),
+        ("Data sets", f"{len(record.wanted):,}, {done:,} verified"),
+        ("Files", f"{count:,}, {format_bytes(_size(record))}"),
+        ("Folder", record.folder),
+        *(("Job", order.job) for order in record.orders if order.job),
+        *((one.name, one.failure) for one in record.wanted if one.failure),
+        *(("Note", note) for note in record.notes),
+        *(("Copy with", line) for line in commands),
+        *([("What to do", record.error[1])] if record.error and record.error[1] else []),
+    ]
+    rows = "".join(
+        f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
+        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+        for name, value in facts
+    )
+    return f"<table><caption>{html.escape(record.title)}</caption>{rows}</table>"
 
 
 def _part(record: Record) -> str:

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import os
 import shutil
-import subprocess
-import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openem_nb import settings
-from openem_nb._processes import register_process, running_process
+from openem_nb._processes import running_process
 from openem_nb.errors import CannotWrite, Conflict, InvalidInput, OpenEMError
 from openem_nb.jobs import ProgressState
-from openem_nb.scicat import _plan, _record
+from openem_nb.scicat import _again, _detached, _record
 from openem_nb.scicat._delivery import commands
-from openem_nb.scicat._ordering import PLACES, Pace, place, refreshed
+from openem_nb.scicat._ordering import Pace, place, refreshed
 from openem_nb.scicat._record import Record, State
-from openem_nb.scicat._tape_files import check_files, tape_of, together
-from openem_nb.scicat._words import words
+from openem_nb.scicat._tape_files import together
+from openem_nb.scicat._words import table, words
 from openem_nb.scicat._worker import Worker
 from openem_nb.scicat.connection import Connection
-from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,14 +34,8 @@ __all__ = ["Retrieval"]
 
 _POLL: Final = 0.2
 """Seconds between two looks at a worker that somebody waits for."""
-_LAST_STEPS: Final = 20.0
-"""Seconds that a worker may need to stop: it finishes writing the piece that it has."""
 _MOMENT: Final = 5.0
 """Seconds for which whoever holds the record without working on it is waited for."""
-_FOLDER_VARIABLES: Final = ("OPENEM_HOME", "OPENEM_DATA", "OPENEM_TOKEN_FILE")
-
-_children: dict[Path, subprocess.Popen[bytes]] = {}
-"""Workers that this process started and that have not been reaped."""
 
 
 class Retrieval:
@@ -250,12 +240,7 @@ class Retrieval:
             if not mine:
                 return self
             self._clear()
-            command = [sys.executable, "-m", "openem_nb.scicat", str(self._folder)]
-            if pace is not None:
-                command += [f"--{name}={value}" for name, value in asdict(pace).items()]
-            child = self._launch(command)
-            _children[self._folder] = child
-            register_process(self._folder, child.pid)
+            _detached.launch(self._folder, pace)
             record = self._record
             state = record.state if record.state.at_server else State.REQUESTED
             record.becoming(state, worker=True).write(self._folder)
@@ -283,7 +268,7 @@ class Retrieval:
                 now = self.progress()
                 progress.update(now.done, total=now.total, message=now.message, unit=now.unit)
             if not working:
-                self._reap()
+                _detached.reap(self._folder)
                 return self.state
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(f"The retrieval {self.id} has not ended after {timeout} s.")
@@ -326,7 +311,7 @@ class Retrieval:
                     raise Conflict(
                         "A process works on this retrieval.", hint="Call .cancel() first."
                     )
-                self._reap()
+                _detached.reap(self._folder)
                 try:
                     shutil.rmtree(self._folder)
                 except OSError as error:
@@ -355,31 +340,12 @@ class Retrieval:
                     f"This retrieval is still under way ({state}).",
                     hint="resume() goes on with it; cancel() gives it up.",
                 )
-            missing = [one for one in record.wanted if not one.done]
-            if not missing:
+            if all(one.done for one in record.wanted):
                 return self
+            if self._is_out_of_time(record):
+                state = State.EXPIRED
             here = Connection(settings.catalogue(record.profile))
-            open_ = [order for order in record.orders if not order.done]
-            spent = {*record.spent, *(order.job for order in open_ if order.job)}
-            new = _plan.plan(
-                here,
-                [one.pid for one in missing],
-                files=_plan.paths(missing),
-                folder=Path(record.folder),
-                option=record.option,
-                email=next((order.email for order in record.orders if order.email), None),
-                but=spent,
-            )
-            if new.refused:
-                raise _plan.refusal(new.refused, len(new.pids))
-            for one in new.wanted():
-                record = record.with_wanted(one)
-            orders = (*(order for order in record.orders if order.done), *new.orders)
-            who = new.username
-            record = replace(
-                record, orders=orders, notes=(), username=who, spent=tuple(sorted(spent))
-            )
-            record = record.becoming(State.REQUESTED, worker=False).write(self._folder)
+            record = _again.ordered_again(here, record, state).write(self._folder)
             place(here, self._folder, record, pace=pace or Pace())
         return self
 
@@ -387,7 +353,8 @@ class Retrieval:
         """Compare the files with the checksums of the archive, every byte of them.
 
         For files that a person has copied (options ``PSI`` and ``PSI-RA``), and for whoever wants
-        to be sure again years later. If all are whole, the state is ``verified``.
+        to be sure again years later. If all are whole, the state is ``verified``; files that have
+        been verified and are not whole any more are missing from then on.
 
         Parameters
         ----------
@@ -406,18 +373,10 @@ class Retrieval:
                 hint=f"Put each into its folder below {record.folder}.",
             )
         here = Connection(settings.catalogue(record.profile))
-        results: dict[str, Checked] = {}
-        for one in record.wanted:
-            place_ = Path(folder) if folder is not None else Path(record.folder) / one.folder
-            tape = tape_of(here, one.pid, progress=progress).wanted(one.files)
-            results[one.pid] = check_files(tape, place_, progress=progress)
+        results = _again.checked(here, record, folder and Path(folder), progress)
         with self._held() as mine:
-            if mine and all(found.whole for found in results.values()):
-                record = self._record
-                done = tuple(replace(one, done=True, failure="") for one in record.wanted)
-                by_size = sum(found.by_size for found in results.values())
-                record = replace(record, wanted=done, by_size=by_size)
-                record.becoming(State.VERIFIED, worker=False).write(self._folder)
+            if mine and (folder is None or all(found.whole for found in results.values())):
+                _again.after_check(self._record, results).write(self._folder)
         return together(results.values())
 
     @property
@@ -426,15 +385,7 @@ class Retrieval:
 
         They need an account at the facility, not the log-in of the catalogue.
         """
-        record = self._record
-        return tuple(
-            line
-            for order in record.orders
-            if order.option in PLACES
-            for one in record.wanted
-            if one.pid in order.pids
-            for line in commands(record.profile, order, one, Path(record.folder))
-        )
+        return commands(self._record)
 
     def keep(self) -> Retrieval:
         """Make a record here of what only the server told of; nothing else happens."""
@@ -471,7 +422,7 @@ class Retrieval:
         if self._found is None and record.worker and not self.working:
             record = self._record  # it may have ended between the two looks
             state = State.INTERRUPTED if record.worker else record.state
-            self._reap()
+            _detached.reap(self._folder)
         return record, state
 
     def _adopt(self) -> None:
@@ -500,23 +451,6 @@ class Retrieval:
     def _clear(self) -> None:
         (self._folder / "ask").unlink(missing_ok=True)
 
-    def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
-        environment = dict(os.environ)
-        for name in _FOLDER_VARIABLES:
-            if name in environment:
-                environment[name] = str(Path(environment[name]).expanduser().absolute())
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with os.fdopen(os.open(self.log, flags, 0o600), "ab") as log:
-            return subprocess.Popen(  # noqa: S603  (our own module, no outside text)
-                command,
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
     def _stop(self, what: str, state: State) -> Retrieval:
         self._adopt()
         if self.working:
@@ -524,24 +458,15 @@ class Retrieval:
             process = running_process(self._folder)
             if process is not None and process.pid != os.getpid():
                 process.terminate()
-            end = time.monotonic() + _LAST_STEPS
+            end = time.monotonic() + _detached.LAST_STEPS
             while self.working and time.monotonic() < end:
                 time.sleep(_POLL / 4)
-            self._reap()
+            _detached.reap(self._folder)
         with self._held() as mine:
             record, now = self._look()
             if mine and now is not State.VERIFIED:
                 record.becoming(state, worker=False).write(self._folder)
         return self
-
-    def _reap(self) -> None:
-        """Take note of the end of a worker that this process started, else it stays a zombie."""
-        child = _children.pop(self._folder, None)
-        if child is not None:
-            try:
-                child.wait(_LAST_STEPS)
-            except subprocess.TimeoutExpired:
-                _children[self._folder] = child
 
     @staticmethod
     def _is_out_of_time(record: Record) -> bool:
@@ -559,24 +484,6 @@ class Retrieval:
 
     def _repr_html_(self) -> str:
         record, state = self._look()
-        many = len(record.wanted)
-        facts = [
-            *([("Notice", record.notice)] if record.notice else []),
-            ("State", self.words),
-            ("Data sets", f"{many:,}, {sum(one.done for one in record.wanted):,} verified"),
-            ("Files", f"{self.count:,}, {format_bytes(self.size)}"),
-            ("Folder", record.folder),
-            *(("Job", job) for job in self.jobs),
-            *((one.name, one.failure) for one in record.wanted if one.failure),
-            *(("Note", note) for note in record.notes),
-            *(("Copy with", line) for line in self.commands if state is not State.VERIFIED),
-        ]
-        if record.error:
-            facts += [("What to do", record.error[1])] if record.error[1] else []
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
-            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
-            for name, value in facts
-        )
+        commands = self.commands if state is not State.VERIFIED else ()
         bar = self.progress().html() if self.working else ""
-        return f"<table><caption>{html.escape(record.title)}</caption>{rows}</table>{bar}"
+        return table(record, self.words, commands) + bar
