@@ -230,6 +230,8 @@ class PublishPanel(Panel):
         return handle
 
     def _discard(self, doi: str) -> None:
+        self.errors.clear()
+
         def work(_: Progress) -> None:
             scicat.publication(doi, profile=self._name).discard()
 
