@@ -128,6 +128,9 @@ class Session:
         self.timeout = timeout
         self._pace = _Pace(rate)
         self._live = self._prepared(requests.Session())
+        # No proxy lies on the way to this machine; to look for one costs more than the answer.
+        self._near = self._prepared(requests.Session())
+        self._near.trust_env = False
         self._cached: CachedSession | None = None
         self._lock = threading.Lock()
 
@@ -229,7 +232,8 @@ class Session:
             and method == "GET"
             and not (stream or private or _answers.is_loopback(url))
         )
-        raw_session = self._with_cache() if cached else self._live
+        live = self._near if _answers.is_loopback(url) else self._live
+        raw_session = self._with_cache() if cached else live
         if isinstance(timeout, int | float):
             timeout = (self.timeout[0], timeout)
         options: dict[str, Any] = {
@@ -242,8 +246,6 @@ class Session:
         }
         if cached:
             options["expire_after"] = timedelta(seconds=max_age or 0)
-        if _answers.is_loopback(url):
-            options["proxies"] = {"http": None, "https": None}
 
         def attempt() -> Response:
             _sleep(self._pace.delay(url), progress)
@@ -297,6 +299,7 @@ class Session:
     def close(self) -> None:
         """Close all connections and the cache."""
         self._live.close()
+        self._near.close()
         with self._lock:
             if self._cached is not None:
                 self._cached.close()  # type: ignore[no-untyped-call]  # published without types
