@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,7 +114,9 @@ def test_it_waits_for_a_log_in_and_goes_on(archive: Site) -> None:
     assert retrieval.words.startswith("waiting for log-in since ")
     archive.service.robot.ask(pid, "normal")
     scicat.logout()
-    time.sleep(0.2)  # nothing may change: there is no condition to wait for
+    for _ in range(3):  # it has looked again and again, and goes on to wait
+        looked = (retrieval._folder / "record.json").stat().st_mtime_ns
+        until(lambda: (retrieval._folder / "record.json").stat().st_mtime_ns != looked)  # noqa: B023
     assert retrieval.state is State.WAITING
     archive.login()
     job.result(20)
