@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import settings
-from openem_nb.errors import BadAnswer, NotAllowed, Unreachable
+from openem_nb.errors import BadAnswer, InvalidInput, NotAllowed, Unreachable
 from openem_nb.jobs import Progress
 from openem_nb.scicat._ordering import PLACES, expired, look_at
 from openem_nb.scicat._record import now
@@ -42,6 +42,8 @@ SUMMARY: Final = "retrieved.json"
 """Name of the file beside the files of a data set that says where they come from."""
 _HOSTS: Final = {"psi": "pb-retrieve.psi.ch", "psi-qa": "pbt-retrieve.psi.ch"}
 """Where PSI puts files for people to copy, as its manual says."""
+_RA: Final = Path("/das/work")
+"""Where PSI puts files on the disk of its cluster Ra."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ONE_LOOK: Final = Patience(first=0, longest=0, total=0)
 """Whether the store has read its objects from tape is asked again by the worker, at its pace."""
@@ -223,10 +225,13 @@ def losses(
 
 def place_of(order: Order, wanted: Wanted) -> Path | None:
     """Return where on this machine the archive puts a data set, if it does so; it may be absent."""
-    if order.option != "PSI-RA":
-        return None
     group = wanted.owner_group
-    return Path("/das/work") / group[:3] / "retrieve" / group / str(safe_path(wanted.source))
+    if order.option != "PSI-RA" or not _PLAIN.fullmatch(group):
+        return None
+    try:
+        return _RA / group[:3] / "retrieve" / group / safe_path(wanted.source)
+    except InvalidInput:  # it would lead elsewhere
+        return None
 
 
 def commands(record: Record) -> tuple[str, ...]:
@@ -246,6 +251,8 @@ def _copying(record: Record, order: Order, wanted: Wanted) -> tuple[str, ...]:
     place = place_of(order, wanted)
     if place is not None:
         return (shlex.join(["rsync", "-av", f"{place}/", target]),)
+    if order.option != "PSI":
+        return ()
     name = wanted.pid.rpartition("/")[2]
     if not _PLAIN.fullmatch(name):  # it would stand in a command for a shell over there
         return ()

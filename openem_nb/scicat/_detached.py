@@ -29,6 +29,7 @@ def launch(folder: Path, pace: Pace | None) -> None:
 
     A session of its own lets it survive the end of a notebook kernel or of a terminal.
     """
+    reap(folder)
     command = [sys.executable, "-m", "openem_nb.scicat", str(folder)]
     if pace is not None:
         command += [f"--{name}={value}" for name, value in asdict(pace).items()]

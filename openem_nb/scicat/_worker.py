@@ -366,7 +366,7 @@ class Worker:
             first = failed[0]
             raise NotOnDisk(
                 f"{len(failed)} of {len(self._record.wanted)} data sets could not be retrieved. "
-                f"{first.name} ({first.pid}): {first.failure}.",
+                f"{first.name} ({first.pid}): {first.failure.rstrip('.')}.",
                 hint="The others are here, verified. ask_again() asks for what is missing.",
             )
         notes = _delivery.losses(here, self._record.wanted, progress=self.progress)
