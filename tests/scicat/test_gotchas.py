@@ -373,7 +373,7 @@ def test_gotcha_29_dates_of_the_lifecycle_are_no_evidence(place: Place) -> None:
 
 def test_gotcha_33_moments_carry_their_zone(place: Place) -> None:
     begin = len(place.asked())
-    naive = datetime(2026, 1, 15, 12)
+    naive = datetime(2026, 1, 15, 12)  # noqa: DTZ001  (what people write)
     aware = datetime(2026, 1, 15, 12, tzinfo=UTC)
     assert scicat.count(created=(naive, None)) == scicat.count(created=(aware, None))
     sent = [one["where"]["creationTime"] for one in filters(place, begin)]
