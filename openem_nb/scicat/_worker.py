@@ -230,8 +230,15 @@ class Worker:
     def _connected(self) -> Connection:
         """Return a connection as it has to be made now: another token, another address."""
         here = Connection(settings.catalogue(self._record.profile))
-        if self._record.username is not None and here.identity() is None:
-            raise NotLoggedIn("Nobody is logged in.", hint="Log in with openem.login().")
+        asker = self._record.username
+        if asker is not None:
+            who = here.identity()
+            if who is None or who.username != asker:
+                instead = f"{who.username} is" if who else "Nobody is"
+                raise NotLoggedIn(
+                    f"{instead} logged in, {asker} has asked for this.",
+                    hint=f"Log in as {asker}: openem.login({self._record.profile!r}).",
+                )
         return here
 
     def _wait(self, state: State, words: str, *, least: float = 0) -> None:

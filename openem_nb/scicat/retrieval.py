@@ -461,10 +461,11 @@ class Retrieval:
             end = time.monotonic() + _detached.LAST_STEPS
             while self.working and time.monotonic() < end:
                 time.sleep(_POLL / 4)
+        if not self.working:
             _detached.reap(self._folder)
         with self._held() as mine:
             record, now = self._look()
-            if mine and now is not State.VERIFIED:
+            if mine and now.open:
                 record.becoming(state, worker=False).write(self._folder)
         return self
 

@@ -114,6 +114,8 @@ def test_it_waits_for_a_log_in_and_goes_on(archive: Site) -> None:
     assert retrieval.words.startswith("waiting for log-in since ")
     archive.service.robot.ask(pid, "normal")
     scicat.logout()
+    archive.login("ben")
+    until(lambda: "ben is logged in, ada has asked" in retrieval.progress().message)
     for _ in range(3):  # it has looked again and again, and goes on to wait
         looked = (retrieval._folder / "record.json").stat().st_mtime_ns
         until(lambda: (retrieval._folder / "record.json").stat().st_mtime_ns != looked)  # noqa: B023
