@@ -68,6 +68,10 @@ def retrieve(
     option: Annotated[
         str | None, typer.Option(help="Where the archive puts the files, where it has a choice.")
     ] = None,
+    email: Annotated[
+        str | None,
+        typer.Option(help="For public data without a log-in: where the archive writes to."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
 ) -> None:
@@ -75,7 +79,7 @@ def retrieve(
     from openem_nb.scicat import tape
     from openem_nb.values import format_bytes
 
-    plan = tape.retrieve(pids, files=files, folder=folder, option=option, dry_run=True)
+    plan = tape.retrieve(pids, files=files, folder=folder, option=option, email=email, dry_run=True)
     print(plan)
     if plan.pids and not yes:
         if not sys.stdin.isatty():
@@ -86,7 +90,7 @@ def retrieve(
         if not typer.confirm(question, err=True):
             print("Nothing was asked of the archive.")
             return
-    asked = tape.retrieve(pids, files=files, folder=folder, option=option)
+    asked = tape.retrieve(pids, files=files, folder=folder, option=option, email=email)
     if detach:
         asked.start()
         print(f"Retrieval {asked.id} goes on in the background; see `openem retrievals`.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
 
-from openem_nb import settings
+from openem_nb import settings, tokens
 from openem_nb.panels import _html
 from openem_nb.panels.error_view import ErrorView
 from openem_nb.panels.form import Field, Form, Values
@@ -43,6 +43,7 @@ class _Wish:
     files: tuple[str, ...] | None
     folder: Path | None
     option: str | None
+    email: str | None
     profile: str
 
     def plan(self, progress: Progress) -> RetrievalPlan:
@@ -51,6 +52,7 @@ class _Wish:
             files=self.files,
             folder=self.folder,
             option=self.option,
+            email=self.email,
             dry_run=True,
             profile=self.profile,
             progress=progress,
@@ -63,6 +65,7 @@ class _Wish:
             files=self.files,
             folder=self.folder,
             option=self.option,
+            email=self.email,
             profile=self.profile,
             progress=progress,
         )
@@ -81,7 +84,7 @@ class RetrieveBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
 
     def __init__(self, start: Callable[..., Any]) -> None:
         self._start = start
-        self._profile = ""
+        self._profile, self._anonymous = "", False
         self._pids: tuple[str, ...] = ()
         self._wish: _Wish | None = None
         self._plan: RetrievalPlan | None = None
@@ -108,9 +111,11 @@ class RetrieveBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
 
     def ask_for(self, profile: str) -> None:
         """Ask for what the archive of an instance needs to know."""
-        if profile != self._profile:
-            self._profile = profile
-            self.form.show(_fields(settings.profile(profile).retrieve_options))
+        anonymous = tokens.find(profile) is None
+        if (profile, anonymous) != (self._profile, self._anonymous):
+            self._profile, self._anonymous = profile, anonymous
+            options = settings.profile(profile).retrieve_options
+            self.form.show(_fields(options, anonymous=anonymous))
         self.choose(())
 
     def choose(self, pids: Iterable[str]) -> None:
@@ -136,6 +141,7 @@ class RetrieveBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             files=patterns or None,
             folder=Path(folder).expanduser() if folder else None,
             option=str(values["option"]) if "option" in values else None,
+            email=str(values.get("email", "")).strip() or None,
             profile=self._profile,
         )
         self._begin_anew()
@@ -187,7 +193,7 @@ class RetrieveBox(ipywidgets.VBox):  # type: ignore[misc]  # published without t
         begin()
 
 
-def _fields(options: tuple[str, ...]) -> list[Field]:
+def _fields(options: tuple[str, ...], *, anonymous: bool) -> list[Field]:
     fields = [
         Field("files", "Only files named", placeholder="all", help="*.mrc *.tif: any of these."),
         Field(
@@ -198,6 +204,14 @@ def _fields(options: tuple[str, ...]) -> list[Field]:
         choices = tuple((option, _OPTIONS.get(option, option)) for option in options)
         fields.append(
             Field("option", "Brought to", kind="choice", value=options[0], choices=choices)
+        )
+    if anonymous:
+        fields.append(
+            Field(
+                "email",
+                "Your e-mail address",
+                help="You are not logged in: the archive writes to it when public data are out.",
+            )
         )
     return fields
 

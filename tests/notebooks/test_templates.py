@@ -34,8 +34,12 @@ def cells(path: Path, kind: str) -> list[str]:
 
 
 def test_the_notebooks_are_there() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["search_repositories", "start", "swiss_statistics"]
-    assert list(runs.templates()) == ["search_repositories", "swiss_statistics"]
+    templates = [
+        *("publish_dataset", "retrieve_dataset", "search_catalogue", "search_repositories"),
+        "swiss_statistics",
+    ]
+    assert [path.stem for path in NOTEBOOKS] == sorted([*templates, "start"])
+    assert list(runs.templates()) == templates
 
 
 @each

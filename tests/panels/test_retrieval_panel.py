@@ -328,3 +328,17 @@ def test_nothing_is_asked_where_nothing_can_come(
     panel.table.clear_selection.click()
     assert panel.retrieve.layout.display == "none"
     assert panel.retrieve.plan.value == ""
+
+
+def test_public_data_come_without_a_log_in(
+    found: Callable[..., SearchPanel], add: Callable[..., str], until: Any
+) -> None:
+    tokens.forget("practice")
+    pid = add(keywords=["searchable together"], published=True)
+    panel = found(pid)
+    panel.retrieve.form.fill(email="eva@practice.example")
+    panel.retrieve.form.submit()
+    until(lambda: panel.retrieve.plan.value)
+    panel.retrieve.confirm.click()
+    shown = panel.retrieve.retrievals
+    until(lambda: [one["state"] for one in shown.rows] == ["Verified"], seconds=60)
