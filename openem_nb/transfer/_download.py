@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from openem_nb import http
 from openem_nb.errors import BadAnswer, CannotWrite, ChecksumMismatch, OpenEMError, Unreachable
 from openem_nb.transfer._checksum import Checksum, Digest
 from openem_nb.transfer._disk import need_room, writing
-from openem_nb.transfer._meter import Meter, ends_all
+from openem_nb.transfer._meter import Meter, in_parallel
 from openem_nb.transfer._part import Part
 from openem_nb.transfer._source import Address, Patience, Source, extent, modified, same_as
 
@@ -25,10 +24,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Path], None]
 
-__all__ = ["Item", "download", "download_all", "in_parallel"]
-
-T = TypeVar("T")
-R = TypeVar("R")
+__all__ = ["Item", "download", "download_all"]
 
 _CHUNK: Final = 1 << 18
 """Bytes asked of the connection at once; fewer are taken when fewer have come."""
@@ -167,47 +163,6 @@ def _need_room(items: Sequence[Item]) -> None:
         if item.size is not None and item.size not in here[:1]:
             needed += max(0, item.size - (here[-1] if part.is_file() else 0))
     need_room(Path(os.path.commonpath([item.target.absolute().parent for item in items])), needed)
-
-
-def in_parallel(
-    work: Callable[[T], R], items: Sequence[T], meter: Meter, *, workers: int, what: str
-) -> tuple[R, ...]:
-    """Do the work for all items; the first error is raised after all others are done."""
-    failures: list[OpenEMError] = []
-    done: dict[int, R] = {}
-
-    def attempt(number: int, item: T) -> None:
-        try:
-            done[number] = work(item)
-        except OpenEMError as error:
-            if ends_all(error):
-                raise
-            failures.append(error)
-
-    with ThreadPoolExecutor(workers, thread_name_prefix="transfer") as pool:
-        try:
-            futures = [pool.submit(attempt, *numbered) for numbered in enumerate(items)]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                if future.done() and (error := future.exception()):
-                    raise error
-        finally:
-            meter.stop()
-            pool.shutdown(wait=True, cancel_futures=True)
-    if failures:
-        first = failures[0]
-        if len(items) == 1:
-            raise first
-        summary = type(first)(
-            f"{len(failures)} of {len(items)} {what} could not be downloaded. First: {first}",
-            hint=first.hint if isinstance(first, ChecksumMismatch) else _AGAIN,
-        )
-        summary.status, summary.said = first.status, first.said
-        raise summary from first
-    return tuple(done[number] for number in range(len(items)))
-
-
-_AGAIN: Final = "Run it again: files that are whole are not downloaded twice."
 
 
 @dataclass(slots=True)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Self
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from openem_nb.errors import Cancelled, CannotWrite, OpenEMError
+from openem_nb.errors import Cancelled, CannotWrite, ChecksumMismatch, OpenEMError
 from openem_nb.transfer import _disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from openem_nb import http
     from openem_nb.jobs import Progress
 
-__all__ = ["Meter", "ends_all"]
+__all__ = ["Meter", "in_parallel"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _GLANCE: Final = 0.1
 """Seconds between two looks at whether somebody cancelled."""
+_AGAIN: Final = "Run it again: files that are whole are not downloaded twice."
 _SURE: Final = 1.0
 """Seconds for which the free space that was looked up is believed."""
 
@@ -163,6 +168,42 @@ class Meter:
         self.stop()
 
 
-def ends_all(error: BaseException) -> bool:
-    """Whether an error of one transfer is one for all: a full disk, a cancel."""
-    return isinstance(error, CannotWrite | Cancelled) or not isinstance(error, OpenEMError)
+def in_parallel(
+    work: Callable[[T], R], items: Sequence[T], meter: Meter, *, workers: int, what: str
+) -> tuple[R, ...]:
+    """Do the work for all items; the first error is raised after all others are done.
+
+    What concerns all of them, a full disk or a cancel, ends everything at once.
+    """
+    failures: list[OpenEMError] = []
+    done: dict[int, R] = {}
+
+    def attempt(number: int, item: T) -> None:
+        try:
+            done[number] = work(item)
+        except OpenEMError as error:
+            if isinstance(error, CannotWrite | Cancelled):
+                raise
+            failures.append(error)
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="transfer") as pool:
+        try:
+            futures = [pool.submit(attempt, *numbered) for numbered in enumerate(items)]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future.done() and (error := future.exception()):
+                    raise error
+        finally:
+            meter.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
+    if failures:
+        first = failures[0]
+        if len(items) == 1:
+            raise first
+        summary = type(first)(
+            f"{len(failures)} of {len(items)} {what} could not be downloaded. First: {first}",
+            hint=first.hint if isinstance(first, ChecksumMismatch) else _AGAIN,
+        )
+        summary.status, summary.said = first.status, first.said
+        raise summary from first
+    return tuple(done[number] for number in range(len(items)))

@@ -18,6 +18,7 @@ from openem_nb.errors import (
     NotLoggedIn,
     NotOnDisk,
     OpenEMError,
+    Unreachable,
 )
 from openem_nb.values import format_duration
 
@@ -143,6 +144,9 @@ class Source:
                     renewals += 1
                 else:
                     raise self._refused(error) from None
+            except Unreachable:
+                self._renew(url)  # the store may have moved; whoever asks tries again
+                raise
 
     def _wait(self, seconds: float) -> None:
         words = (

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from openem_nb.errors import InvalidInput
 from openem_nb.transfer._admission import Claims
 from openem_nb.transfer._disk import need_room, writing
-from openem_nb.transfer._download import in_parallel
-from openem_nb.transfer._meter import Meter
+from openem_nb.transfer._meter import Meter, in_parallel
 from openem_nb.transfer._names import plain
 from openem_nb.transfer._tar import said
 from openem_nb.transfer._unpacking import Unpacking

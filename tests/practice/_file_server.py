@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ class Files:
     sent: list[tuple[str, int, int]] = field(default_factory=list)
     """Path, first byte and number of bytes of each answer that brought some of a file."""
     connections: int = 0
+    buffer: int = 0
+    """Bytes that the system may hold back on the way to a client; 0 leaves it to the system."""
     asked: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
     root: str = ""
@@ -79,6 +82,8 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.files.connections += 1
+        if self.files.buffer:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.files.buffer)
 
     def do_HEAD(self) -> None:
         if not self.files.head:

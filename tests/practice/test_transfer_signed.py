@@ -129,6 +129,13 @@ def test_an_address_that_cannot_be_renewed(server: Files, tmp_path: Path) -> Non
     assert caught.value.status == 403
 
 
+def test_a_store_that_moves_is_found_again(server: Files, tmp_path: Path) -> None:
+    given = iter(["http://127.0.0.1:9", server.root])
+    target = tmp_path / "file.bin"
+    transfer.download(lambda: f"{next(given)}/file.bin?{server.signature}", target)
+    assert target.read_bytes() == DATA
+
+
 def test_what_renewing_says_is_passed_on(server: Files, tmp_path: Path) -> None:
     def gone() -> str:
         raise NotOnDisk("The retrieval is too old.", hint="Retrieve it again.")
