@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from openem_nb.errors import OpenEMError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openem_nb.scicat.datasets import DataSet
     from openem_nb.scicat.files import TapeBlock
 
-__all__ = ["card", "tree"]
+__all__ = ["card", "lines", "tree"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,27 @@ _NODES: Final = 600
 """Lines of metadata that are shown; the rest is said to be there."""
 _DEEPEST: Final = 12
 _LONGEST: Final = 400
+
+
+def lines(data_set: DataSet) -> str:
+    """Return the facts of a data set as lines for a terminal, without asking for more."""
+    facts = [
+        ("", data_set.name),
+        ("PID", data_set.pid),
+        ("Type", data_set.type),
+        ("Files", data_set.lifecycle.words),
+        ("Page", data_set.url),
+        *((name, unescape(html)) for name, html in _facts(data_set, "")),
+    ]
+    found = [f"{name + ':' if name else '':15}{text}".strip() for name, text in facts if text]
+    if data_set.notice:
+        found.append(data_set.notice)
+    return "\n".join(map(_printable, found))
+
+
+def _printable(line: str) -> str:
+    """Return a line that cannot move the cursor or turn the text of a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def card(data_set: DataSet, here: Connection) -> str:

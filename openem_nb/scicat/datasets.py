@@ -27,7 +27,7 @@ _CHUNK = 80
 """Identifiers in one question: more make an address that proxies refuse."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DataSet:
     """One data set of a SciCat instance, as it was when it was read.
 
@@ -123,6 +123,12 @@ class DataSet:
     def reload(self) -> DataSet:
         """Return the data set as it is now."""
         return read(connection(self.profile), self.pid)
+
+    def __repr__(self) -> str:
+        return f"<DataSet {self.pid} {self.name!r}: {self.lifecycle.words}>"
+
+    def __str__(self) -> str:
+        return _card.lines(self)
 
     def _repr_html_(self) -> str:
         return _card.card(self, connection(self.profile))

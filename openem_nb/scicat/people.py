@@ -121,7 +121,7 @@ def login_with(username: str, password: Secret, profile: str | None = None) -> I
             raise bare(problem)  # out here: the context above holds the password
     raise NotLoggedIn(
         f"{here.profile.name} does not know this name and password.",
-        hint=f"Type them again. {_paste_hint(here)}",
+        hint=f"Type them again. {here.profile.log_in_help} {_paste_hint(here)}",
     )
 
 

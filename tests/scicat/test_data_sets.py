@@ -270,6 +270,22 @@ def test_the_card_can_be_read_by_everybody(place: Place) -> None:
     assert "script" not in tags
 
 
+def test_a_terminal_shows_the_facts_and_obeys_no_name(place: Place, added: Any) -> None:
+    pid = added(
+        published=True, later={"owner": "Ada & Co <a@b.ch>", "keywords": ["a\x1b[2Jb", "\u202ex"]}
+    )
+    found = scicat.get(pid)
+    begin = len(place.asked())
+    text = str(found)
+    assert len(place.asked()) == begin
+    assert f"PID:           {pid}" in text.splitlines()
+    assert "Owner:         Ada & Co <a@b.ch>" in text.splitlines()
+    assert "Practice data" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert repr(found).startswith(f"<DataSet {pid} ")
+
+
 def test_the_card_says_what_could_not_be_read(place: Place) -> None:
     assert place.facility is not None
     found = scicat.get(place.pid(0))

@@ -121,9 +121,15 @@ def fetch(
     That is not the order of creation: the database hands them out in an order of its own.
     """
     test = test_of(where)
-    if isinstance(where.get("pid"), str):
-        document = service.store.peek("datasets", where["pid"])
-        documents: Iterable[dict[str, Any]] = () if document is None else (document,)
+    named = where.get("pid")
+    if isinstance(named, dict) and isinstance(named.get("$in"), list):
+        named = named["$in"]
+    elif isinstance(named, str):
+        named = [named]
+    documents: Iterable[dict[str, Any]]
+    if isinstance(named, list) and all(isinstance(pid, str) for pid in named):
+        looked_up = (service.store.peek("datasets", pid) for pid in dict.fromkeys(named))
+        documents = [document for document in looked_up if document is not None]
     else:
         documents = service.store.all("datasets")
     found = [document for document in documents if sees(user, document) and test(document)]
