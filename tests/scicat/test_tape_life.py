@@ -13,6 +13,7 @@ import pytest
 from _tapes import FAST, FLAVOURS, Site, assert_whole, everything_written, site, until
 
 from openem_nb import errors, jobs, scicat, settings
+from openem_nb.practice.scicat._store import blocks_of
 from openem_nb.scicat.tape import (
     State,
     reattach,
@@ -361,3 +362,23 @@ def test_sending_a_retrieval_needs_a_group(psi: Site, monkeypatch: pytest.Monkey
     assert job["type"] == "retrieve"
     assert job["ownerGroup"] == "p20003"
     assert retrieval.run(pace=FAST).state is State.VERIFIED
+
+
+def test_what_could_be_checked_by_size_only_or_was_never_archived_is_said(archive: Site) -> None:
+    pid = archive.add(names=["a.mrc", "b.mrc", "c.mrc"], sizes=[3000] * 3, datasetName="grid 3")
+    (block,) = blocks_of(archive.service.store, "datablocks", pid)
+    files = block["dataFileList"]
+    bare = {name: value for name, value in files[1].items() if name != "chk"}
+    changed = {**block, "dataFileList": [files[0], bare, files[2]]}
+    archive.service.store.put("datablocks", block["_id"], changed)
+    document = archive.service.store.get("datasets", pid)
+    assert document is not None
+    archive.service.store.put("datasets", pid, document | {"numberOfFiles": 5})
+    retrieval = retrieve(pid).run(pace=FAST)
+    assert retrieval.words == (
+        "verified: 3 files, 9 kB, 1 of them by size only (no checksum in the archive)"
+    )
+    summary = (retrieval.folders[pid] / "retrieved.json").read_text(encoding="utf-8")
+    assert json.loads(summary)["verified_by_size_only"] == 1
+    assert retrieval.verify().by_size == 1
+    assert retrieval.notes == (f"grid 3 ({pid}) lists 5 files, 3 of them are on tape.",)
