@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from openem_nb import http, settings, tokens
@@ -29,8 +29,8 @@ from openem_nb.errors import (
     NotFound,
     NotLoggedIn,
     OpenEMError,
-    TokenExpired,
 )
+from openem_nb.scicat._problems import bare, expired, in_words
 
 if TYPE_CHECKING:
     from pyscicat.client import ScicatClient
@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from openem_nb.settings import Profile
     from openem_nb.tokens import Secret
 
-__all__ = ["Connection", "Identity", "bare", "connection", "quoted"]
+__all__ = ["Connection", "Identity", "connection", "quoted"]
 
-E = TypeVar("E", bound=BaseException)
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 _PARALLEL: Final = 4
@@ -91,13 +90,6 @@ def quoted(name: str) -> str:
             f"{name!r} is not an identifier.", hint="It looks like 20.500.11935/0f6f2a5c-...."
         )
     return quote(text, safe="")
-
-
-def bare(error: E) -> E:
-    """Return an error without the frames and causes that hold the request with its token."""
-    error.__cause__ = error.__context__ = None
-    error.__suppress_context__ = True
-    return error.with_traceback(None)
 
 
 class Connection:
@@ -271,22 +263,14 @@ class Connection:
     def _check_expiry(self, token: Secret, now: datetime) -> None:
         end = tokens.expires(token)
         if end is not None and end <= now:
-            raise self._expired(f" at {end:%H:%M} UTC on {end:%Y-%m-%d}")
-
-    def _expired(self, when: str = "") -> TokenExpired:
-        name = self.profile.name
-        return TokenExpired(
-            f"Your log-in to {name} ran out{when}.",
-            hint=f'Log in again with openem.login("{name}"), or forget it with '
-            f'openem.logout("{name}") to see public data only.',
-        )
+            raise expired(self.profile.name, f" at {end:%H:%M} UTC on {end:%Y-%m-%d}")
 
     def _confirm(self, token: Secret, *, since: float | None = None) -> Identity:
         """Return whose token this is, as the service has said since that moment.
 
         By default what it said some minutes ago is believed.
         """
-        key = (self._root, hashlib.sha256(token.reveal().encode()).digest())
+        key = self._key(token)
         known = _known.get(key)
         now = time.monotonic()
         if known is not None and known[1] > (now - _BELIEVED if since is None else since):
@@ -294,6 +278,9 @@ class Connection:
         found = self._whoami(token)
         _known[key] = (found, now)
         return found
+
+    def _key(self, token: Secret) -> tuple[str, bytes]:
+        return self._root, hashlib.sha256(token.reveal().encode()).digest()
 
     def _whoami(self, token: Secret) -> Identity:
         name = self.profile.name
@@ -375,7 +362,18 @@ class Connection:
                     progress=progress,
                 )
         except OpenEMError as error:
-            problem = self._in_words(error, token, path)
+            is_log_in = path.startswith(("auth/login", "auth/ldap"))  # its refusals are its own
+            known = None if token is None else _known.get(self._key(token))
+            problem = (
+                error
+                if is_log_in
+                else in_words(
+                    error,
+                    self.profile.name,
+                    token=token is not None,
+                    who=known[0].words if known else "",
+                )
+            )
         except KeyboardInterrupt as error:
             problem = error
         if answer is None:
@@ -389,35 +387,6 @@ class Connection:
         if token is not None and (moment := _date_of(answer)) is not None:
             self._check_expiry(token, moment)
         return answer
-
-    def _in_words(self, error: OpenEMError, token: Secret | None, path: str) -> OpenEMError:
-        """Return the error that a person can do something about."""
-        name = self.profile.name
-        if error.status == 401 and (token is not None or error.said == "SESSION_EXPIRED"):
-            found: OpenEMError = self._expired()
-        elif error.status == 403 and token is None and "login" not in path:
-            found = NotLoggedIn(
-                f"{name} shows or does this only to those who are logged in.",
-                hint=f'Log in with openem.login("{name}").',
-            )
-        elif error.status == 403 and token is not None:
-            key = (self._root, hashlib.sha256(token.reveal().encode()).digest())
-            known = _known.get(key)
-            who = f"You are {known[0].words}. " if known else ""
-            said = f": {error.said}" if error.said else "."
-            found = NotAllowed(
-                f"{name} does not allow this{said}",
-                hint=f"{who}Ask the owner of the data; a new group counts after the next log-in.",
-            )
-        elif error.status in (413, 431):
-            found = InvalidInput(
-                f"The request is too large for {name} (status {error.status}).",
-                hint="Send less at a time.",
-            )
-        else:
-            return error
-        found.status, found.said, found.retry_after = error.status, error.said, error.retry_after
-        return found
 
 
 def connection(profile: str | None = None, *, anonymous: bool = False) -> Connection:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import Conflict, InvalidInput, NotAllowed, NotLoggedIn
-from openem_nb.scicat._documents import moment, plain_metadata, texts
+from openem_nb.scicat._changes import as_sent
+from openem_nb.scicat._documents import moment, texts
 from openem_nb.scicat._periods import iso
 from openem_nb.scicat.attachments import Attachment, data_uri, shrunk
 from openem_nb.scicat.connection import connection, quoted
@@ -24,44 +24,12 @@ from openem_nb.scicat.datasets import DataSet, read
 from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from openem_nb.scicat.connection import Connection
 
 __all__ = ["attach", "set_keywords", "set_lifecycle", "share", "unshare", "update"]
 
-_NAMES: Final = {
-    "name": "datasetName",
-    "description": "description",
-    "comment": "comment",
-    "keywords": "keywords",
-    "owner": "owner",
-    "owner_email": "ownerEmail",
-    "owner_group": "ownerGroup",
-    "orcid_of_owner": "orcidOfOwner",
-    "contact": "contactEmail",
-    "access_groups": "accessGroups",
-    "shared_with": "sharedWith",
-    "location": "creationLocation",
-    "created": "creationTime",
-    "start": "startTime",
-    "end": "endTime",
-    "license": "license",
-    "data_format": "dataFormat",
-    "run_number": "runNumber",
-    "validation_status": "validationStatus",
-    "techniques": "techniques",
-    "relationships": "relationships",
-    "metadata": "scientificMetadata",
-    "metadata_schema": "scientificMetadataSchema",
-    "principal_investigator": "principalInvestigator",
-    "investigator": "investigator",
-    "proposal": "proposalId",
-    "sample": "sampleId",
-    "instrument": "instrumentId",
-    "inputs": "inputDatasets",
-    "software": "usedSoftware",
-    "data_quality": "dataQualityMetrics",
-}
-"""What can be changed, and what the catalogue calls it; its own names do, too."""
 _LIFECYCLE: Final = {
     "archivable": ("archivable", bool),
     "retrievable": ("retrievable", bool),
@@ -74,8 +42,6 @@ _LARGEST: Final = 15_000_000
 """Bytes of a change: the service takes 16 MB, its database no larger document."""
 _ATTEMPTS: Final = 5
 """How often a list is read and sent again when somebody else was faster."""
-_NO_KEY: Final = frozenset(".[]<>$")
-"""Letters that the facilities' own tools refuse in keys of metadata."""
 
 
 def update(data_set: DataSet | str, *, profile: str | None = None, **changes: Any) -> DataSet:
@@ -108,7 +74,7 @@ def update(data_set: DataSet | str, *, profile: str | None = None, **changes: An
     >>> openem.scicat.update(data_set, description="Grid 3, after clipping", license="CC BY-SA 4.0")
     """
     here, pid = _place(data_set, profile)
-    wanted = _fields(changes)
+    wanted = as_sent(changes)
     current = read(here, pid)
     known = data_set if isinstance(data_set, DataSet) else current
     before = {**current.document, "scientificMetadata": current.metadata}
@@ -264,71 +230,6 @@ def _place(data_set: DataSet | str, profile: str | None) -> tuple[Connection, st
         return connection(data_set.profile), data_set.pid
     quoted(data_set)
     return connection(profile), data_set.strip()
-
-
-def _fields(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return changes by the catalogue's names, with values as it takes them."""
-    if not changes:
-        raise InvalidInput("There is nothing to change.")
-    found: dict[str, Any] = {}
-    for name, value in changes.items():
-        field = _NAMES.get(name, name)
-        if field not in _NAMES.values():
-            raise InvalidInput(f"{name} cannot be changed this way.", hint=_instead(field))
-        if field in found:
-            raise InvalidInput(f"{name} is there twice.")
-        found[field] = _value(name, value)
-    return found
-
-
-def _instead(field: str) -> str:
-    if field in ("datasetlifecycle", "lifecycle"):
-        return "Use scicat.set_lifecycle, which leaves the rest of the lifecycle as it is."
-    if field in ("isPublished", "published"):
-        return "Use scicat.draft and its publish, which show first what becomes public."
-    if field in ("size", "numberOfFiles", "packedSize"):
-        return "The service adds up the sizes of the file blocks itself."
-    return f"What can be changed: {', '.join(sorted(_NAMES))}."
-
-
-def _value(name: str, value: Any) -> Any:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise InvalidInput(
-                f"{name} has no time zone.", hint="Give one: datetime(..., tzinfo=UTC)."
-            )
-        return iso(value)
-    if isinstance(value, date):
-        return f"{value.isoformat()}T00:00:00.000Z"
-    if name in ("metadata", "scientificMetadata"):
-        if not isinstance(value, Mapping):
-            raise InvalidInput("The metadata are not a mapping of keys.")
-        _check_keys(value, "")
-        return plain_metadata(json.loads(json.dumps(value, default=_plain)))
-    if isinstance(value, tuple | set | frozenset):
-        value = list(value)
-    if name in ("contact", "contactEmail") and isinstance(value, list):
-        return ";".join(value)
-    return value
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):  # a number of numpy
-        return value.item()
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    raise InvalidInput(f"{value!r} cannot stand in metadata.", hint="Use texts, numbers and lists.")
-
-
-def _check_keys(node: Mapping[str, Any], path: str) -> None:
-    for key, value in node.items():
-        if not isinstance(key, str) or not key.strip() or _NO_KEY & set(key):
-            raise InvalidInput(
-                f"{key!r}{f' below {path}' if path else ''} cannot be a key of metadata.",
-                hint="Keys are not empty and hold none of . [ ] < > $",
-            )
-        if isinstance(value, Mapping):
-            _check_keys(value, f"{path}.{key}" if path else key)
 
 
 def _list(values: Iterable[str] | str) -> list[str]:

@@ -21,7 +21,8 @@ from openem_nb.errors import (
     RateLimited,
     Unreachable,
 )
-from openem_nb.scicat.connection import Connection, Identity, bare, connection
+from openem_nb.scicat._problems import bare
+from openem_nb.scicat.connection import Connection, Identity, connection
 from openem_nb.tokens import Secret
 
 __all__ = ["identity", "login", "login_oidc", "login_token", "login_with", "logout"]

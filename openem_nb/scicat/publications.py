@@ -8,7 +8,6 @@ meant.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,9 +20,9 @@ from openem_nb.errors import (
     OpenEMError,
 )
 from openem_nb.scicat._documents import moment, number, text, texts
+from openem_nb.scicat._kept import lifecycles, mend
 from openem_nb.scicat._publishing import FormField, Preview, form_of, items_of, missing, notes_for
 from openem_nb.scicat.connection import connection, quoted
-from openem_nb.scicat.datasets import documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,11 +34,6 @@ __all__ = ["Publication", "draft", "form_fields", "prefill", "publication", "pub
 
 _ROUTE: Final = "publisheddata"
 _MOST: Final = 1000
-_KEPT: Final = (
-    *("archivable", "retrievable", "isOnCentralDisk", "archiveStatusMessage"),
-    *("retrieveStatusMessage", "storageLocation"),
-)
-"""Parts of a lifecycle that registering must not change."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +177,13 @@ class Publication:
         look = self.preview()
         _confirmed(confirm, look.register_words, look)
         _ready(look)
-        before = _lifecycles(here, self.pids)
+        before = lifecycles(here, self.pids)
         try:
             here.send("POST", f"{_ROUTE}/{quoted(self.doi)}/register", version=4)
         except OpenEMError as error:
             raise self._failed(here, look, error) from error
         finally:
-            _mend(here, before)
+            mend(here, before)
         return publication(self.doi, profile=self.profile)
 
     def discard(self) -> None:
@@ -397,31 +391,3 @@ def _ready(look: Preview) -> None:
         f"{look.doi} cannot go out: {' '.join(look.problems)} Nothing was changed.",
         hint="Change the draft with .edit(...), then look at .preview() again.",
     )
-
-
-def _lifecycles(here: Connection, pids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    found = documents(here, list(pids), ["datasetlifecycle"])
-    return {pid: dict(item.get("datasetlifecycle") or {}) for pid, item in found.items()}
-
-
-def _mend(here: Connection, before: Mapping[str, Mapping[str, Any]]) -> None:
-    """Give lifecycles back what registering has reset: some versions forget what is on tape."""
-    after = _lifecycles(here, before)
-    for pid, old in before.items():
-        new = after.get(pid, {})
-        lost = {
-            key: old[key]
-            for key in _KEPT
-            if old.get(key) is not None and old.get(key) != new.get(key)
-        }
-        if not lost:
-            continue
-        try:
-            here.send("PATCH", f"datasets/{quoted(pid)}/datasetlifecycle", lost)
-        except OpenEMError as error:
-            warnings.warn(
-                f"Registering has reset the lifecycle of {pid} ({', '.join(lost)}), and it could "
-                f"not be mended: {error} Tell the facility.",
-                UserWarning,
-                stacklevel=4,
-            )
