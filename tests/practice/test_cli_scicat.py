@@ -1,0 +1,186 @@
+"""The console commands about SciCat as a person uses them: processes, output, exit codes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from openem_nb import scicat, tokens
+from openem_nb.practice import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from openem_nb.practice import Facility
+    from openem_nb.practice.scicat.service import ScicatService
+
+COMMAND = [sys.executable, "-W", "error", "-m", "openem_nb"]
+
+
+def openem(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def at_a_terminal(*arguments: str, answer: str) -> tuple[int, str]:
+    """Run a command at a terminal, answer its question, and return code and all that showed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(COMMAND[0], [*COMMAND, *arguments])
+    shown = b""
+    asked = False
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+        if not asked and shown.rstrip().endswith((b":", b"?", b"]:")):
+            os.write(terminal, f"{answer}\n".encode())
+            asked = True
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Facility]:
+    with serve(entries=50, seed=3, datasets=300, tape_seconds=0.2) as facility:
+        monkeypatch.setenv("OPENEM_PROFILE", "practice")
+        monkeypatch.setenv("OPENEM_PRACTICE_URL", facility.url)
+        monkeypatch.setenv("TERM", "dumb")
+        monkeypatch.setenv("COLUMNS", "200")
+        yield facility
+
+
+@pytest.fixture
+def service(catalogue: Facility) -> ScicatService:
+    return catalogue.scicat["practice"]
+
+
+@pytest.fixture
+def ada(service: ScicatService) -> str:
+    token: str = service.users.token("ada")
+    tokens.save("practice", token)
+    return token
+
+
+def test_help_names_all_commands() -> None:
+    shown = openem("--help").stdout
+    for command in ("search", "get", "retrieve", "retrievals", "login", "logout"):
+        assert f"  {command} " in shown
+
+
+def test_a_search_as_table_and_as_csv(ada: str) -> None:
+    done = openem("search", "--type", "raw", "--rows", "7")
+    assert done.returncode == 0, done.stderr
+    total = scicat.count(type="raw")
+    assert f"7 of {total:,}" in done.stderr
+    assert "Practice data" in done.stderr
+    assert len(done.stdout.strip().splitlines()) == 8
+    table = pd.read_csv(StringIO(openem("search", "--type", "raw", "--csv").stdout))
+    assert list(table["pid"]) == list(scicat.search(type="raw", rows=25)["pid"])
+    assert openem("search", "nosuchwordanywhere").stdout == "Nothing found.\n"
+
+
+def test_a_data_set_in_words(ada: str, service: ScicatService) -> None:
+    pid = service.add_dataset(datasetName="Apo 7")
+    done = openem("get", pid)
+    assert done.returncode == 0, done.stderr
+    for words in ("Apo 7", pid, "on tape at PSI", "4 files"):
+        assert words in done.stdout
+    assert openem("get", "20.500.11935/none").returncode == 1
+
+
+def test_a_retrieval_states_the_size_and_asks(
+    ada: str, service: ScicatService, catalogue: Facility, tmp_path: Path
+) -> None:
+    pid = service.add_dataset(files=4, size=32 * 1024)
+    done = openem("retrieve", pid, "--files", "*1.mrc", "--folder", str(tmp_path / "here"))
+    assert done.returncode == 1
+    assert "--yes" in done.stderr
+    assert "1 data set from PSI to URLs: a new job" in done.stdout
+    assert not any(request.method == "POST" for request in catalogue.requests)
+
+    code, shown = at_a_terminal("retrieve", pid, answer="n")
+    assert code == 0
+    assert "Retrieve 4 files, 131 kB?" in shown
+    assert "Nothing was asked" in shown
+    assert not any(request.method == "POST" for request in catalogue.requests)
+
+    arguments = ["retrieve", pid, "--files", "*1.mrc", "--folder", str(tmp_path / "here")]
+    done = openem(*arguments, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "erified: 1 files" in done.stdout
+    assert [path.name for path in tmp_path.rglob("*.mrc")] == ["micrograph_000001.mrc"]
+    assert ada not in done.stdout + done.stderr
+    assert "X-Amz" not in done.stdout + done.stderr
+
+
+def test_a_retrieval_goes_on_in_the_background_and_can_be_followed(
+    ada: str, service: ScicatService
+) -> None:
+    assert openem("retrievals").stdout == "No retrievals yet.\n"
+    pid = service.add_dataset(files=2, size=32 * 1024)
+    done = openem("retrieve", pid, "--yes", "--detach")
+    assert done.returncode == 0, done.stderr
+    (one,) = scicat.retrievals(server=False)
+    assert one.id in done.stdout
+    assert one.id in openem("retrievals").stdout
+    done = openem("retrievals", "--follow", one.id)
+    assert done.returncode == 0, done.stderr
+    assert "erified: 2 files" in done.stdout
+    assert one.state == "verified"
+
+
+def test_what_cannot_be_retrieved_is_a_sentence_and_a_code(
+    ada: str, service: ScicatService
+) -> None:
+    done = openem("retrieve", service.add_dataset(tars=0), "--yes")
+    assert done.returncode == 1
+    assert "not on tape" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_log_in_asks_and_shows_neither_password_nor_token(catalogue: Facility) -> None:
+    code, shown = at_a_terminal("login", "--user", "ada", answer="practice")
+    assert code == 0, shown
+    assert "emf-krios" in shown
+    stored = tokens.find("practice")
+    assert stored is not None
+    assert stored.reveal() not in shown
+    # the question names the instance; what was typed is not shown after it
+    assert shown.split(":", 1)[1].count("practice") == 0
+
+    done = openem("logout")
+    assert done.returncode == 0
+    assert "Logged out of practice" in done.stdout
+    assert tokens.find("practice") is None
+
+    code, shown = at_a_terminal("login", answer=stored.reveal())
+    assert code == 0, shown
+    assert stored.reveal() not in shown
+    assert tokens.find("practice").reveal() == stored.reveal()
+
+
+def test_a_wrong_password_is_a_sentence_and_a_code(catalogue: Facility) -> None:
+    code, shown = at_a_terminal("login", "--user", "ada", answer="wrong")
+    assert code == 1
+    assert "does not know this name and password" in shown
+    assert "Traceback" not in shown
