@@ -168,5 +168,6 @@ def _table(found: SearchResult) -> str:
     frame = pd.DataFrame(found)[list(_COLUMNS)].copy()
     frame["size"] = [format_bytes(size) for size in frame["size"]]
     frame["created"] = [f"{moment:%Y-%m-%d}" for moment in frame["created"]]
-    text: str = frame.to_string(index=False, na_rep="", max_colwidth=48)
+    frame["name"] = [name if len(name) <= 44 else f"{name[:43]}…" for name in frame["name"]]
+    text: str = frame.to_string(index=False, na_rep="")  # identifiers whole, to be copied
     return text

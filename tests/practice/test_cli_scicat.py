@@ -93,7 +93,10 @@ def test_a_search_as_table_and_as_csv(ada: str) -> None:
     total = scicat.count(type="raw")
     assert f"7 of {total:,}" in done.stderr
     assert "Practice data" in done.stderr
-    assert len(done.stdout.strip().splitlines()) == 8
+    lines = done.stdout.strip().splitlines()
+    assert len(lines) == 8
+    newest = scicat.search(type="raw", rows=7)["pid"]
+    assert [line.split()[0] for line in lines[1:]] == list(newest)
     table = pd.read_csv(StringIO(openem("search", "--type", "raw", "--csv").stdout))
     assert list(table["pid"]) == list(scicat.search(type="raw", rows=25)["pid"])
     assert openem("search", "nosuchwordanywhere").stdout == "Nothing found.\n"
