@@ -304,7 +304,7 @@ def _path(key: Any) -> str:
         parts = parts[:-1]
     if not parts or not all(part.strip() for part in parts):
         raise InvalidInput(f"{key!r} is not a path of metadata: a key is empty.")
-    encoded = (quote(part, safe="!~*'()-_").replace(".", "%2E") for part in parts)
+    encoded = (quote(part, safe="!~*'()-_", errors="replace").replace(".", "%2E") for part in parts)
     return ".".join((_METADATA, *encoded))
 
 

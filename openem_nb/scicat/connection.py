@@ -89,7 +89,7 @@ def quoted(name: str) -> str:
         raise InvalidInput(
             f"{name!r} is not an identifier.", hint="It looks like 20.500.11935/0f6f2a5c-...."
         )
-    return quote(text, safe="")
+    return quote(text, safe="", errors="replace")
 
 
 class Connection:
@@ -323,7 +323,7 @@ class Connection:
         address = f"{self._root}/v{version}/{path.lstrip('/')}"
         if params:
             pairs = (
-                f"{quote(name, safe='')}={quote(_text(value), safe='')}"
+                f"{quote(name, safe='')}={quote(_text(value), safe='', errors='replace')}"
                 for name, value in (params.items() if isinstance(params, Mapping) else params)
             )
             address = f"{address}?{'&'.join(pairs)}"

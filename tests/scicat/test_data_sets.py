@@ -429,17 +429,3 @@ def test_pictures_are_made_small_before_they_are_sent() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert kind.startswith("image/")
-
-
-def test_any_instance_gives_whole_data_sets(anywhere: Place) -> None:
-    result = scicat.search(rows=3)
-    for pid in result["pid"]:
-        found = scicat.get(pid)
-        assert found.pid == pid
-        assert found.lifecycle.words
-        assert found.pid in found._repr_html_()
-        if found.file_count < 20_000:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", QueryTruncatedWarning)
-                files = found.files()
-            assert files.complete == (not files.problem)

@@ -276,7 +276,6 @@ def test_a_quantity_is_found_in_any_unit_that_measures_the_same(
     )
     found = scicat.search(where={key: ("between", low, high, unit)}, rows=None)
     assert set(found["pid"]) == expected
-    assert scicat.count(where={key: (">", 1900 if unit == "nm" else 1.9, "nm")}) >= 0
 
 
 def test_bounds_that_were_converted_still_include_what_is_equal(place: Place) -> None:
@@ -430,24 +429,11 @@ def test_what_cannot_be_understood_is_refused_before_anything_is_asked(
     assert len(place.asked()) == before
 
 
+def test_half_a_letter_finds_nothing_and_breaks_nothing(place: Place) -> None:
+    assert scicat.search("\ud800").total == 0
+    assert scicat.count(where={"\ud800": 1}) == 0
+
+
 def test_a_question_that_is_too_long_is_refused_in_words(place: Place) -> None:
     with pytest.raises(InvalidInput, match="too long"):
         scicat.search(" ".join(f"word{number}" for number in range(80)))
-
-
-def test_any_instance_answers_the_same_questions(anywhere: Place) -> None:
-    result = scicat.search(rows=20)
-    assert result.total >= len(result) == min(20, result.total)
-    assert result["pid"].is_unique
-    assert result["created"].is_monotonic_decreasing
-    found = scicat.facets()
-    types = dict(found["type"].itertuples(index=False, name=None))
-    assert sum(types.values()) == result.total
-    for value, count in list(types.items())[:2]:
-        assert scicat.count(type=value) == count
-    if len(result):
-        pid = result["pid"].iloc[0]
-        assert set(scicat.search(pid, rows=None)["pid"]) >= {pid}
-        following = result.next()
-        if following is not None:
-            assert not set(following["pid"]) & set(result["pid"])
