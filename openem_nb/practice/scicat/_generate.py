@@ -240,7 +240,7 @@ class Generator:
         minutes = (self.count - index - (index % 17 == 3)) * 1_500_000 // max(1, self.count)
         created = _LAST - dt.timedelta(minutes=minutes)
         when = moment(created)
-        stored = moment(created + dt.timedelta(hours=rng.randrange(2, 900)))
+        stored = moment(min(_LAST, created + dt.timedelta(hours=rng.randrange(2, 900))))
         name = f"{specimen} {method} {instrument} {index:05d}"
         if index % 97 == 11:
             name = f"{_DIRTY[index % 4]} {index}"
@@ -265,7 +265,7 @@ class Generator:
             "numberOfFiles": shape.files,
             "numberOfFilesArchived": shape.files if shape.tars else 0,
             "creationTime": when,
-            "endTime": moment(created + dt.timedelta(hours=rng.randrange(1, 30))),
+            "endTime": moment(min(_LAST, created + dt.timedelta(hours=rng.randrange(1, 30)))),
             "keywords": [method, specimen, *(("cryo-EM",) if method != "STEM" else ("EDX",))],
             "principalInvestigators": [rng.choice(_PEOPLE)],
             "proposalIds": [None] if index % 41 == 5 else [group],
