@@ -144,7 +144,8 @@ def _word(word: str) -> dict[str, Any]:
 
 def _pattern(word: str) -> str:
     # The end matches nothing and keeps backends that see dates in "Krios 1" from seeing one here.
-    return f"{re.escape(word)}x{{0}}"
+    whole = word.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be sent
+    return f"{re.escape(whole)}x{{0}}"
 
 
 def _several(values: str | Iterable[str] | None, name: str) -> list[str]:

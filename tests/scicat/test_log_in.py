@@ -198,12 +198,17 @@ def test_four_requests_at_a_time_at_most(place: Place, monkeypatch: pytest.Monke
     lock = threading.Lock()
     assert place.service is not None
     answer = place.service.answer
+    together = threading.Event()
 
     def counted(question: object) -> object:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
+            if running > 1:
+                together.set()
+        if "limits" in str(vars(question)):  # a page waits for the one beside it
+            together.wait(5)
         try:
             return answer(question)  # type: ignore[arg-type]
         finally:
