@@ -45,8 +45,11 @@ def browser() -> Iterator[Any]:
 
 
 TIDY_PATHS = r"""() => {
-  for (const one of document.querySelectorAll('.oem-jobs-path'))
-    one.textContent = one.textContent.replace(/^.*\/runs\//, '~/openem/runs/');
+  const all = document.querySelectorAll('.oem-jobs-path, .oem-jobs-code, .oem-section dd');
+  for (const one of all) {
+    if (one.children.length) continue;
+    one.textContent = one.textContent.replace(/\/\S*?\/(runs|scicat)\//g, '~/openem/$1/');
+  }
 }"""
 """JavaScript: pictures show paths as a person has them, not those of a test."""
 

@@ -136,7 +136,7 @@ class CatalogueQuery:
             ("conditions", replace(query, created_from="", created_to="", text="")),
             ("text", cls(text=query.text)),
         ):
-            if problem := _problem(part):
+            if problem := _problem(part, hint=name != "conditions"):  # those speak of Python
                 errors.setdefault(name, problem)
         if not errors and (problem := _problem(query)):
             errors["created_to"] = problem
@@ -290,7 +290,7 @@ def _conditions(text: str) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def _problem(query: CatalogueQuery) -> str:
+def _problem(query: CatalogueQuery, *, hint: bool = True) -> str:
     """Return what is wrong with a query, empty if nothing is."""
     try:
         for condition in query.conditions:
@@ -298,7 +298,7 @@ def _problem(query: CatalogueQuery) -> str:
                 return "Write the name of what is compared."
         scicat.check(query.text, **query.arguments())
     except OpenEMError as error:
-        return f"{error} {error.hint}".strip()
+        return f"{error} {error.hint if hint else ''}".strip()
     return ""
 
 

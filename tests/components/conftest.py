@@ -47,7 +47,7 @@ window.ready = true;
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        name, _, kind = self.path.strip("/").partition(".")
+        name, _, kind = self.path.partition("?")[0].strip("/").partition(".")
         pages = {"": ("text/html", PAGE)}
         if kind == "mjs":
             pages[name] = ("text/javascript", module(name))

@@ -131,6 +131,22 @@ def test_typing_is_not_disturbed_by_values_that_come_back(mount: Any) -> None:
     assert field.input_value() == "xabcd"
 
 
+def test_two_forms_of_one_page_do_not_share_ids(mount: Any) -> None:
+    page = mount("form", **state())
+    page.evaluate(
+        """async (state) => {
+            const copy = await import("/form.mjs?copy");
+            const el = document.body.appendChild(document.createElement("div"));
+            copy.default.render({ model: new window.model.constructor(state), el });
+        }""",
+        state(label="Other"),
+    )
+    for name in ("Find", "Other"):
+        page.get_by_role("search", name=name).get_by_label("Limit").fill(name)
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(set(ids)) == len(ids)
+
+
 def test_nothing_is_left_after_the_end(mount: Any) -> None:
     page = mount("form", **state())
     page.evaluate("window.end()")

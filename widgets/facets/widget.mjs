@@ -1,5 +1,5 @@
 // @ts-check
-import { keepKeys, make } from "../shared/dom.mjs";
+import { keepKeys, make, uniqueId } from "../shared/dom.mjs";
 import { request } from "../shared/request.mjs";
 
 /**
@@ -14,12 +14,9 @@ import { request } from "../shared/request.mjs";
 /** So many values of a property are shown unfolded. */
 const FEW = 6;
 
-let lists = 0;
-
 /** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
 function render({ model, el }) {
-  lists += 1;
-  const prefix = `oem-facets-${lists}`;
+  const prefix = uniqueId("oem-facets");
   const heading = make("h3");
   const groups = make("div", { class: "oem-facets-groups" });
   const clear = make("button", { type: "button", class: "oem-button" }, "Clear all");

@@ -1,6 +1,6 @@
 // @ts-check
 import { conditions } from "../shared/conditions.mjs";
-import { keepKeys, make } from "../shared/dom.mjs";
+import { keepKeys, make, uniqueId } from "../shared/dom.mjs";
 import { request } from "../shared/request.mjs";
 
 /**
@@ -18,8 +18,6 @@ import { request } from "../shared/request.mjs";
  */
 
 /** @typedef {HTMLElement & { value: string }} Control */
-
-let forms = 0;
 
 /** @param {Field} field @param {string} id @returns {Control} */
 function control(field, id) {
@@ -44,8 +42,7 @@ function isCheck(input) {
 
 /** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
 function render({ model, el }) {
-  forms += 1;
-  const prefix = `oem-form-${forms}`;
+  const prefix = uniqueId("oem-form");
   /** @type {Map<string, { field: Field, input: Control, message: HTMLElement }>} */
   const rows = new Map();
   const grid = make("div", { class: "oem-form-grid" });

@@ -29,3 +29,13 @@ export function keepKeys(element) {
   element.addEventListener("keydown", stop);
   return () => element.removeEventListener("keydown", stop);
 }
+
+/**
+ * Return an id that no other element of the page has. A count would not do: each widget may run its
+ * own copy of a module.
+ *
+ * @param {string} stem
+ */
+export function uniqueId(stem) {
+  return `${stem}-${Math.random().toString(36).slice(2)}`;
+}
