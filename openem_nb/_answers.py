@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
+from openem_nb._texts import one_line, without_secrets
 from openem_nb.errors import (
     BadAnswer,
     Conflict,
@@ -99,13 +100,14 @@ class Response:
         """
         try:
             return json.loads(self.content)
-        except ValueError as error:
+        except ValueError:
             kind = self.headers.get("Content-Type", "no type").split(";")[0]
-            raise BadAnswer(
+            problem = BadAnswer(
                 f"{host(self.url)} answered with {kind} where JSON was expected: "
                 f"{_beginning(self.text)}",
                 hint="The service may be in maintenance; try again later.",
-            ) from error
+            )
+        raise problem  # out here: the error of the parser holds the whole body
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Yield the body piece by piece, at most ``size`` bytes at once.
@@ -175,7 +177,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _beginning(text: str) -> str:
-    words = " ".join(text[:400].split())
+    words = one_line(without_secrets(text[:4000]))
     return repr(words[:120] + ("…" if len(words) > 120 else ""))
 
 
@@ -216,7 +218,7 @@ def _server_words(response: requests.Response) -> str:
 
 
 def _short(text: str) -> str:
-    words = " ".join(text.split())
+    words = one_line(without_secrets(text[:4000]))
     return words[:300] + ("…" if len(words) > 300 else "")
 
 
@@ -275,6 +277,11 @@ def _of_status(response: requests.Response, words: str) -> OpenEMError:
             return Conflict(
                 f"{where} refuses: it exists already or has changed{said}",
                 hint="Look at it as it is now, then try again.",
+            )
+        case 301 | 302 | 303 | 307 | 308 if target := response.headers.get("Location"):
+            return BadAnswer(
+                f"{where} sends the request on to {host(target)}.",
+                hint="It was not followed. Set the address to where the service is now.",
             )
         case 429:
             return RateLimited(

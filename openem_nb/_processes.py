@@ -48,7 +48,7 @@ def register_process(folder: Path, pid: int) -> None:
     except psutil.NoSuchProcess:  # it was very short; no process will match
         born = 0.0
     data = {"pid": pid, "born": born, "machine": platform.node()}
-    write_whole(folder / "process.json", json.dumps(data) + "\n")
+    write_whole(folder / "process.json", json.dumps(data) + "\n", private=True)
 
 
 def _process(folder: Path) -> dict[str, Any] | None:

@@ -1,10 +1,13 @@
 """One family of errors: each names a situation and says what to do next.
 
 Every error that the package raises on purpose is an :class:`OpenEMError`. The message says what
-happened, the ``hint`` what a person can do about it; panels and the console show both.
+happened, the ``hint`` what a person can do about it; panels and the console show both. Neither can
+move the cursor of a terminal or turn its text, whatever name from outside it repeats.
 """
 
 from __future__ import annotations
+
+from openem_nb._texts import printable
 
 __all__ = [
     "BadAnswer",
@@ -38,8 +41,8 @@ class OpenEMError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(printable(message))
+        self.hint = printable(hint)
         self.retry_after: float | None = None
         """Seconds after which the service asks to be tried again, where it said so."""
         self.status: int | None = None

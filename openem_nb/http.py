@@ -243,6 +243,8 @@ class Session:
             "json": json,
             "timeout": timeout or self.timeout,
             "stream": stream,
+            # A body may hold a password: it goes to who was asked, and nobody else.
+            "allow_redirects": method in ("GET", "HEAD"),
         }
         if cached:
             options["expire_after"] = timedelta(seconds=max_age or 0)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic, TextIO, TypeVar
 
+from openem_nb._texts import one_line
 from openem_nb.errors import Cancelled
 from openem_nb.values import format_bytes, format_duration
 
@@ -86,7 +87,7 @@ class ProgressState:
         """Return one line for a terminal, at most ``width`` characters."""
         parts = [
             f"{self.fraction:4.0%}" if self.fraction is not None else "    ",
-            self.message,
+            one_line(self.message),
             self.text,
         ]
         text = "  ".join(part for part in parts if part)
@@ -94,7 +95,7 @@ class ProgressState:
 
     def html(self) -> str:
         """Return a labelled progress bar with the state in words (accessible, no script)."""
-        label = html.escape(self.message or "Progress", quote=True)
+        label = html.escape(one_line(self.message) or "Progress", quote=True)
         value = "" if self.fraction is None else f' value="{self.fraction * 100:.0f}"'
         return (
             '<div class="oem-progress">'

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SearchResult", "format_bytes", "format_duration"]
+__all__ = ["SearchResult", "for_spreadsheets", "format_bytes", "format_duration"]
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class SearchResult(pd.DataFrame):
@@ -69,6 +71,19 @@ class SearchResult(pd.DataFrame):
     def __finalize__(self, other: Any, method: str | None = None, **kwargs: Any) -> SearchResult:
         """Copy nothing: attributes do not travel to derived tables."""
         return self
+
+
+def for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which no text is a formula to the program that opens its CSV file.
+
+    Spreadsheets calculate, or run, a cell that begins with ``=``, ``+``, ``-`` or ``@``. An
+    apostrophe is put before such texts; numbers and everything else stay as they are.
+    """
+
+    def harmless(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+    return frame.astype(object).map(harmless)
 
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")

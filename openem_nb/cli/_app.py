@@ -7,10 +7,11 @@ from typing import Annotated, Final
 
 import typer
 
+from openem_nb._texts import printable
 from openem_nb._version import __version__
 from openem_nb.errors import Cancelled, OpenEMError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "say"]
 
 app: Final = typer.Typer(
     name="openem",
@@ -32,9 +33,14 @@ def main() -> None:
 
 
 def _complain(error: OpenEMError) -> None:
-    print(f"{error}", file=sys.stderr)
+    say(f"{error}", err=True)
     if error.hint:
-        print(f"{error.hint}", file=sys.stderr)
+        say(f"{error.hint}", err=True)
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print what may hold names from outside, so that none of them moves the cursor."""
+    print(printable(f"{text}"), file=sys.stderr if err else sys.stdout)
 
 
 def _version(asked: bool) -> None:

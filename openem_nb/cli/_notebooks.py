@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openem_nb.cli._app import app
+from openem_nb.cli._app import app, say
 from openem_nb.errors import Cancelled, RunFailed
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run(
 
 def _show(ended: Run) -> None:
     if ended.summary:
-        print(ended.summary.rstrip())
+        say(ended.summary.rstrip())
     if ended.error is not None:
         print(f"Log and partial notebook: {ended.folder}", file=sys.stderr)
         raise ended.error

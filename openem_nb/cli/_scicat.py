@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openem_nb.cli._app import app
+from openem_nb._texts import one_line, printable
+from openem_nb.cli._app import app, say
 from openem_nb.errors import Cancelled, InvalidInput
 
 if TYPE_CHECKING:
@@ -33,18 +34,21 @@ def search(
 ) -> None:
     """Find data sets in SciCat, newest first."""
     from openem_nb import scicat
+    from openem_nb.values import for_spreadsheets
 
     found = scicat.search(
         text, type=kind, keywords=tuple(keyword or ()), on_disk=on_disk or None, rows=rows
     )
     if found.notice:
-        print(found.notice, file=sys.stderr)
+        say(found.notice, err=True)
     if csv:
-        print(found.to_csv(index=False).rstrip())
+        text_of = for_spreadsheets(found).to_csv(index=False).rstrip()
+        # Programs get the names as they are, a terminal what it can show.
+        print(printable(text_of) if sys.stdout.isatty() else text_of)
     elif found.empty:
         print("Nothing found.")
     else:
-        print(_table(found))
+        say(_table(found))
     if len(found) < found.total:
         print(f"{len(found):,} of {found.total:,}; --rows shows more.", file=sys.stderr)
 
@@ -54,7 +58,7 @@ def get(pid: Annotated[str, typer.Argument(help="PID of a data set.")]) -> None:
     """Show what the catalogue knows of a data set."""
     from openem_nb import scicat
 
-    print(scicat.get(pid))
+    say(scicat.get(pid))
 
 
 @app.command()
@@ -80,7 +84,7 @@ def retrieve(
     from openem_nb.values import format_bytes
 
     plan = tape.retrieve(pids, files=files, folder=folder, option=option, email=email, dry_run=True)
-    print(plan)
+    say(plan)
     if plan.pids and not yes:
         if not sys.stdin.isatty():
             raise InvalidInput(
@@ -112,8 +116,8 @@ def retrievals(
     if not found:
         print("No retrievals yet.")
     for one in found:
-        print(f"{one.id}  {one.words}")
-        print(f"    {one.title}: {one.folder}")
+        say(f"{one.id}  {one.words}")
+        say(f"    {one_line(one.title)}: {one.folder}")
 
 
 def _follow(asked: Retrieval, *, here: bool) -> None:
@@ -135,7 +139,7 @@ def _follow(asked: Retrieval, *, here: bool) -> None:
         return
     if asked.error is not None:
         raise asked.error
-    print(f"{asked.words}: {asked.folder}")
+    say(f"{asked.words}: {asked.folder}")
 
 
 @app.command()
@@ -148,7 +152,7 @@ def login(
     """Log in to the instance; password or token are asked for and not shown."""
     from openem_nb import scicat
 
-    print(scicat.login(username=user).words)
+    say(scicat.login(username=user).words)
 
 
 @app.command()
@@ -156,7 +160,7 @@ def logout() -> None:
     """Forget the stored token of the instance."""
     from openem_nb import scicat
 
-    print(scicat.logout())
+    say(scicat.logout())
 
 
 def _table(found: SearchResult) -> str:
@@ -168,6 +172,8 @@ def _table(found: SearchResult) -> str:
     frame = pd.DataFrame(found)[list(_COLUMNS)].copy()
     frame["size"] = [format_bytes(size) for size in frame["size"]]
     frame["created"] = [f"{moment:%Y-%m-%d}" for moment in frame["created"]]
+    for column in ("pid", "name", "type", "owner_group", "state"):
+        frame[column] = [one_line(one) for one in frame[column]]
     frame["name"] = [name if len(name) <= 44 else f"{name[:43]}…" for name in frame["name"]]
     text: str = frame.to_string(index=False, na_rep="")  # identifiers whole, to be copied
     return text

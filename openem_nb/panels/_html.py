@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from openem_nb._texts import one_line, printable
 from openem_nb.panels._front_end import style
 
 if TYPE_CHECKING:
@@ -28,20 +28,10 @@ __all__ = [
     "untangled",
 ]
 
-_TRICKY: Final = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
-"""Characters that cannot be seen and change what is seen: controls, and those that turn text."""
-
-
-def plain(text: str) -> str:
-    """Return a text from outside on one line, with a mark in place of what hides or turns text."""
-    return " ".join(_TRICKY.sub("\N{REPLACEMENT CHARACTER}", text).split())
-
-
-def untangled(html_text: str) -> str:
-    """Return HTML in which nothing hides or turns the text any more."""
-    return _TRICKY.sub("\N{REPLACEMENT CHARACTER}", html_text)
+plain = one_line
+"""A text from outside on one line, with a mark in place of what hides or turns text."""
+untangled = printable
+"""HTML in which nothing hides or turns the text any more."""
 
 
 def lines(texts: Iterable[str]) -> str:

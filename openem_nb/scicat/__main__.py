@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openem_nb._texts import printable
 from openem_nb.errors import Cancelled, Conflict, OpenEMError
 from openem_nb.jobs import Progress
 from openem_nb.scicat._ordering import Pace
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _log = logging.getLogger("openem_nb.scicat")
+
+
+class _Plain(logging.Formatter):
+    """Lines that a terminal can show, whatever names from outside are in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{field.name}", type=kind, default=field.default)
     asked = vars(parser.parse_args(arguments))
     folder = asked.pop("folder").absolute()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Plain("%(asctime)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     progress = Progress()
     signal.signal(signal.SIGTERM, lambda *_: progress.cancel())
     try:

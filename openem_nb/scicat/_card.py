@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape, unescape
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from openem_nb._texts import one_line, printable
 from openem_nb.errors import OpenEMError
 from openem_nb.scicat import citation
 from openem_nb.scicat.attachments import read_attachments
@@ -41,15 +42,12 @@ def lines(data_set: DataSet) -> str:
         ("Page", data_set.url),
         *((name, unescape(html)) for name, html in _facts(data_set, "")),
     ]
-    found = [f"{name + ':' if name else '':15}{text}".strip() for name, text in facts if text]
+    found = [
+        f"{name + ':' if name else '':15}{one_line(text)}".strip() for name, text in facts if text
+    ]
     if data_set.notice:
         found.append(data_set.notice)
-    return "\n".join(map(_printable, found))
-
-
-def _printable(line: str) -> str:
-    """Return a line that cannot move the cursor or turn the text of a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
+    return "\n".join(found)
 
 
 def card(data_set: DataSet, here: Connection) -> str:
@@ -60,7 +58,7 @@ def card(data_set: DataSet, here: Connection) -> str:
     doi = _try(problems, "The publication", lambda: _doi_of(here, data_set)) or ""
     notes = "".join(f"<p>{escape(problem)}</p>" for problem in problems)
     label = escape(data_set.name, quote=True)
-    return (
+    return printable(
         f'<article class="oem-card" aria-label="Data set {label}">'
         f"{_banner(data_set.notice)}{_thumbnail(pictures)}"
         '<div class="oem-card-text">'

@@ -37,7 +37,7 @@ def launch(folder: Path, pace: Pace | None) -> None:
     for name in _FOLDER_VARIABLES:
         if name in environment:
             environment[name] = str(Path(environment[name]).expanduser().absolute())
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(folder / "log.txt", flags, 0o600), "ab") as log:
         child = subprocess.Popen(  # noqa: S603  (our own module, no outside text)
             command,

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openem_nb._texts import one_line
 from openem_nb.errors import NotLoggedIn, NotOnDisk, OpenEMError
 from openem_nb.scicat._record import Order, Wanted
 from openem_nb.scicat._tape_files import dataset_folder
@@ -161,7 +162,7 @@ class RetrievalPlan:
         ]
         facts += [("Job", self._order_words(order)) for order in self.orders]
         facts += [("Cannot come", f"{one.name} ({one.pid}): {one.why_not}") for one in self.refused]
-        return facts
+        return [(name, one_line(value)) for name, value in facts]
 
     def __str__(self) -> str:
         width = max(len(name) for name, _ in self._facts())

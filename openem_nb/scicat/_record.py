@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import secrets
 import threading
@@ -357,7 +358,7 @@ def locked(folder: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        with (folder / "lock").open("w") as handle:
+        with os.fdopen(_open_lock(folder), "w") as handle:
             if fcntl is not None:
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -372,6 +373,20 @@ def locked(folder: Path) -> Iterator[bool]:
     finally:
         with _held_lock:
             _held.discard(folder)
+
+
+def _open_lock(folder: Path) -> int:
+    path = folder / "lock"
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:  # the record was forgotten meanwhile
+        raise
+    except OSError as error:
+        raise CannotWrite(
+            f"{path} cannot be locked: {error.strerror or error}.",
+            hint="It has to be a plain file of yours; remove it if it is not.",
+        ) from error
 
 
 def _alive(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from openem_nb import http
+from openem_nb._texts import one_line, without_secrets
 from openem_nb.errors import BadAnswer, Conflict, InvalidInput, NotFound, OpenEMError
 from openem_nb.scicat._documents import moment
 
@@ -296,7 +297,7 @@ def _job(row: Mapping[str, Any]) -> ServerJob:
     option = parameters.get("retrieveDestination") or parameters.get("option")
     owner = row.get("ownerUser") or parameters.get("username") or row.get("createdBy")
     code = str(row.get("statusCode") or row.get("jobStatusMessage") or "")
-    said = str(row.get("statusMessage") or "")
+    said = without_secrets(one_line(str(row.get("statusMessage") or "")))
     return ServerJob(
         id=str(row.get("id") or row.get("_id") or ""),
         kind=str(row.get("type") or ""),

@@ -6,6 +6,7 @@ import html
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from openem_nb._texts import one_line
 from openem_nb.scicat._record import State
 from openem_nb.values import format_bytes
 
@@ -76,11 +77,11 @@ def table(record: Record, state: str, commands: tuple[str, ...]) -> str:
         *([("What to do", record.error[1])] if record.error and record.error[1] else []),
     ]
     rows = "".join(
-        f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
-        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+        f'<tr><th scope="row" style="text-align:left">{html.escape(one_line(name))}</th>'
+        f'<td style="text-align:left">{html.escape(one_line(value))}</td></tr>'
         for name, value in facts
     )
-    return f"<table><caption>{html.escape(record.title)}</caption>{rows}</table>"
+    return f"<table><caption>{html.escape(one_line(record.title))}</caption>{rows}</table>"
 
 
 def _part(record: Record) -> str:

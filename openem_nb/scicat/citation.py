@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb._texts import one_line
 from openem_nb.errors import NotAllowed, NotFound, NotLoggedIn
 from openem_nb.scicat._documents import text
 
@@ -16,8 +17,9 @@ __all__ = ["bibtex", "datacite", "publication_of"]
 
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
+    # BibTeX counts braces, also those after a backslash: a name could end its entry.
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
     "$": r"\$",
     "&": r"\&",
     "#": r"\#",
@@ -75,7 +77,7 @@ def _author(name: str) -> str:
 
 
 def _latex(value: str) -> str:
-    return "".join(_SPECIAL.get(letter, letter) for letter in text(value))
+    return "".join(_SPECIAL.get(letter, letter) for letter in one_line(text(value)))
 
 
 def datacite(data_set: DataSet, publication: dict[str, Any]) -> dict[str, Any]:

@@ -378,7 +378,7 @@ def test_citing_a_data_set_that_has_no_doi(place: Place, added: Any) -> None:
     )
     text = scicat.get(pid).bibtex()
     assert text.startswith("@misc{")
-    assert r"title = {{50\% \{apo\} \& more\_1}}" in text
+    assert r"title = {{50\% \textbraceleft{}apo\textbraceright{} \& more\_1}}" in text
     assert "author = {Ada Keller and {Rand and Sons}}" in text
     assert text.count("{") == text.count("}")
     record = scicat.get(pid).datacite()
