@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shlex
+import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import settings
-from openem_nb.errors import BadAnswer, InvalidInput, NotAllowed, Unreachable
+from openem_nb.errors import BadAnswer, CannotWrite, InvalidInput, NotAllowed, Unreachable
 from openem_nb.jobs import Progress
 from openem_nb.scicat._ordering import PLACES, expired, look_at
 from openem_nb.scicat._record import now
@@ -140,6 +143,7 @@ def deliver(tape: Tape, folder: Path, addresses: Addresses, *, progress: Progres
     BadAnswer, ChecksumMismatch
         If a tar is not what the catalogue says, or would do harm.
     """
+    _refuse_planted(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with Manifest(folder / MANIFEST) as manifest:
         archives = [
@@ -160,6 +164,23 @@ def deliver(tape: Tape, folder: Path, addresses: Addresses, *, progress: Progres
                 raise
             raise expired(addresses.links) from None
         return _came(tape, folder, manifest)
+
+
+def _refuse_planted(folder: Path) -> None:
+    """Refuse to write through a link that another user has made: it may lead anywhere.
+
+    A link of one's own, to a larger disk for example, is followed.
+    """
+    if not hasattr(os, "geteuid"):  # Windows: only administrators make links there
+        return
+    for place in (folder.parent, folder):
+        with contextlib.suppress(FileNotFoundError):
+            found = place.lstat()
+            if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+                raise CannotWrite(
+                    f"{place} is a link that another user has made; nothing is written through it.",
+                    hint="Remove the link, or choose another folder.",
+                )
 
 
 def _came(tape: Tape, folder: Path, manifest: Manifest) -> Checked:
@@ -269,8 +290,12 @@ def write_summary(
 ) -> None:
     """Write ``retrieved.json`` beside the files: what came, when, from where, how it was checked.
 
-    It stays with the files when they are moved. It holds no address of a file.
+    It stays with the files when they are moved. It holds no address of a file. Where the data set
+    has a file of that name, that file stays.
     """
+    names = (file.path for block in tape.blocks for file in block.files)
+    if any(safe_path(name).parts[0].casefold() == SUMMARY for name in names):
+        return
     content = {
         "pid": wanted.pid,
         "name": wanted.name,
