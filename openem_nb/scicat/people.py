@@ -137,7 +137,7 @@ def _log_in_problem(error: OpenEMError, here: Connection, route: str) -> OpenEME
         return NotAllowed(
             f"{name} takes passwords only from inside its own network.", hint=_paste_hint(here)
         )
-    if isinstance(error, Unreachable):
+    if isinstance(error, Unreachable | BadAnswer):
         return error
     return NotLoggedIn(f"{name} refuses the log-in: {error.said or error}", hint=_paste_hint(here))
 
@@ -174,7 +174,7 @@ def login_oidc(id_token: Secret, profile: str | None = None) -> Identity:
             token = _token_of(
                 asking.send("POST", "auth/oidc/token", {"idToken": id_token.reveal()})
             )
-        except (RateLimited, Unreachable) as error:
+        except (RateLimited, Unreachable, BadAnswer) as error:
             problem = error
         except NotFound:
             problem = InvalidInput(
