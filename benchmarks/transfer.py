@@ -192,12 +192,13 @@ def work(role: str, url: str, sums: dict[str, str], algorithm: str, target: Path
     """Do the work of one contestant and print its seconds as JSON."""
     if role == "limit":
         parts = limit(url, sums, algorithm, target)
-        print(json.dumps({"seconds": max(parts.values()), **parts}))
+        print(json.dumps({"seconds": max(parts.values()), "cpu": sum(parts.values())}))
         return
     go = ROLES[role](url, sums, algorithm, target)
-    start = time.perf_counter()
+    start, before = time.perf_counter(), os.times()
     go()
-    print(json.dumps({"seconds": time.perf_counter() - start}))
+    seconds, after = time.perf_counter() - start, os.times()
+    print(json.dumps({"seconds": seconds, "cpu": sum(after[:4]) - sum(before[:4])}))
 
 
 def in_child(role: str, url: str, listing: Path, algorithm: str, target: Path) -> dict[str, Any]:
@@ -239,20 +240,23 @@ def prepare(folder: Path, name: str, count: int, size: int) -> Path:
 def compare(url: str, listing: Path, size: int, repeat: int, target: Path) -> None:
     """Measure all contestants on one shape and print seconds, speeds and ratios."""
     best: dict[tuple[str, str], float] = {}
+    cpu: dict[tuple[str, str], float] = {}
+    turns = [(role, name) for name in ALGORITHMS for role in ("limit", "ours", "pooch")]
     for _ in range(repeat):
-        for algorithm in ALGORITHMS:
-            for role in ("limit", "ours", "pooch"):
-                where = str(size) if role == "limit" else url
-                seconds = in_child(role, where, listing, algorithm, target)["seconds"]
-                best[role, algorithm] = min(seconds, best.get((role, algorithm), seconds))
-        for role in ("curl", "boto3"):
-            seconds = in_child(role, url, listing, "sha1", target)["seconds"]
-            best[role, ""] = min(seconds, best.get((role, ""), seconds))
+        for turn in [*turns, ("curl", ""), ("boto3", "")]:
+            role, algorithm = turn
+            where = str(size) if role == "limit" else url
+            found = in_child(role, where, listing, algorithm or "sha1", target)
+            best[turn] = min(found["seconds"], best.get(turn, found["seconds"]))
+            cpu[turn] = min(found["cpu"], cpu.get(turn, found["cpu"]))
     curled, botoed = best["curl", ""], best["boto3", ""]
-    print(f"{'':12}{'sha1':>10}{'md5':>10}{'sha256':>10}   seconds (no checksum: curl, boto3)")
+    print(f"{'':12}{'sha1':>14}{'md5':>14}{'sha256':>14}   seconds (of processor)")
     for role in ("limit", "ours", "pooch"):
-        print(f"{role:12}" + "".join(f"{best[role, name]:10.2f}" for name in ALGORITHMS))
-    print(f"{'curl':12}{curled:10.2f}\n{'boto3':12}{botoed:10.2f}")
+        pairs = [f"{best[role, name]:.2f} ({cpu[role, name]:.2f})" for name in ALGORITHMS]
+        print(f"{role:12}" + "".join(f"{pair:>14}" for pair in pairs))
+    for role in ("curl", "boto3"):
+        pair = f"{best[role, '']:.2f} ({cpu[role, '']:.2f})"
+        print(f"{role:12}{pair:>14}  without a checksum")
     rows: list[tuple[str, Callable[[str], float]]] = [
         ("ours, MB/s", lambda name: size / 1e6 / best["ours", name]),
         ("/ limit", lambda name: best["limit", name] / best["ours", name]),
@@ -264,7 +268,7 @@ def compare(url: str, listing: Path, size: int, repeat: int, target: Path) -> No
     print("speed of ours over that of the others (the lower: of curl and the limit)")
     for title, value in rows:
         digits = 0 if "MB/s" in title else 2
-        print(f"{title:12}" + "".join(f"{value(name):10.{digits}f}" for name in ALGORITHMS))
+        print(f"{title:12}" + "".join(f"{value(name):14.{digits}f}" for name in ALGORITHMS))
     print()
 
 

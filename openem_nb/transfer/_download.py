@@ -13,7 +13,7 @@ from openem_nb.transfer._checksum import Checksum, Digest
 from openem_nb.transfer._disk import need_room, writing
 from openem_nb.transfer._meter import Meter, in_parallel
 from openem_nb.transfer._part import Part
-from openem_nb.transfer._source import Address, Patience, Source, extent, modified, same_as
+from openem_nb.transfer._source import CHUNK, Address, Patience, Source, extent, modified, same_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     Check = Callable[[Path], None]
 
 __all__ = ["Item", "download", "download_all"]
-
-_CHUNK: Final = 1 << 18
-"""Bytes asked of the connection at once; fewer are taken when fewer have come."""
 
 _SMALL: Final = 1 << 19
 """A file up to this size gets no tag beside its part: to fetch it again costs as little."""
@@ -315,7 +312,7 @@ class _Download:
         self._count(have, earlier=True)
         handle.seek(have)
         with self.meter.listening(answer):
-            for chunk in answer.chunks(_CHUNK):
+            for chunk in answer.chunks(CHUNK):
                 self.meter.check()
                 self.digest.update(chunk)
                 rest = memoryview(chunk)

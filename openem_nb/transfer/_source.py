@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from openem_nb.transfer._meter import Meter
 
-__all__ = ["STALL", "Address", "Patience", "Source", "extent", "modified", "same_as"]
+__all__ = ["CHUNK", "STALL", "Address", "Patience", "Source", "extent", "modified", "same_as"]
 
 Address = str | Callable[[], str]
 """An address, or what gives a fresh one whenever the last one has expired."""
@@ -35,6 +35,11 @@ Address = str | Callable[[], str]
 STALL: Final = 12.0
 """Seconds without a byte after which a connection is given up. A few percent of the archives'
 connections hang; to wait longer only loses time."""
+
+CHUNK: Final = 131_000
+"""Bytes asked of a connection at once; fewer are taken when fewer have come. A little less than the
+size from which on C libraries ask the system for fresh memory each time, which takes longer than to
+compute a checksum of it."""
 
 _HEADERS: Final = {"Accept-Encoding": "identity"}  # the file itself, not a packed copy of it
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-[0-9]+|\*)/([0-9]+)")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from openem_nb import http
 from openem_nb.errors import BadAnswer, ChecksumMismatch, Unreachable
-from openem_nb.transfer._source import Source, extent, same_as
+from openem_nb.transfer._source import CHUNK, Source, extent, same_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Changed", "Stream", "wrong_size"]
 
-_CHUNK: Final = 1 << 18
-"""Bytes asked of the connection at once; fewer are taken when fewer have come."""
 _JUMP: Final = 1 << 20
 """Bytes from which on a new request costs less than to receive what nobody wants."""
 _ATTEMPTS: Final = 6
@@ -171,7 +169,7 @@ class Stream:
             self.known = known if self.known is None else self.known
             self.total = total if self.total is None else self.total
             stack.enter_context(self.source.meter.listening(answer))
-            pieces = answer.chunks(_CHUNK)
+            pieces = answer.chunks(CHUNK)
             if start < self.place:  # a server that knows no ranges sends all of it again
                 pieces = self._without(pieces, self.place)
             self._pieces = pieces

@@ -19,11 +19,10 @@ from hypothesis import strategies as st
 
 from openem_nb import http, transfer
 from openem_nb.errors import Unreachable
+from openem_nb.transfer._source import CHUNK
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-CHUNK = 1 << 18
 
 # What is on its way in the system's own buffers when a process dies is lost to everybody. It is
 # kept small at both ends, so that it can be told from what the package itself fetches again.
