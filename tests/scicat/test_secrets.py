@@ -1,11 +1,14 @@
 """A whole life with an account, and then: the secrets of it are nowhere but where they must be.
 
+The names in it are those of an attacker, so that its reports are looked at for that as well.
+
 What a person gives by environment variable is inherited by every process that the person starts;
 that is what such variables are for. This program puts none there.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import os
@@ -24,6 +27,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 import requests
+from _hostile import EVIL, assert_harmless, evil
 from _tapes import FAST, until
 
 import openem_nb as openem
@@ -149,7 +153,7 @@ def _look_at(found: Life, process: psutil.Process) -> None:
 def _live(found: Life, facility: Any) -> None:
     service = facility.scicat["practice"]
     found.catalogue = f"{facility.url}/{service.folder}/"
-    pid = service.add_dataset(files=3, size=30_000, datasetName="Life")
+    pid = evil(service, files=3, size=30_000)
     other = service.add_dataset(files=2, size=30_000, tars=2)
     _keep(found, "login", scicat.login_with("ada", Secret(PASSWORD)))
     stored = tokens.find("practice")
@@ -158,7 +162,7 @@ def _live(found: Life, facility: Any) -> None:
     _keep(found, "secret", stored)
     _keep(found, "connection", scicat.connection())
     _keep(found, "identity", scicat.identity())
-    _keep(found, "search", scicat.search("Life"))
+    _keep(found, "search", scicat.search("cmd"))
     _keep(found, "facets", scicat.facets())
     data_set = scicat.get(pid)
     for name in ("files", "tape", "attachments", "bibtex", "datacite"):
@@ -189,11 +193,11 @@ def _live(found: Life, facility: Any) -> None:
     _keep(found, "detached", detached)
     _keep(found, "list", openem.retrievals())
 
-    draft = scicat.draft([pid], title="Life", abstract="of a data set")
+    draft = scicat.draft([pid], title=EVIL, abstract=EVIL)
     _keep(found, "draft", draft)
     _keep(found, "preview", draft.preview())
     started = [
-        runs.start("search_catalogue", {"text": "Life", "rows": "5"}),
+        runs.start("search_catalogue", {"text": "cmd", "rows": "5"}),
         runs.start("retrieve_dataset", {"pids": other}),
         runs.start("publish_dataset", {"draft": draft.doi}),
     ]
@@ -308,6 +312,32 @@ def test_a_life_sends_the_token_to_the_catalogue_alone_and_never_in_an_address(l
     for path in life.asked:  # also what the processes have asked
         assert "access_token=" not in path
         assert life.token not in path
+
+
+def test_reports_of_notebooks_run_nothing(life: Life) -> None:
+    runs_of = {path.parent.name: path.parent for path in life.home.rglob("output.ipynb")}
+    assert len(runs_of) == 3
+    for name, folder in runs_of.items():
+        report = (folder / "report.html").read_text(encoding="utf-8")
+        body = report[report.index("<body") :]
+        assert "cmd|" in body or "retrieve" in name  # the names are there ...
+        assert "<script>alert" not in body  # ... as text
+        assert "<img src=x" not in body
+        assert "<b>b</b>" not in body
+        for output in _outputs((folder / "output.ipynb").read_text(encoding="utf-8")):
+            assert "alert" not in "".join(output.get("text/markdown", ""))
+            assert_harmless("".join(output.get("text/html", "")))
+    (path,) = life.home.rglob("results.csv")
+    with path.open(encoding="utf-8", newline="") as stream:
+        cells = [cell for row in csv.reader(stream) for cell in row]
+    assert [cell for cell in cells if cell.startswith("'=cmd|")]
+    assert not [cell for cell in cells if cell.startswith(("=", "@"))]
+
+
+def _outputs(notebook: str) -> Iterator[dict[str, Any]]:
+    for cell in json.loads(notebook)["cells"]:
+        for output in cell.get("outputs", ()):
+            yield output.get("data", {})
 
 
 def test_what_a_practice_facility_is_started_with(
