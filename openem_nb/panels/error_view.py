@@ -17,6 +17,7 @@ from openem_nb.errors import (
     TokenExpired,
     Unreachable,
 )
+from openem_nb.panels import _html
 from openem_nb.panels._front_end import FrontEnd, module, style
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without typ
         with self.disclosure.hold_sync():
             self.disclosure.sentence = sentence
             self.disclosure.hint = hint
-            self.disclosure.text = "".join(traceback.format_exception(error))
+            self.disclosure.text = _html.untangled("".join(traceback.format_exception(error)))
         self.children = children
         self.layout.display = ""
 
@@ -133,6 +134,6 @@ def explain(error: BaseException) -> tuple[str, str]:
         return str(error), error.hint or "Log in again; what you entered is kept."
     if isinstance(error, OpenEMError):
         return str(error), error.hint
-    text = str(error)
+    text = _html.plain(str(error))
     name = type(error).__name__
     return f"Unexpected {name}: {text}" if text else f"Unexpected {name}", _UNEXPECTED_HINT

@@ -261,7 +261,7 @@ class ResultTable(ipywidgets.VBox):  # type: ignore[misc]  # published without t
 
     def _as_text(self, rows: pd.DataFrame) -> pd.DataFrame:
         columns = {
-            label: [self._cells.get(name, self._cell)(value) for value in rows[name]]
+            label: [_html.plain(self._cells.get(name, self._cell)(value)) for value in rows[name]]
             for name, label in self._labels.items()
         }
         return pd.DataFrame(columns, index=rows.index, dtype=object)
