@@ -17,19 +17,27 @@ _TRICKY: Final = re.compile(
     "\ud800-\udfff]"
 )
 """Controls, what turns or hides text, and halves of characters, which no stream can write."""
+_NAMES: Final = r"access_token|id_?token|refresh_token|password|secret_?(?:access_?)?key"
 _SECRETS: Final = (
+    # a JSON Web Token, wherever it stands
     (re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]*){1,4}"), "***"),
-    (re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{6,}", re.IGNORECASE), r"\1\2***"),
+    (re.compile(r"\bBearer(\s+)[\w.~+/=-]{16,}", re.IGNORECASE), r"Bearer\1***"),
+    # a part of an address or a form, as it is or quoted once more
     (
         re.compile(
             r"\b(X-Amz-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|"
-            r"access_token|id_token|idToken|password)"
-            r"(=|%3D|[\"']?\s*:\s*[\"']?)[^\s&\"'<>,;}]+",
+            rf"{_NAMES})(=|%3D)[^\s&\"'<>,;]+",
             re.IGNORECASE,
         ),
         r"\1\2***",
     ),
+    # a value in JSON
+    (
+        re.compile(rf"([\"'](?:{_NAMES})\\*[\"']\s*:\s*\\*[\"'])[^\"'\\]+", re.IGNORECASE),
+        r"\1***",
+    ),
 )
+"""How secrets look, and what is written in place of them."""
 
 
 def printable(text: str) -> str:

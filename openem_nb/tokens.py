@@ -3,7 +3,8 @@
 A token comes from the environment (``OPENEM_TOKEN_<SERVICE>``), from a file that only its owner
 can read (below the configuration folder, or named by ``OPENEM_TOKEN_FILE`` for the active profile),
 or from the system keyring where one is installed. It is never a parameter of a notebook, never in
-a log, a URL or a cache.
+a log, a URL or a cache. An environment variable is handed on to every program that is started, the
+kernels and workers of this package among them: the file is the more private place.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from _tapes import FAST
 
 import openem_nb as openem
 from openem_nb import http, jobs, scicat, tokens
-from openem_nb._texts import one_line, printable
+from openem_nb._texts import one_line, printable, without_secrets
 from openem_nb.errors import InvalidInput, NotOnDisk, OpenEMError
 from openem_nb.practice import Facility, serve
 from openem_nb.scicat import tape
@@ -129,6 +129,24 @@ def test_what_is_printable() -> None:
         assert printable(good) == good
     assert not TRICKY.search(printable(EVIL))
     printable("\ud800").encode()  # half a character, which no stream can write
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Bearer authentication required", "Bearer authentication required"),
+        ("password: must be longer than 8", "password: must be longer than 8"),
+        ("the Signature does not match", "the Signature does not match"),
+        ('{"password": "two words", "a": 1}', '{"password": "***", "a": 1}'),
+        (r"{\"password\": \"x\"}", r"{\"password\": \"***\"}"),
+        ("?access_token=abc&b=1", "?access_token=***&b=1"),
+        ("a?X-Amz-Signature=ab12&X-Amz-Date=1", "a?X-Amz-Signature=***&X-Amz-Date=1"),
+        ("bad eyJhbGciOi.eyJzdWIi.c2ln here", "bad *** here"),
+        ("Authorization: Bearer 0123456789abcdef0123", "Authorization: Bearer ***"),
+    ],
+)
+def test_what_is_cut_out_of_the_words_of_a_service(said: str, shown: str) -> None:
+    assert without_secrets(said) == shown
 
 
 def openem_command(*arguments: str, terminal: bool) -> str:
