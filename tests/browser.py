@@ -47,8 +47,8 @@ def browser() -> Iterator[Any]:
 TIDY_PATHS = r"""() => {
   const all = document.querySelectorAll('.oem-jobs-path, .oem-jobs-code, .oem-section dd');
   for (const one of all) {
-    if (one.children.length) continue;
-    one.textContent = one.textContent.replace(/\/\S*?\/(runs|scicat)\//g, '~/openem/$1/');
+    if (one.children.length || one.textContent.startsWith('~')) continue;
+    one.textContent = one.textContent.replace(/(?<!~)\/\S*?\/(runs|scicat)\//g, '~/openem/$1/');
   }
 }"""
 """JavaScript: pictures show paths as a person has them, not those of a test."""

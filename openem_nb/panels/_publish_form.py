@@ -46,7 +46,7 @@ def _fields(one: FormField, value: Any, path: tuple[str, ...], within: str) -> I
             kind="lines",
             value="\n".join(_line(one.fields, item) for item in value or ()),
             help=f"{needed}{_how(one)} {one.help}".strip(),
-            wide=True,
+            wide=len(one.fields) > 2,
         )
     elif one.kind == "flag":
         yield Field(name, label, kind="check", value=bool(value), help=one.help)

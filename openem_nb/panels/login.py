@@ -28,7 +28,7 @@ _SOON: Final = timedelta(minutes=10)
 """So long before the end of a log-in a person is warned."""
 _INTERVAL: Final = 10.0
 """Seconds between two looks at the clock."""
-_WAYS: Final = (("token", "Paste a token"), ("password", "User name and password"))
+_WAYS: Final = (("token", "Paste a token"), ("password", "Name and password"))
 _NOBODY: Final = "Nobody is logged in: public data only."
 
 
@@ -125,6 +125,7 @@ class LoginPanel(Panel):
                     value=name,
                     choices=tuple((key, f"{key}: {one.title}") for key, one in known.items()),
                     help="Which SciCat, and which archives beside it.",
+                    wide=True,
                 ),
                 Field("way", "How", kind="choice", value=way, choices=_WAYS),
                 *_secrets(way),

@@ -20,7 +20,7 @@ PAGE_SIZE: Final = 100
 """Rows in one page; the browser never gets more."""
 _SHORT: Final = (
     *("Entry", "Released", "Raw data", "Size", "Experiment"),
-    *("Type", "Created", "Files", "Group", "Where it is"),
+    *("Type", "Recorded", "Files", "Group", "Where it is"),
 )
 """Headings of columns whose cells stay on one line."""
 _SELECT: Final[Any] = {"style": "multi", "info": False, "keys": True}

@@ -98,6 +98,7 @@ class RetrievalList(RowList):
         with self._lock:
             self._found = {one.id: one for one in retrievals}
             self._forgetting &= set(self._found)
+        self._draw()  # now: a row that has moved to another list must not show in both
         self._refresher.ask()
 
     def add(self, retrieval: Retrieval) -> None:

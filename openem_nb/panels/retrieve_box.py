@@ -29,9 +29,9 @@ __all__ = ["RetrieveBox"]
 _FEW: Final = 3
 """So many data sets of a plan are shown unfolded."""
 _OPTIONS: Final = {
-    "URLs": "Links: the files are downloaded and checked here",
-    "PSI": "PSI's retrieve server: fetched from there with rsync",
-    "PSI-RA": "The Ra cluster at PSI: they stay there",
+    "URLs": "This computer",
+    "PSI": "PSI's retrieve server",
+    "PSI-RA": "PSI's Ra cluster",
 }
 
 
@@ -203,7 +203,14 @@ def _fields(options: tuple[str, ...], *, anonymous: bool) -> list[Field]:
     if options:
         choices = tuple((option, _OPTIONS.get(option, option)) for option in options)
         fields.append(
-            Field("option", "Brought to", kind="choice", value=options[0], choices=choices)
+            Field(
+                "option",
+                "Brought to",
+                kind="choice",
+                value=options[0],
+                choices=choices,
+                help="Only what comes to this computer is unpacked and checked by itself.",
+            )
         )
     if anonymous:
         fields.append(
