@@ -118,15 +118,19 @@ class Manifest:
         self._lines = self._read()
 
     def _read(self) -> _Lines:
+        hint = "It says which files are whole; make it readable, or remove it."
         try:
-            return _parsed(self.path.read_bytes())
+            is_plain = stat.S_ISREG(self.path.lstat().st_mode)
+            text = self.path.read_bytes() if is_plain else b""  # a pipe would be waited for
         except FileNotFoundError:
             return _Lines()
         except OSError as error:
             raise CannotWrite(
-                f"{self.path} cannot be read: {error.strerror}.",
-                hint="It says which files are whole; make it readable, or remove it.",
+                f"{self.path} cannot be read: {error.strerror}.", hint=hint
             ) from error
+        if not is_plain:
+            raise CannotWrite(f"{self.path} cannot be read: it is no plain file.", hint=hint)
+        return _parsed(text)
 
     def name(self, path: Path) -> str:
         """Return a path as it stands in the manifest."""

@@ -249,9 +249,13 @@ def test_the_own_files_beside_the_data_follow_no_link(psi: Site, tmp_path: Path)
     folder = retrieval.folders[pid]
     folder.mkdir()
     (folder / ".openem-manifest.jsonl").symlink_to(victim)
-    with pytest.raises(errors.CannotWrite):
+    with pytest.raises(errors.CannotWrite, match="no plain file"):
         retrieval.run(pace=FAST)
     assert victim.read_text() == "precious"
+    (folder / ".openem-manifest.jsonl").unlink()
+    os.mkfifo(folder / ".openem-manifest.jsonl")
+    with pytest.raises(errors.CannotWrite, match="no plain file"):
+        retrieval.run(pace=FAST)
 
 
 def test_a_file_of_the_data_set_is_not_replaced_by_the_own_summary(psi: Site) -> None:
