@@ -26,7 +26,7 @@ def search(
         str | None, typer.Option("--type", help="raw, derived, or another type of the instance.")
     ] = None,
     keyword: Annotated[
-        list[str] | None, typer.Option(help="A keyword; may be repeated, all must be there.")
+        list[str] | None, typer.Option(help="A keyword; if repeated, one of them must be there.")
     ] = None,
     on_disk: Annotated[bool, typer.Option("--on-disk", help="Only what is on disk.")] = False,
     rows: Annotated[int, typer.Option(min=1, help="At most so many.")] = 25,

@@ -118,11 +118,14 @@ class Preview:
         fresh = self.becoming_public
         old = len(self.items) - len(fresh)
         content = f"{format_bytes(self.size)} in {sum(item.files for item in self.items):,} files"
+        many = "1 data set" if len(self.items) == 1 else f"{len(self.items)} data sets"
+        becoming = "1 becomes" if len(fresh) == 1 else f"{len(fresh)} become"
+        before = {0: "none is", 1: "1 is"}.get(old, f"{old} are")
         parts = [
-            f"{self.title} ({self.doi}, {self.status}): {len(self.items)} data sets, {content}.",
-            f"{len(fresh)} of them become public for everybody and for good; {old} are already."
+            f"{self.title} ({self.doi}, {self.status}): {many}, {content}.",
+            f"{becoming} public for everybody and for good; {before} already."
             if fresh
-            else "All of them are public already.",
+            else "Nothing becomes public that is not already.",
             *self.notes,
             *(f"To be mended first: {problem}" for problem in self.problems),
         ]

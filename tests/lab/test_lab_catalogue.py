@@ -295,7 +295,7 @@ def test_publish_after_two_confirmations(page: Any, practice: Facility) -> None:
     ):
         form.get_by_label(label, exact=True).fill(text)
     form.get_by_role("button", name="Save draft").click()
-    mine.get_by_text(re.compile("1 of them become public")).wait_for()
+    mine.get_by_text(re.compile("1 becomes public")).wait_for()
     publish = mine.get_by_role("form", name="Publish", exact=True)
     publish.wait_for()
     picture(page.page, "publish", mine)

@@ -87,7 +87,7 @@ def test_a_draft_shows_what_becomes_public_and_nothing_is_public_yet(
     assert record.status == "private"
     assert record.pids == (pid,)
     assert not public(catalogue, instance, pid)
-    assert "1 of them become public" in panel.preview.value
+    assert "1 becomes public" in panel.preview.value
     assert record.doi in panel.preview.value
     assert settings.profile().notice in panel.preview.value
     assert "This is no real DOI" in panel.preview.value

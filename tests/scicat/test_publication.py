@@ -105,7 +105,7 @@ def test_the_preview_shows_what_becomes_public_and_what_is_since_when(
     assert words[pids[1]] == "becomes public"
     assert words[pids[0]].startswith("public since 2026-")
     assert look.problems == ()
-    assert "1 of them become public for everybody and for good; 1 are already." in look.words
+    assert "1 becomes public for everybody and for good; 1 is already." in look.words
     assert "no real DOI" in look.words
     assert look.size == sum(scicat.get(pid).size for pid in pids)
     html = look._repr_html_()
