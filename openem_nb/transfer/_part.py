@@ -90,8 +90,11 @@ class Part:
     def restart(self, handle: FileIO) -> None:
         """Begin afresh."""
         with writing(self.path):
-            handle.seek(0)
-            handle.truncate()
+            # A file that was cut to nothing, even an empty one, is written to disk when it is
+            # closed (ext4 does so to save careless programs): no cut where there is nothing.
+            if handle.seek(0, os.SEEK_END):
+                handle.seek(0)
+                handle.truncate()
             self._remove_tag()
 
     def known(self, key: str) -> str | None:
