@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb._texts import one_line, printable
 from openem_nb.errors import BadAnswer
 from openem_nb.scicat._documents import moment, number, text, texts, yes
 from openem_nb.scicat.datasets import documents
@@ -129,7 +130,7 @@ class Preview:
             *self.notes,
             *(f"To be mended first: {problem}" for problem in self.problems),
         ]
-        return " ".join(parts)
+        return one_line(" ".join(parts))
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -143,7 +144,7 @@ class Preview:
         banner = (
             f'<p class="oem-banner" role="note">{escape(self.notice)}</p>' if self.notice else ""
         )
-        return (
+        return printable(
             f'<section aria-label="What becomes public">{banner}<p>{escape(self.words)}</p>'
             "<table><caption>Data sets of the publication</caption><thead><tr>"
             '<th scope="col">Data set</th><th scope="col">Size</th><th scope="col">Files</th>'

@@ -187,7 +187,7 @@ def test_a_publication_goes_out_step_by_step_and_only_when_it_is_confirmed(
     doi = record_of(run)["doi"]
     assert record_of(run)["status"] == "private"
     assert f"confirm = PUBLISH {doi}" in (run.summary or "")
-    assert "become public for everybody" in json.dumps(
+    assert "public for everybody and for good" in json.dumps(
         nbformat.read(run.notebook, as_version=4).cells
     )
     assert not public()
