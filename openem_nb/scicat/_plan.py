@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openem_nb._texts import one_line
-from openem_nb.errors import NotLoggedIn, NotOnDisk, OpenEMError
+from openem_nb.errors import NotFound, NotLoggedIn, NotOnDisk, OpenEMError
 from openem_nb.scicat._record import Order, Wanted
 from openem_nb.scicat._tape_files import dataset_folder
 from openem_nb.settings import folders
@@ -209,6 +209,12 @@ def refusal(refused: tuple[PlannedDataSet, ...], others: int) -> OpenEMError:
     hint = "retrieve(..., dry_run=True) shows what can come, and its .pids are the others."
     if first.kind is NotLoggedIn:
         hint = "Log in first with openem.login(); what is published can be seen without."
+    elif first.kind is NotFound and len(refused) == 1:
+        hint = (
+            "openem.get(pid).tape() lists what was archived, with the names of the files."
+            if first.name
+            else "Check the identifier and the instance; what is not public needs a log-in."
+        )
     elif not others:
         hint = "Ask the contact person of the data set, or wait until it is on tape."
     return first.kind(message, hint=hint)

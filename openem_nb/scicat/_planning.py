@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from openem_nb import transfer
 from openem_nb.errors import InvalidInput, NotAllowed, NotFound, NotLoggedIn, OpenEMError
 from openem_nb.scicat import _tape_jobs
+from openem_nb.scicat._pids import pids_of
 from openem_nb.scicat._plan import PlannedDataSet, RetrievalPlan, default_folder
 from openem_nb.scicat._record import Order
 from openem_nb.scicat._tape_files import dataset_folder, look, tape_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from openem_nb.jobs import Progress
     from openem_nb.scicat._documents import DatasetDocument
+    from openem_nb.scicat._pids import Named
     from openem_nb.scicat.connection import Connection, Identity
 
 __all__ = ["plan"]
@@ -32,7 +34,7 @@ _MOST_NAMED: Final = 5000
 
 def plan(
     connection: Connection,
-    pids: str | Iterable[str],
+    pids: Named,
     *,
     files: Iterable[str] | None = None,
     folder: Path | None = None,
@@ -47,7 +49,7 @@ def plan(
     """
     profile = connection.profile
     who = connection.identity()
-    unique = _as_pids(pids)
+    unique = pids_of(pids)
     patterns = None if files is None else _patterns(files)
     option = _option(profile.retrieve_options, option)
     base = (folder or default_folder(profile.name)).expanduser().absolute()
@@ -80,23 +82,6 @@ def plan(
         username=who.username if who else None,
         notice=profile.notice,
     )
-
-
-def _as_pids(pids: str | Iterable[str]) -> tuple[str, ...]:
-    """Return identifiers without blanks and without repetitions, in their order.
-
-    Raises
-    ------
-    InvalidInput
-        If there is none, or one is no text.
-    """
-    given = [pids] if isinstance(pids, str) else list(pids)
-    if not all(isinstance(pid, str) and pid.strip() for pid in given) or not given:
-        raise InvalidInput(
-            "Name at least one data set, each by its PID.",
-            hint="It looks like 20.500.11935/0f6f2a5c-....",
-        )
-    return tuple(dict.fromkeys(pid.strip() for pid in given))
 
 
 def _patterns(files: Iterable[str]) -> tuple[str, ...]:

@@ -202,6 +202,11 @@ def _taken_apart(key: Any, condition: Any) -> tuple[str, list[Any], str | None]:
     if not isinstance(condition, tuple):
         if isinstance(condition, list | set | frozenset):
             return "in", _scalars(key, list(condition)), None
+        if isinstance(condition, str) and condition.startswith((*_COMPARE, "!=")):
+            raise InvalidInput(
+                f"The condition {condition!r} on {key!r} would be compared as a text.",
+                hint='Write (">=", 81000), or ("=", ">= 81000") if the text is meant.',
+            )
         return "=", _scalars(key, [condition]), None
     if not condition or condition[0] not in _OPERATORS:
         raise InvalidInput(

@@ -7,7 +7,8 @@ as :mod:`openem_nb.tokens` keeps all tokens; the password is kept nowhere.
 from __future__ import annotations
 
 import time
-from getpass import getpass
+import warnings
+from getpass import GetPassWarning, getpass
 from typing import Any, Final
 
 from openem_nb import tokens
@@ -64,10 +65,24 @@ def login(profile: str | None = None, *, username: str | None = None) -> Identit
     here = connection(profile)
     name = here.profile.name
     if username is not None:
-        return login_with(username, Secret(getpass(f"Password of {username} at {name}: ")), profile)
+        return login_with(username, Secret(_typed(f"Password of {username} at {name}: ")), profile)
     page = here.profile.scicat_site
     where = f" (from the user settings at {page})" if page else ""
-    return login_token(Secret(getpass(f"SciCat token of {name}{where}: ").strip()), profile)
+    return login_token(Secret(_typed(f"SciCat token of {name}{where}: ").strip()), profile)
+
+
+def _typed(question: str) -> str:
+    """Return what a person types without showing it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GetPassWarning)
+            return getpass(question)
+    except (EOFError, GetPassWarning, NotImplementedError):  # the last: a kernel without a person
+        raise InvalidInput(
+            "Nobody is here to be asked for a password or token.",
+            hint="Programs read the token from an environment variable: OPENEM_TOKEN_ with the "
+            "profile's name in capitals.",
+        ) from None
 
 
 def login_token(token: Secret, profile: str | None = None) -> Identity:

@@ -21,13 +21,15 @@ from openem_nb.errors import (
 )
 from openem_nb.scicat._documents import moment, number, text, texts
 from openem_nb.scicat._kept import lifecycles, mend
+from openem_nb.scicat._pids import pids_of
 from openem_nb.scicat._publishing import FormField, Preview, form_of, items_of, missing, notes_for
 from openem_nb.scicat.connection import connection, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from openem_nb.scicat._pids import Named
     from openem_nb.scicat.connection import Connection
 
 __all__ = ["Publication", "draft", "form_fields", "prefill", "publication", "publications"]
@@ -105,7 +107,7 @@ class Publication:
         title: str | None = None,
         abstract: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-        pids: Iterable[str] | None = None,
+        pids: Named | None = None,
     ) -> Publication:
         """Change a draft and return it as it is then; metadata are merged into what is there.
 
@@ -233,7 +235,7 @@ class Publication:
 
 
 def draft(
-    pids: str | Iterable[str],
+    pids: Named,
     *,
     title: str = "",
     abstract: str = "",
@@ -263,7 +265,7 @@ def draft(
     >>> record.publish(confirm=f"PUBLISH {record.doi}")
     """
     here = connection(profile)
-    wanted = _checked(here, [pids] if isinstance(pids, str) else pids)
+    wanted = _checked(here, pids)
     proposed = _prefilled(here, wanted) if not (title and abstract) else {}
     body = {
         "title": title or text(proposed.get("title")) or "Untitled",
@@ -282,9 +284,9 @@ def form_fields(*, profile: str | None = None) -> tuple[FormField, ...]:
     return form_of(connection(profile))
 
 
-def prefill(pids: str | Iterable[str], *, profile: str | None = None) -> dict[str, Any]:
+def prefill(pids: Named, *, profile: str | None = None) -> dict[str, Any]:
     """Return what the service proposes for a publication: title, abstract, metadata."""
-    return _prefilled(connection(profile), [pids] if isinstance(pids, str) else list(pids))
+    return _prefilled(connection(profile), list(pids_of(pids)))
 
 
 def publication(doi: str, *, profile: str | None = None) -> Publication:
@@ -337,11 +339,9 @@ def _publication(here: Connection, document: Mapping[str, Any]) -> Publication:
     )
 
 
-def _checked(here: Connection, pids: Iterable[str]) -> list[str]:
+def _checked(here: Connection, pids: Named) -> list[str]:
     """Return the identifiers if all of these data sets are of this user's groups."""
-    wanted = list(dict.fromkeys(pid.strip() for pid in pids))
-    if not wanted:
-        raise InvalidInput("A publication needs at least one data set.")
+    wanted = list(pids_of(pids))
     who = here.identity()
     if who is None:
         raise NotLoggedIn(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from openem_nb.jobs import Progress
+    from openem_nb.scicat._pids import Named
 
 __all__ = [
     "Checked",
@@ -52,7 +53,7 @@ __all__ = [
 
 @overload
 def retrieve(
-    pids: str | Iterable[str],
+    pids: Named,
     *,
     files: Iterable[str] | None = ...,
     folder: Path | str | None = ...,
@@ -65,7 +66,7 @@ def retrieve(
 ) -> Retrieval: ...
 @overload
 def retrieve(
-    pids: str | Iterable[str],
+    pids: Named,
     *,
     files: Iterable[str] | None = ...,
     folder: Path | str | None = ...,
@@ -78,7 +79,7 @@ def retrieve(
 ) -> RetrievalPlan: ...
 @overload
 def retrieve(
-    pids: str | Iterable[str],
+    pids: Named,
     *,
     files: Iterable[str] | None = ...,
     folder: Path | str | None = ...,
@@ -90,7 +91,7 @@ def retrieve(
     pace: Pace | None = ...,
 ) -> RetrievalPlan | Retrieval: ...
 def retrieve(
-    pids: str | Iterable[str],
+    pids: Named,
     *,
     files: Iterable[str] | None = None,
     folder: Path | str | None = None,
@@ -112,7 +113,7 @@ def retrieve(
     Parameters
     ----------
     pids :
-        One data set or several, by PID.
+        One data set or several: PIDs, what ``get`` returned, or the rows that a search found.
     files :
         Paths or patterns (``*.mrc``) of the files that are wanted; None for all. Archives read
         whole tars, of which the other files are left out here.
@@ -145,7 +146,7 @@ def retrieve(
     Examples
     --------
     >>> openem.retrieve("20.500.11935/1234", dry_run=True)  # doctest: +SKIP
-    >>> openem.retrieve(hits.pid[:5], files=["*.eer"]).start()  # doctest: +SKIP
+    >>> openem.retrieve(hits.head(5), files=["*.eer"]).start()  # doctest: +SKIP
     """
     here = Connection(settings.catalogue(profile))
     base = None if folder is None else Path(folder)

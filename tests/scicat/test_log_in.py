@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from datetime import UTC, datetime, timedelta
+from getpass import GetPassWarning
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +58,24 @@ def test_a_token_is_pasted_where_it_does_not_show(
     monkeypatch.setattr(people, "getpass", lambda prompt: f"  {token}\n")
     assert scicat.login().username == "ben"
     assert scicat.login(place.name).groups == (place.group(20003),)
+
+
+@pytest.mark.parametrize("trouble", [EOFError, NotImplementedError, GetPassWarning])
+@pytest.mark.parametrize("username", [None, "ada"])
+def test_where_nobody_can_type_that_is_said(
+    place: Place, monkeypatch: pytest.MonkeyPatch, trouble: type[BaseException], username: str
+) -> None:
+    def nobody(prompt: str) -> str:
+        if issubclass(trouble, Warning):
+            warnings.warn("would show", trouble, stacklevel=1)
+            return "practice"
+        raise trouble
+
+    monkeypatch.setattr(people, "getpass", nobody)
+    with pytest.raises(InvalidInput, match="Nobody is here") as raised:
+        scicat.login(username=username)
+    assert "OPENEM_TOKEN_" in raised.value.hint
+    assert scicat.identity() is None
 
 
 def test_what_is_no_token_is_not_kept(place: Place) -> None:

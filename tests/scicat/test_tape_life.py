@@ -205,6 +205,31 @@ def test_bad_questions_are_refused(psi: Site) -> None:
     assert psi.jobs_sent == 0
 
 
+def test_data_sets_are_named_by_whatever_knows_them(psi: Site) -> None:
+    pids = (psi.add(datasetName="Named grid"), psi.add(datasetName="Named grid"))
+    found = scicat.search('"Named grid"')
+    one = scicat.get(pids[0])
+    for named in (found, found.pid, [scicat.get(pid) for pid in pids], list(pids)):
+        assert set(retrieve(named, dry_run=True).pids) == set(pids)
+    assert retrieve(one, dry_run=True).pids == (pids[0],)
+    assert retrieve([one, pids[0]], dry_run=True).pids == (pids[0],)
+    for nothing in (None, found.head(0), found[["name"]], [None], 7, [pids[0], ""]):
+        with pytest.raises(errors.InvalidInput, match="Name at least one"):
+            retrieve(nothing, dry_run=True)
+
+
+def test_what_to_do_depends_on_why_it_cannot_come(psi: Site) -> None:
+    pid, not_taped = psi.add(), psi.add(tars=0)
+    for asked, files, hint in (
+        (f"{psi.service.prefix}/nowhere", None, "Check the identifier"),
+        (pid, ["*.eer"], "names of the files"),
+        (not_taped, None, "contact person"),
+    ):
+        with pytest.raises((errors.NotFound, errors.NotOnDisk)) as raised:
+            retrieve(asked, files=files)
+        assert hint in raised.value.hint
+
+
 def test_no_room_is_said_before_anything_is_asked(
     psi: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,3 +138,10 @@ def test_moments_in_conditions_are_written_in_full() -> None:
     assert asked == {
         "endTime": {"$gte": "2026-01-01T00:00:00.000Z", "$lte": "2026-01-31T23:59:59.999Z"}
     }
+
+
+@pytest.mark.parametrize("condition", [">= 81000", "<3", ">1", "!= TITAN1"])
+def test_an_operator_inside_a_text_is_not_looked_for_as_a_text(condition: str) -> None:
+    with pytest.raises(InvalidInput, match="compared as a text"):
+        question(where={"acquisition.nominal_magnification": condition})
+    assert question(where={"comment": ("=", condition)}).where == {"comment": {"$in": [condition]}}
