@@ -9,7 +9,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SearchResult", "for_spreadsheets", "format_bytes", "format_duration"]
+__all__ = ["SearchResult", "counted", "for_spreadsheets", "format_bytes", "format_duration"]
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -84,6 +84,11 @@ def for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
         return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
     return frame.astype(object).map(harmless)
+
+
+def counted(number: int, name: str) -> str:
+    """Return a number with its noun: ``1 file``, ``1,200 files``."""
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")

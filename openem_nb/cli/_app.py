@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated, Final
 
 import typer
 
 from openem_nb._texts import printable
 from openem_nb._version import __version__
+from openem_nb.cli._words import as_commands
 from openem_nb.errors import Cancelled, OpenEMError
 
 __all__ = ["app", "main", "say"]
@@ -25,6 +27,7 @@ app: Final = typer.Typer(
 
 def main() -> None:
     """Run the command line; an error of ours is a message and a hint, not a traceback."""
+    warnings.showwarning = _warn
     try:
         app()
     except OpenEMError as error:
@@ -35,7 +38,12 @@ def main() -> None:
 def _complain(error: OpenEMError) -> None:
     say(f"{error}", err=True)
     if error.hint:
-        say(f"{error.hint}", err=True)
+        say(as_commands(error.hint), err=True)
+
+
+def _warn(message: Warning | str, *_where: object, **_more: object) -> None:
+    """Show a warning as a sentence; the place in the code is of no use at a console."""
+    say(f"{message}", err=True)
 
 
 def say(text: object, *, err: bool = False) -> None:

@@ -10,12 +10,16 @@ import typer
 
 from openem_nb._texts import one_line, printable
 from openem_nb.cli._app import app, say
-from openem_nb.errors import Cancelled, InvalidInput
+from openem_nb.cli._words import as_commands
+from openem_nb.errors import Cancelled, Conflict, InvalidInput
 
 if TYPE_CHECKING:
+    from openem_nb.jobs import Progress
     from openem_nb.scicat.tape import Retrieval
     from openem_nb.values import SearchResult
 
+_TURNS = 5
+"""How often another process may be found at work on what is to be done here."""
 _COLUMNS = ("pid", "name", "type", "created", "owner_group", "files", "size", "state")
 
 
@@ -28,7 +32,24 @@ def search(
     keyword: Annotated[
         list[str] | None, typer.Option(help="A keyword; if repeated, one of them must be there.")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="First day, month or year of the recording.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Last day, month or year of the recording.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Metadata: 'acquisition.nominal_magnification >= 81000'; a unit may follow; "
+            "if repeated, all must hold."
+        ),
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="Owner group.")] = None,
     on_disk: Annotated[bool, typer.Option("--on-disk", help="Only what is on disk.")] = False,
+    on_tape: Annotated[
+        bool, typer.Option("--on-tape", help="Only what can be retrieved from tape.")
+    ] = False,
     rows: Annotated[int, typer.Option(min=1, help="At most so many.")] = 25,
     csv: Annotated[bool, typer.Option("--csv", help="All columns, as CSV.")] = False,
 ) -> None:
@@ -37,7 +58,15 @@ def search(
     from openem_nb.values import for_spreadsheets
 
     found = scicat.search(
-        text, type=kind, keywords=tuple(keyword or ()), on_disk=on_disk or None, rows=rows
+        text,
+        type=kind,
+        keywords=tuple(keyword or ()),
+        created=(since, until),
+        where=scicat.conditions(where or ()),
+        owner_group=group,
+        on_disk=on_disk or None,
+        retrievable=on_tape or None,
+        rows=rows,
     )
     if found.notice:
         say(found.notice, err=True)
@@ -54,11 +83,20 @@ def search(
 
 
 @app.command()
-def get(pid: Annotated[str, typer.Argument(help="PID of a data set.")]) -> None:
+def get(
+    pid: Annotated[str, typer.Argument(help="PID of a data set.")],
+    files: Annotated[bool, typer.Option("--files", help="List its files, with sizes.")] = False,
+) -> None:
     """Show what the catalogue knows of a data set."""
     from openem_nb import scicat
 
-    say(scicat.get(pid))
+    found = scicat.get(pid)
+    if not files:
+        say(found)
+        return
+    listed = found.files()
+    for path, size in zip(listed.path, listed["size"], strict=True):
+        say(f"{size:>15,}  {one_line(path)}")
 
 
 @app.command()
@@ -81,16 +119,16 @@ def retrieve(
 ) -> None:
     """Bring data sets back from tape, after stating how much that is."""
     from openem_nb.scicat import tape
-    from openem_nb.values import format_bytes
+    from openem_nb.values import counted, format_bytes
 
     plan = tape.retrieve(pids, files=files, folder=folder, option=option, email=email, dry_run=True)
     say(plan)
-    if plan.pids and not yes:
+    if plan.orders and not plan.refused and not yes:
         if not sys.stdin.isatty():
             raise InvalidInput(
                 "Nobody is here to be asked.", hint="Look at the plan above, then add --yes."
             )
-        question = f"Retrieve {plan.count:,} files, {format_bytes(plan.size)}?"
+        question = f"Retrieve {counted(plan.count, 'file')}, {format_bytes(plan.size)}?"
         if not typer.confirm(question, err=True):
             print("Nothing was asked of the archive.")
             return
@@ -104,11 +142,22 @@ def retrieve(
 
 @app.command()
 def retrievals(
-    follow: Annotated[str | None, typer.Option(help="Id of one: wait until it has ended.")] = None,
+    follow: Annotated[
+        str | None, typer.Option(help="Id of one: go on with it, and wait until it has ended.")
+    ] = None,
+    pause: Annotated[str | None, typer.Option(help="Id of one to be paused.")] = None,
+    cancel: Annotated[
+        str | None, typer.Option(help="Id of one to be given up; what has arrived stays.")
+    ] = None,
 ) -> None:
-    """List this user's retrievals, newest first, or follow one."""
+    """List this user's retrievals, newest first, or follow, pause or cancel one."""
     from openem_nb.scicat import tape
 
+    for name, stop in ((pause, "pause"), (cancel, "cancel")):
+        if name is not None:
+            stopped = getattr(tape.reattach(name), stop)()
+            say(f"{stopped.id}  {as_commands(stopped.words, id=stopped.id)}")
+            return
     if follow is not None:
         _follow(tape.reattach(follow), here=False)
         return
@@ -116,18 +165,36 @@ def retrievals(
     if not found:
         print("No retrievals yet.")
     for one in found:
-        say(f"{one.id}  {one.words}")
+        say(f"{one.id}  {as_commands(one.words, id=one.id)}")
         say(f"    {one_line(one.title)}: {one.folder}")
+        for command in one.commands if one.state is tape.State.READY else ():
+            say(f"    {one_line(command)}")
+
+
+def _run(asked: Retrieval, progress: Progress) -> None:
+    """Do what is left of a retrieval; what another process does meanwhile is waited for."""
+    for left in reversed(range(_TURNS)):
+        try:
+            asked.run(progress=progress)
+        except Conflict:
+            if left == 0:
+                raise
+            if asked.wait(progress=progress) in {"paused", "cancelled"}:
+                return  # somebody has decided so over there
+            progress.wait(0.5)
+        else:
+            return
 
 
 def _follow(asked: Retrieval, *, here: bool) -> None:
     """Wait for a retrieval and show how far it is; Ctrl-C leaves what is there."""
     from openem_nb.jobs import follow
+    from openem_nb.scicat.tape import State
 
     try:
         with follow(sys.stderr) as progress:
             if here:
-                asked.run(progress=progress)
+                _run(asked, progress)
             else:
                 asked.start()
                 asked.wait(progress=progress)
@@ -139,7 +206,9 @@ def _follow(asked: Retrieval, *, here: bool) -> None:
         return
     if asked.error is not None:
         raise asked.error
-    say(f"{asked.words}: {asked.folder}")
+    say(f"{as_commands(asked.words, id=asked.id)}: {asked.folder}")
+    for command in asked.commands if asked.state is State.READY else ():
+        say(one_line(command))
 
 
 @app.command()

@@ -14,7 +14,7 @@ from openem_nb.panels._publish_form import metadata_fields, read_metadata
 from openem_nb.panels.error_view import Disclosure
 from openem_nb.panels.form import Field, Form, Values
 from openem_nb.panels.job_list import Row, RowList
-from openem_nb.values import format_bytes
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -280,7 +280,7 @@ class PublishPanel(Panel):
             [
                 ("DOI", _html.escape(record.doi)),
                 ("State", _html.escape(record.words)),
-                ("Content", f"{record.file_count:,} files, {format_bytes(record.size)}"),
+                ("Content", f"{counted(record.file_count, 'file')}, {format_bytes(record.size)}"),
                 ("Landing page", _html.link(record.url, record.url) if record.url else ""),
             ]
         )
@@ -341,7 +341,7 @@ def _row(one: Publication, leaving: bool) -> Row:
         actions = [("discard-now", "Discard for good"), ("keep", "Keep")]
     elif one.status == "private":
         actions.append(("discard", "Discard"))
-    many = "1 data set" if len(one.pids) == 1 else f"{len(one.pids):,} data sets"
+    many = counted(len(one.pids), "data set")
     return Row(
         one.doi,
         _html.plain(one.title),

@@ -17,7 +17,7 @@ from openem_nb.panels.error_view import Disclosure, ErrorView
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.scicat import tape
 from openem_nb.scicat.tape import State
-from openem_nb.values import format_bytes
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -322,7 +322,7 @@ def _row(one: Retrieval, working: bool, doing: str | None, forgetting: bool) -> 
     commands = () if state is State.VERIFIED else one.commands
     rate = f"{format_bytes(progress.rate)}/s" if working and progress.rate else ""
     many = f"{len(one.pids):,} data sets" if len(one.pids) > 1 else ""
-    detail = progress.text if working else f"{one.count:,} files, {format_bytes(one.size)}"
+    detail = progress.text if working else f"{counted(one.count, 'file')}, {format_bytes(one.size)}"
     places = list(one.folders.values())
     return Row(
         one.id,

@@ -15,7 +15,7 @@ from openem_nb.panels.form import Field, Form, Values
 from openem_nb.panels.job_list import JobList
 from openem_nb.panels.retrieval import RetrievalList
 from openem_nb.scicat import tape
-from openem_nb.values import format_bytes
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -239,7 +239,7 @@ def _words(plan: RetrievalPlan) -> str:
         facts = []
     rows = _html.definitions((name, _lines(value)) for name, value in facts)
     coming = [
-        f"{one.name}: {one.count:,} files, {format_bytes(one.size)}, at {one.location}"
+        f"{one.name}: {counted(one.count, 'file')}, {format_bytes(one.size)}, at {one.location}"
         for one in plan.data_sets
         if one.retrievable
     ]
@@ -252,7 +252,7 @@ def _words(plan: RetrievalPlan) -> str:
 
 
 def _order_words(order: Order) -> str:
-    many = "1 data set" if len(order.pids) == 1 else f"{len(order.pids):,} data sets"
+    many = counted(len(order.pids), "data set")
     if order.kind == "broker":
         return f"{many} from {order.location}: public, can be fetched at once"
     if order.job:

@@ -12,6 +12,7 @@ person who is logged in there; without a log-in, of what is public.
 
 from __future__ import annotations
 
+from openem_nb.scicat._query import conditions
 from openem_nb.scicat.attachments import Attachment
 from openem_nb.scicat.connection import Connection, Identity, connection
 from openem_nb.scicat.datasets import DataSet, get
@@ -57,6 +58,7 @@ __all__ = [
     "TapedFile",
     "attach",
     "check",
+    "conditions",
     "connection",
     "count",
     "draft",

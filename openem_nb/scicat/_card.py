@@ -10,7 +10,7 @@ from openem_nb.errors import OpenEMError
 from openem_nb.scicat import citation
 from openem_nb.scicat.attachments import read_attachments
 from openem_nb.scicat.files import read_tape
-from openem_nb.values import format_bytes
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -120,7 +120,7 @@ def _facts(data_set: DataSet, doi: str) -> Iterable[tuple[str, str]]:
     yield "Proposals", escape(", ".join(data_set.proposal_ids))
     yield "Techniques", escape(", ".join(data_set.techniques))
     yield "Keywords", escape(", ".join(data_set.keywords))
-    yield "Size", f"{format_bytes(data_set.size)} in {data_set.file_count:,} files"
+    yield "Size", f"{format_bytes(data_set.size)} in {counted(data_set.file_count, 'file')}"
     yield "On tape", format_bytes(data_set.packed_size) if data_set.packed_size else ""
     yield "License", escape(data_set.license)
     yield "Derived from", escape(", ".join(data_set.inputs))

@@ -12,7 +12,7 @@ from openem_nb.errors import NotFound, NotLoggedIn, NotOnDisk, OpenEMError
 from openem_nb.scicat._record import Order, Wanted
 from openem_nb.scicat._tape_files import dataset_folder
 from openem_nb.settings import folders
-from openem_nb.values import format_bytes
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,7 +140,7 @@ class RetrievalPlan:
         )
 
     def _order_words(self, order: Order) -> str:
-        many = "1 data set" if len(order.pids) == 1 else f"{len(order.pids):,} data sets"
+        many = counted(len(order.pids), "data set")
         where = f" to {order.option}" if order.option else ""
         if order.kind == "broker":
             return f"{many} from {order.location}: public, and ready to be fetched"

@@ -10,7 +10,7 @@ from openem_nb._texts import one_line, printable
 from openem_nb.errors import BadAnswer
 from openem_nb.scicat._documents import moment, number, text, texts, yes
 from openem_nb.scicat.datasets import documents
-from openem_nb.values import format_bytes
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -118,8 +118,9 @@ class Preview:
         """What would happen, in a few sentences."""
         fresh = self.becoming_public
         old = len(self.items) - len(fresh)
-        content = f"{format_bytes(self.size)} in {sum(item.files for item in self.items):,} files"
-        many = "1 data set" if len(self.items) == 1 else f"{len(self.items)} data sets"
+        files = counted(sum(item.files for item in self.items), "file")
+        content = f"{format_bytes(self.size)} in {files}"
+        many = counted(len(self.items), "data set")
         becoming = "1 becomes" if len(fresh) == 1 else f"{len(fresh)} become"
         before = {0: "none is", 1: "1 is"}.get(old, f"{old} are")
         parts = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,7 +23,7 @@ from openem_nb.errors import InvalidInput
 from openem_nb.scicat._periods import iso, period, span
 from openem_nb.scicat._units import si_units, spellings
 
-__all__ = ["FIELDS", "Question", "question"]
+__all__ = ["FIELDS", "Question", "conditions", "question"]
 
 FIELDS: Final = frozenset(
     (
@@ -156,6 +157,54 @@ def _several(values: str | Iterable[str] | None, name: str) -> list[str]:
         if not isinstance(value, str) or not value.strip():
             raise InvalidInput(f"{value!r} cannot be one of {name}.", hint="Give a text.")
     return list(dict.fromkeys(found))
+
+
+def conditions(lines: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+    """Return what ``search`` takes as ``where``, from conditions written as one line each.
+
+    Parameters
+    ----------
+    lines :
+        A name, an operator, a value and perhaps a unit: ``acquisition.pixel_size < 1 angstrom``.
+        A value with blanks stands in quotation marks.
+
+    Raises
+    ------
+    InvalidInput
+        If a line is no condition, or two are on the same name.
+
+    Examples
+    --------
+    >>> conditions(["acquisition.nominal_magnification >= 81000"])
+    {'acquisition.nominal_magnification': ('>=', 81000)}
+    """
+    found: dict[str, tuple[Any, ...]] = {}
+    for line in lines:
+        try:
+            name, operator, *words = shlex.split(line)
+        except ValueError:  # too few words, or quotation marks without an end
+            name, operator, words = "", "", []
+        if operator == "exists" and not words:
+            words = ["True"]
+        if operator not in _OPERATORS or not words:
+            raise InvalidInput(
+                f"The condition {line!r} cannot be read.",
+                hint="Write a name, an operator, a value and perhaps a unit, with blanks between: "
+                f"acquisition.pixel_size < 1 angstrom. Operators: {' '.join(_OPERATORS)}.",
+            )
+        if name in found:
+            raise InvalidInput(f"{name} is there twice.", hint="Use between for two ends.")
+        found[name] = (operator, *map(_plain, words))
+    return found
+
+
+def _plain(word: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
 
 
 # -- conditions ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from openem_nb.scicat._documents import DatasetDocument
 from openem_nb.scicat.files import read_tape
 from openem_nb.scicat.names import safe_path
 from openem_nb.transfer import MANIFEST, Checksum, Manifest, Member
+from openem_nb.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -218,14 +219,20 @@ class Checked:
     @property
     def words(self) -> str:
         """The result in one sentence."""
-        parts = [f"{self.good:,} files have the checksum of the archive"]
+        good, missing, wrong = self.good, len(self.missing), len(self.wrong)
+        have = "has" if good == 1 else "have"
+        parts = [f"{counted(good, 'file')} {have} the checksum of the archive"]
         if self.by_size:
             parts.append(f"{self.by_size:,} could be compared by size only")
         if self.missing:
-            parts.append(f"{len(self.missing):,} are missing (first: {self.missing[0]!r})")
+            parts.append(f"{missing:,} {_are(missing)} missing (first: {self.missing[0]!r})")
         if self.wrong:
-            parts.append(f"{len(self.wrong):,} are not what was archived ({self.wrong[0]!r})")
+            parts.append(f"{wrong:,} {_are(wrong)} not what was archived ({self.wrong[0]!r})")
         return ", ".join(parts)
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def together(found: Iterable[Checked]) -> Checked:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from openem_nb._texts import one_line
 from openem_nb.scicat._record import State
-from openem_nb.values import format_bytes
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from openem_nb.jobs import ProgressState
@@ -45,7 +45,7 @@ def words(record: Record, state: State, progress: ProgressState, commands: tuple
             if record.by_size:
                 sizes = f", {record.by_size:,} of them by size only (no checksum in the archive)"
             count, size = sum(one.count for one in record.wanted), _size(record)
-            return f"{state}: {count:,} files, {format_bytes(size)}{sizes}"
+            return f"{state}: {counted(count, 'file')}, {format_bytes(size)}{sizes}"
         case State.PAUSED:
             return f"{state}{since}; .resume() goes on{_until(record)}"
         case State.CANCELLED:

@@ -91,6 +91,7 @@ def datacite(data_set: DataSet, publication: dict[str, Any]) -> dict[str, Any]:
         creators = [{"name": person} for person in people if person] or [{"name": "Unknown"}]
     publisher = stated.get("publisher")
     publisher_name = text(publisher.get("name") if isinstance(publisher, dict) else publisher)
+    files = "file" if data_set.file_count == 1 else "files"
     record: dict[str, Any] = {
         "schemaVersion": _SCHEMA,
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": data_set.type or "data set"},
@@ -101,7 +102,7 @@ def datacite(data_set: DataSet, publication: dict[str, Any]) -> dict[str, Any]:
         "alternateIdentifiers": [
             {"alternateIdentifier": data_set.pid, "alternateIdentifierType": "SciCat PID"}
         ],
-        "sizes": [f"{data_set.size} B", f"{data_set.file_count} files"],
+        "sizes": [f"{data_set.size} B", f"{data_set.file_count} {files}"],
         "subjects": [{"subject": word} for word in data_set.keywords],
         "url": data_set.url,
     }

@@ -179,7 +179,7 @@ def test_verify_reads_every_byte_again(
     press(ask, panel.past, "verify", one.id)
     until(lambda: any(job["state"] == "Done" for job in panel.jobs.rows), seconds=20)
     (job,) = (job for job in panel.jobs.rows if job["state"] == "Done")
-    assert "1 are not what was archived" in job["message"]
+    assert "1 is not what was archived" in job["message"]
 
 
 def test_files_that_are_fetched_by_hand_come_with_the_commands(

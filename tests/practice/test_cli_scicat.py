@@ -130,7 +130,7 @@ def test_a_retrieval_states_the_size_and_asks(
     arguments = ["retrieve", pid, "--files", "*1.mrc", "--folder", str(tmp_path / "here")]
     done = openem(*arguments, "--yes")
     assert done.returncode == 0, done.stderr
-    assert "erified: 1 files" in done.stdout
+    assert "erified: 1 file," in done.stdout
     assert [path.name for path in tmp_path.rglob("*.mrc")] == ["micrograph_000001.mrc"]
     assert ada not in done.stdout + done.stderr
     assert "X-Amz" not in done.stdout + done.stderr
@@ -187,3 +187,83 @@ def test_a_wrong_password_is_a_sentence_and_a_code(catalogue: Facility) -> None:
     assert code == 1
     assert "does not know this name and password" in shown
     assert "Traceback" not in shown
+
+
+def test_a_search_by_days_group_place_and_metadata(ada: str) -> None:
+    arguments = ("--from", "2025-03", "--to", "2026-02", "--group", "p20001", "--on-tape")
+    condition = "acquisition.nominal_magnification >= 81000"
+    done = openem("search", *arguments, "--where", condition, "--rows", "100", "--csv")
+    assert done.returncode == 0, done.stderr
+    expected = scicat.search(
+        created=("2025-03", "2026-02"),
+        owner_group="p20001",
+        retrievable=True,
+        where={"acquisition.nominal_magnification": (">=", 81000)},
+    )
+    assert 0 < len(expected) <= 100
+    assert list(pd.read_csv(StringIO(done.stdout))["pid"]) == list(expected.pid)
+    for wrong, words in (
+        (("--where", "magnification"), "cannot be read"),
+        (("--from", "yesterday"), "is not a date"),
+    ):
+        done = openem("search", *wrong)
+        assert done.returncode == 1
+        assert words in done.stderr
+
+
+def test_the_files_of_a_data_set_one_a_line(ada: str, service: ScicatService) -> None:
+    pid = service.add_dataset(files=3, size=4096)
+    lines = openem("get", pid, "--files").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["4,096", path] for path in scicat.get(pid).files().path
+    ]
+
+
+def test_hints_name_commands(catalogue: Facility, service: ScicatService) -> None:
+    done = openem("get", f"{service.prefix}/none")
+    assert "`openem login`" in done.stderr
+    assert "openem.login" not in done.stderr
+    done = openem("retrieve", service.add_dataset(isPublished=True), "--yes")
+    assert done.returncode == 1
+    assert "--email you@example.org" in done.stderr
+
+
+def test_what_is_here_already_is_not_asked_about(ada: str, service: ScicatService) -> None:
+    pid = service.add_dataset(files=1, size=4096)
+    assert openem("retrieve", pid, "--yes").returncode == 0
+    done = openem("retrieve", pid)
+    assert done.returncode == 0, done.stderr
+    assert "erified: 1 file," in done.stdout
+
+
+def test_two_consoles_at_the_same_retrieval_both_see_its_end(
+    ada: str, catalogue: Facility, service: ScicatService
+) -> None:
+    pid = service.add_dataset(files=2, size=32 * 1024)
+    service.robot.tape_seconds = 2.0
+    both = [
+        subprocess.Popen(
+            [*COMMAND, "retrieve", pid, "--yes"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(2)
+    ]
+    for one in both:
+        shown, _ = one.communicate(timeout=120)
+        assert one.returncode == 0, shown.decode()
+        assert b"erified: 2 files" in shown
+    assert len(scicat.retrievals()) == 1
+
+
+def test_a_retrieval_is_paused_and_cancelled_by_its_name(ada: str, service: ScicatService) -> None:
+    service.robot.tape_seconds = 60.0
+    asked = scicat.retrieve(service.add_dataset(files=2, size=4096)).start()
+    done = openem("retrievals", "--pause", asked.id)
+    assert done.returncode == 0, done.stderr
+    assert f"`openem retrievals --follow {asked.id}` goes on" in done.stdout
+    assert asked.state == "paused"
+    assert f"`openem retrievals --follow {asked.id}` goes on" in openem("retrievals").stdout
+    done = openem("retrievals", "--cancel", asked.id)
+    assert done.returncode == 0, done.stderr
+    assert asked.state == "cancelled"
+    assert openem("retrievals", "--pause", "nowhere").returncode == 1
+    assert asked.wait() == "cancelled"  # and its process is gone

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openem_nb.errors import InvalidInput
 from openem_nb.scicat._periods import iso, span
-from openem_nb.scicat._query import question
+from openem_nb.scicat._query import conditions, question
 from openem_nb.scicat._units import si_units, spellings
 
 WORD = st.text(st.characters(exclude_categories=("Z", "C"), exclude_characters='"'), min_size=1)
@@ -145,3 +145,33 @@ def test_an_operator_inside_a_text_is_not_looked_for_as_a_text(condition: str) -
     with pytest.raises(InvalidInput, match="compared as a text"):
         question(where={"acquisition.nominal_magnification": condition})
     assert question(where={"comment": ("=", condition)}).where == {"comment": {"$in": [condition]}}
+
+
+def test_conditions_as_lines() -> None:
+    assert conditions(
+        [
+            "acquisition.nominal_magnification >= 81000",
+            "acquisition.nominal_defocus between 0.5 3 um",
+            'instrument.microscope = "Titan Krios"',
+            "acquisition.detector exists",
+            "comment in good better",
+        ]
+    ) == {
+        "acquisition.nominal_magnification": (">=", 81000),
+        "acquisition.nominal_defocus": ("between", 0.5, 3, "um"),
+        "instrument.microscope": ("=", "Titan Krios"),
+        "acquisition.detector": ("exists", "True"),
+        "comment": ("in", "good", "better"),
+    }
+    assert conditions([]) == {}
+
+
+@pytest.mark.parametrize("line", ["", "a", "a =", "a ~ 3", 'a = "b', "= 3", "a 3"])
+def test_what_is_no_condition_is_refused(line: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        conditions([line])
+
+
+def test_a_name_is_in_one_line_only() -> None:
+    with pytest.raises(InvalidInput, match="twice"):
+        conditions(["a > 1", "a < 3"])
