@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
@@ -309,9 +310,11 @@ def _plain(text: str) -> str | float | int:
         return text[1:-1]
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
             continue
+        # "inf" and "nan" are words: nobody measures them
+        return text if kind is float and not math.isfinite(number) else number
     return text
 
 

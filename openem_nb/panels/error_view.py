@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
 import traitlets
@@ -48,6 +49,17 @@ _UNEXPECTED_HINT = (
     "This is a fault of the program, not of your input. "
     "Copy the details into a report of the problem."
 )
+_CONTROLS: Final = tuple(
+    (re.compile(call), control)
+    for call, control in (
+        (r"paste it after openem\.login\([^)]*\)", "paste it here"),
+        (r"forget it with openem\.logout\([^)]*\)", "log out"),
+        (r"( with|:) openem\.login\([^)]*\)", ""),
+        (r"ask_again\(\)", "Ask again"),
+        (r"resume\(\)", "Resume"),
+    )
+)
+"""Calls that hints name, and what there is for them in panels."""
 _RETRY = (Unreachable, RateLimited, BadAnswer)
 
 
@@ -128,12 +140,19 @@ class ErrorView(ipywidgets.VBox):  # type: ignore[misc]  # published without typ
             again()
 
 
+def in_a_panel(hint: str) -> str:
+    """Return a hint with what a panel offers in place of calls in Python."""
+    for call, control in _CONTROLS:
+        hint = call.sub(control, hint)
+    return hint
+
+
 def explain(error: BaseException) -> tuple[str, str]:
     """Return sentence and hint for an error of any kind."""
     if isinstance(error, TokenExpired):
-        return str(error), error.hint or "Log in again; what you entered is kept."
+        return str(error), in_a_panel(error.hint) or "Log in again; what you entered is kept."
     if isinstance(error, OpenEMError):
-        return str(error), error.hint
+        return str(error), in_a_panel(error.hint)
     text = _html.plain(str(error))
     name = type(error).__name__
     return f"Unexpected {name}: {text}" if text else f"Unexpected {name}", _UNEXPECTED_HINT

@@ -70,7 +70,8 @@ class LoginPanel(Panel):
         self.form.observe(lambda _: self._look(), names="values")
         self._add(self.form, self.help, self.errors, self.jobs, self.state, self.warning, toolbar)
         self._ask_for(settings.profile(profile).name)
-        self.refresh()
+        if done is None:  # otherwise a panel has just said what is wrong with the log-in
+            self.refresh()
 
     @property
     def identity(self) -> Identity | None:

@@ -13,7 +13,7 @@ from openem_nb.panels import _html
 from openem_nb.panels._panel import Panel
 from openem_nb.panels._refresher import Refresher
 from openem_nb.panels._server_paths import server_path
-from openem_nb.panels.error_view import Disclosure, ErrorView
+from openem_nb.panels.error_view import Disclosure, ErrorView, in_a_panel
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.scicat import tape
 from openem_nb.scicat.tape import State
@@ -354,7 +354,7 @@ def _words(one: Retrieval, state: State, doing: str, commands: tuple[str, ...]) 
         if str(error) not in words:
             yield str(error)
         if error.hint:
-            yield error.hint.replace("ask_again()", "Ask again").replace("resume()", "Resume")
+            yield in_a_panel(error.hint)
 
 
 def _actions(

@@ -201,6 +201,8 @@ class SearchPanel(Panel):
             self._running = []
             self.form.busy, self.form.status = True, ""
             self._asked = query
+            if self._pages and not self._pages[0].total:
+                self.table.layout.display = "none"  # nothing was found of another question
             self._instance = name = settings.profile(self._profile).name
         self.errors.clear()
         started = time.monotonic()

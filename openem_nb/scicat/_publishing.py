@@ -255,6 +255,14 @@ def _spaced(name: str) -> str:
     return words.strip().capitalize()
 
 
+def _wanted(field: FormField, name: str) -> list[str]:
+    """Return how an empty field is filled in: the parts of a group, the members of a list."""
+    needed = [part.name for part in field.fields if part.required]
+    if field.kind == "group" and needed:
+        return [f"{name}.{part}" for part in needed]
+    return [f"{name} (a list of {', '.join(needed)})" if field.kind == "list" and needed else name]
+
+
 def missing(form: Iterable[FormField], metadata: Mapping[str, Any], where: str = "") -> list[str]:
     """Return the names of required fields that are empty, those within others as well."""
     found: list[str] = []
@@ -264,7 +272,7 @@ def missing(form: Iterable[FormField], metadata: Mapping[str, Any], where: str =
         is_blank = value in (None, {}) or (value == "" and "" not in field.choices)
         if is_blank or is_short:
             if field.required or is_short:
-                found.append(name)
+                found += _wanted(field, name)
         elif isinstance(value, dict):
             found += missing(field.fields, value, f"{name}.")
         elif isinstance(value, list):

@@ -201,9 +201,10 @@ def conditions(lines: Iterable[str]) -> dict[str, tuple[Any, ...]]:
 def _plain(word: str) -> str | int | float:
     for kind in (int, float):
         try:
-            return kind(word)
+            number = kind(word)
         except ValueError:
             continue
+        return word if kind is float and not math.isfinite(number) else number
     return word
 
 

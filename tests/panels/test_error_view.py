@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from openem_nb import tokens
 from openem_nb.errors import (
     Cancelled,
     InvalidInput,
@@ -37,6 +38,38 @@ def test_message_hint_and_traceback_are_shown(kind: type[OpenEMError]) -> None:
     assert view.disclosure.tone == "error"
     view.clear()
     assert (view.disclosure.sentence, view.disclosure.text, view.error) == ("", "", None)
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        (
+            'Log in again with openem.login("psi"), or forget it with openem.logout("psi").',
+            "Log in again, or log out.",
+        ),
+        ("Log in first with openem.login(); or wait.", "Log in first; or wait."),
+        ("Log in as ada: openem.login('psi').", "Log in as ada."),
+        ('Copy and paste it after openem.login("psi").', "Copy and paste it here."),
+        ("ask_again() asks for it anew.", "Ask again asks for it anew."),
+        ("Write 2026.", "Write 2026."),
+    ],
+)
+def test_hints_name_what_a_panel_has(hint: str, shown: str) -> None:
+    view = ErrorView(offer_login=False)
+    view.show(raised(NotLoggedIn("No.", hint=hint)))
+    assert view.disclosure.hint == shown
+
+
+def test_a_log_in_that_ran_out_is_said_once(catalogue: Facility, closing: Any, until: Any) -> None:
+    token = catalogue.scicat["practice"].users.token("ada", seconds=-5)
+    tokens.save("practice", token)
+    view = closing(ErrorView())
+    view.show(raised(TokenExpired("The token has run out.")), again=lambda: None)
+    assert view.login is not None
+    assert view.login.errors.error is None
+    assert view.login.leave.layout.display != "none"
+    view.login.leave.click()
+    until(lambda: tokens.find("practice") is None)
 
 
 def test_an_unexpected_error_is_called_so() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -196,6 +196,8 @@ def test_what_is_wrong_is_said_at_its_field(panel: SearchPanel) -> None:
     value=st.text(min_size=1, max_size=12).filter(str.strip),
     published=st.sampled_from([True, False, None]),
 )
+@example(text="", keywords=[], comparison="=", value="INF", published=None)
+@example(text="", keywords=[], comparison="!=", value="nan", published=None)
 def test_any_query_is_the_same_after_code_and_storage(
     text: str, keywords: list[str], comparison: str, value: str, published: bool | None
 ) -> None:
@@ -280,17 +282,22 @@ def test_names_from_the_server_are_text(
 def test_a_service_that_is_down_can_be_asked_again(
     panel: SearchPanel, catalogue: Facility, until: Any
 ) -> None:
+    search(panel, until, text="nosuchwordanywhere")
+    assert "Nothing found" in panel.table.status.value
+    assert panel.table.layout.display == ""
     catalogue.add_fault(Fault("status", path=r"/scicat-psi/.*", status=503))
     panel.form.fill(text="apoferritin")
     with pytest.raises(Unreachable):
         panel.search().result(20)
     assert isinstance(panel.errors.error, Unreachable)
+    assert panel.table.layout.display == "none"  # nothing is known of this question
     assert panel.form.busy is False
     catalogue.clear_faults()
     panel.errors.retry.click()
     panel.job.result(10)
     until(lambda: panel.results is not None)
     assert panel.errors.disclosure.sentence == ""
+    assert panel.table.layout.display == ""
 
 
 def test_a_log_in_that_has_run_out_offers_one_and_repeats_the_search(

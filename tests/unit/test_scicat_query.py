@@ -154,14 +154,14 @@ def test_conditions_as_lines() -> None:
             "acquisition.nominal_defocus between 0.5 3 um",
             'instrument.microscope = "Titan Krios"',
             "acquisition.detector exists",
-            "comment in good better",
+            "comment in good better nan",
         ]
     ) == {
         "acquisition.nominal_magnification": (">=", 81000),
         "acquisition.nominal_defocus": ("between", 0.5, 3, "um"),
         "instrument.microscope": ("=", "Titan Krios"),
         "acquisition.detector": ("exists", "True"),
-        "comment": ("in", "good", "better"),
+        "comment": ("in", "good", "better", "nan"),
     }
     assert conditions([]) == {}
 
