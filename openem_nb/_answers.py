@@ -194,9 +194,13 @@ def unreachable(url: str, error: Exception) -> Unreachable:
         what = "broke off in the middle of its answer"
     else:
         what = "cannot be reached"
-    return Unreachable(
+    found = Unreachable(
         f"{host(url)} {what}.", hint="Check the network with `openem status`, then try again."
     )
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    # before urllib3 2 this is not told from other troubles
+    found.nowhere = isinstance(reason, getattr(urllib3.exceptions, "NameResolutionError", ()))
+    return found
 
 
 _STORE_ERROR = re.compile(

@@ -91,6 +91,9 @@ class RateLimited(OpenEMError):
 class Unreachable(OpenEMError):
     """No usable connection: nobody answers, the answer breaks off, or the service has a fault."""
 
+    nowhere: bool = False
+    """Whether the name of the service is not known here: without a network, or misspelt."""
+
 
 class BadAnswer(OpenEMError):
     """The service answered with something that cannot be what it promises."""

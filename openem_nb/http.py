@@ -217,8 +217,8 @@ class Session:
         InvalidInput, NotLoggedIn, NotAllowed, NotFound, RateLimited
             For the statuses 400, 401, 403, 404 and 429; InvalidInput also for what is no address.
         Unreachable
-            If there is no whole answer after all retries; with a silent service, after two
-            attempts.
+            If there is no whole answer after all retries; with a silent service, or one whose
+            name is not known here, after two attempts.
         BadAnswer
             For any other status that is not expected, and for redirects that lead nowhere.
         """
@@ -289,7 +289,8 @@ class Session:
                 spent += time.monotonic() - began
                 is_first = left == self.retries
                 asked = error.retry_after
-                out_of_patience = spent > _PATIENCE and not is_first
+                nowhere = isinstance(error, Unreachable) and error.nowhere
+                out_of_patience = (spent > _PATIENCE or nowhere) and not is_first
                 if left == 0 or out_of_patience or (asked or 0) > _LONGEST_PAUSE:
                     raise
                 seconds = asked if asked is not None else pause * random.uniform(0.5, 1.5)  # noqa: S311

@@ -295,6 +295,20 @@ def test_a_service_that_sends_requests_on_to_nowhere(script, session, target: st
         session.get(server.url)
 
 
+def test_without_a_network_that_is_said_soon(session, monkeypatch) -> None:
+    asked = []
+
+    def nobody_knows(name: str, *_: object, **__: object) -> list[object]:
+        asked.append(name)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody_knows)
+    with pytest.raises(Unreachable, match=r"catalogue\.example cannot be reached") as raised:
+        session.get("https://catalogue.example/api")
+    assert raised.value.nowhere
+    assert asked == ["catalogue.example"] * 2  # once more than once: a network may stumble
+
+
 def test_a_silent_service_is_not_waited_for_again_and_again(script, session, monkeypatch) -> None:
     monkeypatch.setattr(http, "_PATIENCE", 0.4)
     server = script(Answer(stall=1.0))
