@@ -70,7 +70,9 @@ def running_process(folder: Path) -> psutil.Process | None:
     try:
         process = psutil.Process(data["pid"])
         same = abs(process.create_time() - data["born"]) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        # One that was killed has ended when its last thread has: that may be writing to a disk.
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return process if same and not ended else None
     except psutil.NoSuchProcess:
         return None
 

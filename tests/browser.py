@@ -70,6 +70,7 @@ def picture(page: Any, name: str, of: Any = None) -> None:
 
 
 CONTRAST = """(element) => {
+  if (!element.isConnected) return null; // it was replaced after it had been found
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
   const shine = ([r, g, b]) => {
     const [x, y, z] = [r, g, b].map((v) => {
@@ -95,4 +96,8 @@ CONTRAST = """(element) => {
 
 def contrast(locator: Any) -> float:
     """Return the contrast of the text of an element; 4.5 and more can be read."""
-    return float(locator.evaluate(CONTRAST))
+    for _ in range(20):
+        found = locator.evaluate(CONTRAST)
+        if found is not None:
+            return float(found)
+    raise AssertionError("the element is replaced all the time")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
+import stat
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -71,11 +73,13 @@ class Watch:
 
 def on_disk(folder: Path) -> int:
     """Return the bytes of the data set's files, whole ones and parts."""
-    return sum(
-        path.stat().st_size
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix not in (".json", ".jsonl", ".journal")
-    )
+    total = 0
+    for path in folder.rglob("*"):
+        if path.suffix not in (".json", ".jsonl", ".journal"):
+            with contextlib.suppress(FileNotFoundError):  # a part has just got its name
+                found = path.stat()
+                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return total
 
 
 def kill_at(retrieval: Retrieval, folder: Path, amount: int) -> int:
@@ -88,7 +92,7 @@ def kill_at(retrieval: Retrieval, folder: Path, amount: int) -> int:
     process = running_process(retrieval._folder)
     assert process is not None, retrieval.words
     process.kill()
-    until(lambda: not retrieval.working)
+    until(lambda: not retrieval.working, timeout=60)  # a full disk queue holds it up
     assert retrieval.state is State.INTERRUPTED
     return on_disk(folder)
 
