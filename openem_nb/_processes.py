@@ -72,9 +72,9 @@ def running_process(folder: Path) -> psutil.Process | None:
         same = abs(process.create_time() - data["born"]) < 1.0
         # One that was killed has ended when its last thread has: that may be writing to a disk.
         ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
-        return process if same and not ended else None
     except psutil.NoSuchProcess:
         return None
+    return process if same and not ended else None
 
 
 def is_alive(folder: Path, *signs: str) -> bool:
