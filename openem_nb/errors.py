@@ -16,6 +16,7 @@ __all__ = [
     "ChecksumMismatch",
     "Conflict",
     "InvalidInput",
+    "MisspeltNameWarning",
     "NotAllowed",
     "NotFound",
     "NotLoggedIn",
@@ -139,6 +140,10 @@ class RunFailed(OpenEMError):
         self.cell = cell
         self.ename = ename
         self.evalue = evalue
+
+
+class MisspeltNameWarning(UserWarning):
+    """Nothing was found, and a name in the question is nearly one that the catalogue has."""
 
 
 class QueryTruncatedWarning(UserWarning):

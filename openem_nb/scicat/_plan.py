@@ -161,7 +161,7 @@ class RetrievalPlan:
             ("Free space", f"{format_bytes(self.free)}, {room}"),
         ]
         facts += [("Job", self._order_words(order)) for order in self.orders]
-        facts += [("Cannot come", f"{one.name} ({one.pid}): {one.why_not}") for one in self.refused]
+        facts += [("Cannot come", f"{_named(one)}: {one.why_not}") for one in self.refused]
         return [(name, one_line(value)) for name, value in facts]
 
     def __str__(self) -> str:
@@ -196,10 +196,14 @@ def paths(wanted: Iterable[Wanted]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(path for files in known for path in files or ()))
 
 
+def _named(one: PlannedDataSet) -> str:
+    return f"{one.name} ({one.pid})" if one.name else one.pid
+
+
 def refusal(refused: tuple[PlannedDataSet, ...], others: int) -> OpenEMError:
     """Return the error for data sets that cannot be retrieved."""
     first = refused[0]
-    named = f"{first.name} ({first.pid})" if first.name else first.pid
+    named = _named(first)
     if len(refused) == 1:
         message = f"{named} cannot be retrieved: {first.why_not}."
     else:

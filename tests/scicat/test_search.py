@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from openem_nb import scicat
-from openem_nb.errors import BadAnswer, InvalidInput, QueryTruncatedWarning
+from openem_nb.errors import (
+    BadAnswer,
+    InvalidInput,
+    MisspeltNameWarning,
+    QueryTruncatedWarning,
+)
 from openem_nb.practice.faults import Fault
 from openem_nb.scicat import _pages
 
@@ -437,3 +442,14 @@ def test_half_a_letter_finds_nothing_and_breaks_nothing(place: Place) -> None:
 def test_a_question_that_is_too_long_is_refused_in_words(place: Place) -> None:
     with pytest.raises(InvalidInput, match="too long"):
         scicat.search(" ".join(f"word{number}" for number in range(80)))
+
+
+def test_a_misspelt_name_of_metadata_that_finds_nothing_is_told(place: Place) -> None:
+    known = scicat.metadata_keys()
+    name = next(one for one in known if one.startswith("acquisition.nominal"))
+    for spelt in (f"{name[:-2]}{name[-1]}", f"scientificMetadata.{name[:-2]}{name[-1]}.value"):
+        with pytest.warns(MisspeltNameWarning, match=f"Is {name} meant"):
+            assert scicat.search(where={spelt: (">=", 0)}).total == 0
+    # neither what is simply not there, nor what is spelt right
+    assert scicat.search(where={"quite.another": (">=", 0)}).total == 0
+    assert scicat.search(where={name: (">=", 1e30)}).total == 0
