@@ -63,11 +63,17 @@ class Watch:
         return total
 
     def went_back(self) -> list[str]:
-        """Return tars of which something was asked for again within one life."""
+        """Return tars of which more than a chunk was asked for again within one life.
+
+        The last request of a life that is being killed may be answered in the next one.
+        """
         return [
             key
             for key, starts in self.starts.items()
-            if any(one[0] == other[0] and other[1] < one[1] for one, other in pairwise(starts))
+            if any(
+                life == other and again < place - CHUNK
+                for (life, place), (other, again) in pairwise(starts)
+            )
         ]
 
 
