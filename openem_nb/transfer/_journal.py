@@ -22,6 +22,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from openem_nb.errors import CannotWrite
 from openem_nb.transfer._disk import writing
 from openem_nb.transfer._names import PARTIAL, inside
 from openem_nb.transfer._part import locked
@@ -36,6 +37,14 @@ __all__ = ["Journal"]
 
 _LONGEST: Final = 150
 """Signs of the name of an archive in the names of its files."""
+
+
+def _path(root: Path, name: str) -> Path:
+    """Return where the journal of an archive is."""
+    file = quote(name, safe=" ()+,=@")
+    if len(file) > _LONGEST:
+        file = f"{file[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return inside(root, f"{PARTIAL}/{file}.journal")
 
 
 class Journal:
@@ -64,12 +73,17 @@ class Journal:
     @contextlib.contextmanager
     def opened(cls, root: Path, name: str) -> Iterator[Journal]:
         """Open the journal of an archive and keep others from unpacking it at the same time."""
-        file = quote(name, safe=" ()+,=@")
-        if len(file) > _LONGEST:
-            file = f"{file[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-        path = inside(root, f"{PARTIAL}/{file}.journal")
+        path = _path(root, name)
         with locked(path, name) as handle:
             yield cls(path, handle)
+
+    @classmethod
+    def clear(cls, root: Path, name: str) -> None:
+        """Remove what a process left that was killed when all was done but this."""
+        if _path(root, name).exists():
+            # Where somebody else has it open, that one removes it.
+            with contextlib.suppress(CannotWrite), cls.opened(root, name) as journal:
+                journal.remove()
 
     def _load(self) -> None:
         self._handle.seek(0)

@@ -116,6 +116,7 @@ class Unpacking:
             self.admission.check_list()
             known = self._all_known()
             if known is not None:
+                Journal.clear(self.admission.root, self.archive.name)
                 self._count(sum(file.size for file in known), earlier=True)
                 self.meter.finished(len(known))
                 return known

@@ -82,6 +82,18 @@ def test_a_second_run_asks_for_nothing(server: Files, folder: Path) -> None:
     assert progress.snapshot().fraction == 1
 
 
+def test_a_journal_that_was_left_at_the_very_end_goes(server: Files, folder: Path) -> None:
+    one = archive(server, folder)
+    unpack([one], folder)
+    left = folder / ".openem-partial"
+    left.mkdir()
+    (left / f"{one.name}.journal").write_text('{"end": true}\n')
+    before = len(server.asked)
+    unpack([one], folder)
+    assert len(server.asked) == before
+    assert not left.exists()
+
+
 def test_only_what_is_missing_is_fetched(server: Files, folder: Path) -> None:
     big = some_files(5, 3_000_000, seed=2)
     server.objects["/b.tar"] = tar_of(big)

@@ -135,7 +135,9 @@ def assert_whole(one: Site, pid: str, folder: Path) -> None:
         for path in folder.rglob("*")
         if path.is_file() and path.name not in ("retrieved.json", ".openem-manifest.jsonl")
     }
-    assert found == expected
+    missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
+    wrong = [path for path in expected.keys() & found.keys() if found[path] != expected[path]]
+    assert (missing, extra, wrong) == (set(), set(), []), f"{missing=} {extra=} {wrong=}"
 
 
 def everything_written(*folders: Path) -> bytes:
