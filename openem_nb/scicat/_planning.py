@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from openem_nb.scicat._pids import Named
     from openem_nb.scicat.connection import Connection, Identity
 
-__all__ = ["plan"]
+__all__ = ["plan", "with_existing"]
 
 _MOST_BLOCKS: Final = 100
 """Blocks of files that the server looks through for the files that a job names; not more."""
@@ -82,6 +82,17 @@ def plan(
         username=who.username if who else None,
         notice=profile.notice,
     )
+
+
+def with_existing(
+    connection: Connection, plan: RetrievalPlan, progress: Progress | None
+) -> RetrievalPlan:
+    """Return a plan with the jobs in it that have been made since."""
+    if all(order.job for order in plan.orders):
+        return plan
+    new = [order for order in plan.orders if not order.job and order.kind != "broker"]
+    kept = tuple(order for order in plan.orders if order not in new)
+    return replace(plan, orders=kept + _with_existing(connection, new, frozenset(), progress))
 
 
 def _patterns(files: Iterable[str]) -> tuple[str, ...]:

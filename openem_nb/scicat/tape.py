@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from openem_nb import settings
-from openem_nb.errors import CannotWrite, NotLoggedIn, OpenEMError
+from openem_nb.errors import CannotWrite, Conflict, NotLoggedIn, OpenEMError
 from openem_nb.scicat import _plan, _planning, _record
 from openem_nb.scicat._history import (
     local,
@@ -32,7 +34,7 @@ from openem_nb.scicat.retrieval import Retrieval
 from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from openem_nb.jobs import Progress
     from openem_nb.scicat._pids import Named
@@ -49,6 +51,10 @@ __all__ = [
     "retrievals_frame",
     "retrieve",
 ]
+
+_LONGEST_WAIT: Final = 300.0
+"""Seconds for which another program that is just asking is waited for."""
+_POLL: Final = 0.1
 
 
 @overload
@@ -140,6 +146,8 @@ def retrieve(
         If one of the data sets cannot be retrieved, each with the reason. Nothing is asked then.
     CannotWrite
         If there is no room for the files.
+    Conflict
+        If another program has been asking the archive for minutes.
     InvalidInput
         If there is no such option, or no PID is given.
 
@@ -148,6 +156,7 @@ def retrieve(
     >>> openem.retrieve("20.500.11935/1234", dry_run=True)  # doctest: +SKIP
     >>> openem.retrieve(hits.head(5), files=["*.eer"]).start()  # doctest: +SKIP
     """
+    began = _record.now()
     here = Connection(settings.catalogue(profile))
     base = None if folder is None else Path(folder)
     plan = _planning.plan(
@@ -157,7 +166,36 @@ def retrieve(
         return plan
     if plan.refused:
         raise _plan.refusal(plan.refused, len(plan.pids))
-    known = _same(plan)
+    with _alone(progress):
+        return _asked(here, plan, began, pace or Pace(), progress)
+
+
+@contextlib.contextmanager
+def _alone(progress: Progress | None) -> Iterator[None]:
+    """Let one program after the other ask, so that none asks for what another is asking for."""
+    home = _record.home()
+    end = time.monotonic() + _LONGEST_WAIT
+    while True:
+        with _record.locked(home) as mine:
+            if mine:
+                yield
+                return
+        if time.monotonic() >= end:
+            raise Conflict(
+                f"Another program has been asking the archive for {_LONGEST_WAIT:.0f} s.",
+                hint=f"Wait for it, or end it: it holds {home / 'lock'}.",
+            )
+        if progress is not None:
+            progress.wait(_POLL)
+        else:
+            time.sleep(_POLL)
+
+
+def _asked(
+    here: Connection, plan: RetrievalPlan, began: str, pace: Pace, progress: Progress | None
+) -> Retrieval:
+    """Return the retrieval of a plan: one that is known, or a new one whose jobs are made."""
+    known = _same(plan, began)
     if known is not None:
         if known.state in {State.EXPIRED, State.FAILED, State.CANCELLED}:
             return known.ask_again(pace=pace)
@@ -174,11 +212,15 @@ def retrieve(
             f"{format_bytes(plan.free)} are free.",
             hint="Free some space, or choose another folder=.",
         )
-    return _ordered(here, plan, pace or Pace(), progress)
+    # what others have asked for since the plan was made is found now
+    return _ordered(here, _planning.with_existing(here, plan, progress), pace, progress)
 
 
-def _same(plan: RetrievalPlan) -> Retrieval | None:
-    """Return the newest retrieval of just these files into this folder, if there is one."""
+def _same(plan: RetrievalPlan, began: str) -> Retrieval | None:
+    """Return the newest retrieval of just these files into this folder, if there is one.
+
+    The plan knows what was in the folder when it was ``began``.
+    """
     asked = {(one.pid, one.files) for one in plan.wanted()}
     for retrieval, record in local():
         same = (record.profile, record.folder, record.option, record.username) == (
@@ -188,7 +230,7 @@ def _same(plan: RetrievalPlan) -> Retrieval | None:
             plan.username,
         )
         if same and {(one.pid, one.files) for one in record.wanted} == asked:
-            if record.state is State.VERIFIED and plan.orders:
+            if record.state is State.VERIFIED and plan.orders and record.since < began:
                 continue  # files were removed or changed since
             return retrieval
     return None

@@ -6,14 +6,16 @@ import json
 import logging
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _tapes import FAST, FLAVOURS, Site, assert_whole, everything_written, site, until
 
 from openem_nb import errors, jobs, scicat, settings
 from openem_nb.practice.scicat._store import blocks_of
+from openem_nb.scicat import _planning, _record, tape
 from openem_nb.scicat.tape import (
     State,
     reattach,
@@ -101,6 +103,55 @@ def test_asking_twice_does_nothing_twice(archive: Site) -> None:
     assert (archive.jobs_sent, archive.tars_fetched) == (0, [])
     plan = retrieve(pid, dry_run=True)
     assert (plan.packed, plan.needed, plan.here) == (0, 0, 200_000)
+
+
+def test_who_asks_at_the_same_time_asks_once(archive: Site) -> None:
+    one, two = archive.add(), archive.add()
+    archive.service.robot.ask(one, "hold")
+    archive.service.robot.ask(two, "hold")
+    with ThreadPoolExecutor(8) as pool:
+        wishes = [[one], [one, two]] * 4
+        found = list(pool.map(retrieve, wishes))
+    assert len({retrieval.id for retrieval in found}) == 2
+    assert sorted(one for job in archive.jobs for one in _brought(job)) == sorted([one, two])
+
+
+def _brought(job: dict[str, Any]) -> list[str]:
+    parameters = job.get("jobParams") or {}
+    wanted = parameters.get("datasetList") or job.get("datasetList")
+    return [entry["pid"] for entry in wanted]
+
+
+def test_what_is_verified_while_another_makes_its_plan_is_not_asked_for_again(
+    archive: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = archive.add()
+    made = _planning.plan
+
+    def slow(*args: Any, **options: Any) -> Any:
+        plan = made(*args, **options)
+        if not archive.jobs_sent:
+            monkeypatch.setattr(_planning, "plan", made)
+            retrieve(pid).run(pace=FAST)
+        return plan
+
+    monkeypatch.setattr(_planning, "plan", slow)
+    second = retrieve(pid)
+    assert second.state is State.VERIFIED
+    assert len(retrievals()) == archive.jobs_sent == 1
+
+
+def test_a_program_that_asks_for_ever_is_named(psi: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tape, "_LONGEST_WAIT", 0.3)
+    pid = psi.add()
+    with (
+        _record.locked(_record.home()),
+        pytest.raises(errors.Conflict, match="Another program") as caught,
+    ):
+        retrieve(pid)
+    assert "lock" in caught.value.hint
+    assert psi.jobs_sent == 0
+    assert retrieve(pid).jobs
 
 
 def test_a_new_folder_of_what_is_verified_needs_no_job(archive: Site) -> None:
