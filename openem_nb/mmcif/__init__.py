@@ -1,0 +1,1 @@
+"""OSC-EM documents as PDBx/mmCIF for the repositories, and back."""

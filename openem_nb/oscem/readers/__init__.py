@@ -1,0 +1,1 @@
+"""Readers of what microscopes write, one module for each writer."""

@@ -1,0 +1,1 @@
+"""Units in which electron microscopists write metadata: one table."""
