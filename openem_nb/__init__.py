@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         errors,
         http,
         jobs,
+        oscem,
         panels,
         runs,
         scicat,
         settings,
         statistics,
         tokens,
+        units,
     )
     from openem_nb.checkup import status
     from openem_nb.panels import (
@@ -60,6 +62,7 @@ __all__ = [
     "jobs",
     "login",
     "logout",
+    "oscem",
     "panels",
     "reattach",
     "retrievals",
@@ -72,6 +75,7 @@ __all__ = [
     "statistics",
     "status",
     "tokens",
+    "units",
 ]
 
 _MEMBERS: Final = {

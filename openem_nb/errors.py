@@ -7,7 +7,12 @@ move the cursor of a terminal or turn its text, whatever name from outside it re
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openem_nb._texts import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "BadAnswer",
@@ -16,6 +21,7 @@ __all__ = [
     "ChecksumMismatch",
     "Conflict",
     "InvalidInput",
+    "InvalidMetadata",
     "MisspeltNameWarning",
     "NotAllowed",
     "NotFound",
@@ -59,6 +65,24 @@ class OpenEMError(Exception):
 
 class InvalidInput(OpenEMError, ValueError):
     """A parameter, query, identifier or date that cannot be used as it stands."""
+
+
+class InvalidMetadata(OpenEMError, ValueError):
+    """A document of metadata that is not what its schema, or the repository, asks for.
+
+    Parameters
+    ----------
+    message :
+        What is wrong: the first problems, in words.
+    problems :
+        All of them, as the check has found them; empty where there is nothing to list.
+    hint :
+        What to do next.
+    """
+
+    def __init__(self, message: str, *, problems: Sequence[object] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
 
 
 class NotLoggedIn(OpenEMError):

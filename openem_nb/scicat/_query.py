@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from openem_nb.errors import InvalidInput
 from openem_nb.scicat._periods import iso, period, span
-from openem_nb.scicat._units import si_units, spellings
+from openem_nb.units import si_units, spellings
 
 __all__ = ["FIELDS", "Question", "conditions", "question"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from openem_nb.errors import InvalidInput
 from openem_nb.scicat._periods import iso, span
 from openem_nb.scicat._query import conditions, question
-from openem_nb.scicat._units import si_units, spellings
+from openem_nb.units import si_units, spellings
 
 WORD = st.text(st.characters(exclude_categories=("Z", "C"), exclude_characters='"'), min_size=1)
 
