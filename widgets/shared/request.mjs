@@ -3,13 +3,15 @@
 /** How long a person is left waiting for an answer that does not come. */
 const PATIENCE_MS = 15_000;
 
+const REPEAT_MS = 3_000; // a message can get lost while a page that was loaded anew still connects
 let counter = 0;
 
 /**
  * Ask the kernel to do something and wait for its answer.
  *
  * A message carries what it is about, so it cannot be overtaken by a change of a trait
- * that still waits to be sent.
+ * that still waits to be sent. It is sent again with the same key until the answer comes; the
+ * kernel does each request once.
  *
  * @param {import("@anywidget/types").AnyModel} model
  * @param {string} action
@@ -22,6 +24,7 @@ export function request(model, action, content = {}) {
   return new Promise((resolve, reject) => {
     const finish = () => {
       clearTimeout(timer);
+      clearInterval(repeat);
       model.off("msg:custom", listen);
     };
     /** @param {any} answer */
@@ -35,7 +38,9 @@ export function request(model, action, content = {}) {
       finish();
       reject(new Error("The kernel does not answer. It may be busy, or it has been restarted: run the cell again."));
     }, PATIENCE_MS);
+    const send = () => model.send({ type: "request", key, action, content });
+    const repeat = setInterval(send, REPEAT_MS);
     model.on("msg:custom", listen);
-    model.send({ type: "request", key, action, content });
+    send();
   });
 }

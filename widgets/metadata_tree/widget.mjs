@@ -1,0 +1,166 @@
+// @ts-check
+import { keepKeys, make, uniqueId } from "../shared/dom.mjs";
+import { metadataRow, spokenRow } from "../shared/metadata_row.mjs";
+import { request } from "../shared/request.mjs";
+import { TreeView } from "../shared/tree.mjs";
+import { valueEditor } from "../shared/value_editor.mjs";
+
+/** @typedef {import("../shared/metadata_row.mjs").Row} Row */
+
+/** How long a pause in typing begins a search. */
+const PAUSE_MS = 250;
+
+/** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
+function render({ model, el }) {
+  const id = uniqueId("oem-metadata");
+  const find = make("input", { type: "search", id: `${id}-find`, autocomplete: "off" });
+  const every = make("input", { type: "checkbox", id: `${id}-every` });
+  const choice = make("label", { for: `${id}-every` }, every, " Fields without a value, too");
+  const told = make("span", { class: "oem-muted", role: "status" });
+  const label = make("label", { for: `${id}-find` }, "Search");
+  const tools = make("div", { class: "oem-tree-tools", role: "search" }, label, find, choice, told);
+  const trouble = make("p", { class: "oem-tree-trouble", role: "alert" });
+  const pane = make("section", { class: "oem-tree-pane", tabindex: "-1" });
+  const keys = "Arrows move and open, Enter shows where a value comes from";
+  const help = make("p", { class: "oem-muted oem-tree-keys", id: `${id}-keys` });
+  /** @type {string[]} */
+  let words = [];
+  let asked = 0;
+  /** @type {number | undefined} */
+  let timer;
+  /** @type {Record<string, number> | null} what was open before the search */
+  let before = null;
+
+  /** Ask, and tell a person where that fails. @param {string} action @param {Record<string, unknown>} content */
+  async function ask(action, content) {
+    trouble.textContent = "";
+    try {
+      return await request(model, action, { ...content, all: every.checked });
+    } catch (error) {
+      trouble.textContent = error instanceof Error ? error.message : String(error);
+      return undefined;
+    }
+  }
+
+  const view = new TreeView({
+    draw: (row) => drawn(row),
+    say: spokenRow,
+    load: async (row) => (await ask("children", { id: row.more ?? row.id, start: row.start ?? 0 }))?.rows,
+    enter: (row) => void details(row),
+    edit: (row) => void edit(row),
+  });
+  const grid = make("div", { class: "oem-tree-grid" }, view.element, pane);
+  const root = make("section", { class: "oem-metadata" }, tools, trouble, grid, help);
+  view.element.setAttribute("aria-describedby", help.id);
+  el.append(root);
+  const releaseKeys = keepKeys(root);
+
+  /** @param {Row} row */
+  const drawn = (row) =>
+    metadataRow(row, words, [
+      ...(row.more === undefined ? [{ text: row.known ? "Where from" : "About", act: () => void details(row) }] : []),
+      ...(row.editable && model.get("editable") ? [{ text: "Edit", act: () => void edit(row) }] : []),
+    ]);
+
+  /** @param {Row} row */
+  async function details(row) {
+    const found = await ask("details", { id: row.id });
+    if (!found) return;
+    const heading = make("h4", {}, found.path);
+    const list = make("dl");
+    for (const [name, text] of found.rows) list.append(make("dt", {}, name), make("dd", {}, text));
+    const close = make("button", { type: "button", class: "oem-button" }, "Close");
+    close.addEventListener("click", leave);
+    pane.replaceChildren(heading, list, close);
+    pane.setAttribute("aria-label", `Details of ${found.path}`);
+    pane.classList.add("oem-tree-pane-open");
+    pane.focus();
+  }
+
+  function leave() {
+    pane.replaceChildren();
+    pane.classList.remove("oem-tree-pane-open");
+    view.current?.focus();
+  }
+
+  /** @param {Row} row */
+  async function edit(row) {
+    const item = view.find(row.id);
+    if (!item || !row.editable || !model.get("editable") || item.querySelector("form")) return;
+    const editing = await ask("editor", { id: row.id });
+    if (!editing || !item.isConnected) return;
+    view.choose(item, false);
+    const end = () => {
+      item.replaceChildren(...drawn(row));
+      item.classList.remove("oem-tree-editing");
+      item.focus();
+    };
+    const save = async (/** @type {Record<string, unknown>} */ content) => {
+      try {
+        const answer = await request(model, "edit", { id: row.id, ...content });
+        if (answer.error) return answer.error;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+      end();
+      return "";
+    };
+    const { form, focus } = valueEditor(row.key, /** @type {any} */ (editing), save, end);
+    item.classList.add("oem-tree-editing");
+    item.replaceChildren(make("span", { class: "oem-tree-key" }, row.key), form);
+    focus();
+  }
+
+  /** Ask for all rows again. @param {string} [chosen] */
+  async function refresh(chosen) {
+    clearTimeout(timer);
+    const mine = ++asked;
+    const text = find.value.trim();
+    if (text && !before) before = Object.fromEntries(view.opened);
+    const opened = text || !before ? Object.fromEntries(view.opened) : before;
+    const answer = await (text ? ask("search", { text }) : ask("rows", { opened, chosen }));
+    if (!answer || mine !== asked) return; // a newer question is under way
+    if (!text) before = null;
+    words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    told.textContent = answer.told;
+    view.show(answer.rows, chosen);
+  }
+
+  function showState() {
+    view.element.setAttribute("aria-label", model.get("label"));
+    root.setAttribute("aria-label", model.get("label"));
+    choice.hidden = !model.get("fields");
+    help.textContent = `${keys}${model.get("editable") ? ", F2 edits" : ""}; letters find a name, * opens all.`;
+  }
+  const onVersion = () => void refresh();
+  const onFind = () => {
+    clearTimeout(timer);
+    timer = setTimeout(onVersion, PAUSE_MS);
+  };
+  const onTarget = () => {
+    find.value = "";
+    void refresh(model.get("target").id);
+  };
+  const onPane = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && leave();
+  const states = ["label", "editable", "fields"].map((name) => `change:${name}`);
+
+  showState();
+  void refresh();
+  for (const name of states) model.on(name, showState);
+  model.on("change:version", onVersion);
+  model.on("change:target", onTarget);
+  find.addEventListener("input", onFind);
+  find.addEventListener("search", onVersion);
+  every.addEventListener("change", onVersion);
+  pane.addEventListener("keydown", onPane);
+  return () => {
+    clearTimeout(timer);
+    for (const name of states) model.off(name, showState);
+    model.off("change:version", onVersion);
+    model.off("change:target", onTarget);
+    releaseKeys();
+    root.remove();
+  };
+}
+
+export default { render };
