@@ -1,0 +1,182 @@
+"""The tree of tags in a Gatan DM3 or DM4 file, without the images in it.
+
+Version, size and byte order come first, then groups of tags in groups of tags. Numbers of the
+structure are big-endian; values have the byte order of the file. Arrays of more than 4,096 numbers
+are images: they are passed over, not read.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from openem_nb.oscem.readers._binary import damaged, read_exactly, truncated
+from openem_nb.oscem.readers._xml import NotUsable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Tree", "branch", "read_tags"]
+
+Tree = dict[str, Any]
+"""Groups are trees; values are numbers, truths, texts or short lists of numbers."""
+
+DEEPEST: Final = 40
+MOST_TAGS: Final = 200_000
+MOST_BYTES: Final = 32 << 20
+"""Bytes of values that are read of one file."""
+LONGEST_ARRAY: Final = 4096
+
+_NUMBERS: Final[Mapping[int, tuple[str, int]]] = {
+    2: ("h", 2),
+    3: ("i", 4),
+    4: ("H", 2),
+    5: ("I", 4),
+    6: ("f", 4),
+    7: ("d", 8),
+    8: ("?", 1),
+    9: ("b", 1),
+    10: ("B", 1),
+    11: ("q", 8),
+    12: ("Q", 8),
+}
+_STRUCT, _STRING, _ARRAY = 15, 18, 20
+
+
+def read_tags(file: BinaryIO, size: int) -> tuple[Tree, bool]:
+    """Return the tree of tags, and whether the file holds all of it.
+
+    Raises
+    ------
+    NotUsable
+        If the file is no DM3 or DM4 file.
+    """
+    (version,) = struct.unpack(">i", read_exactly(file, 4, "DM"))
+    if version not in (3, 4):
+        raise damaged("DM")
+    file.seek(8 if version == 3 else 12)
+    (little,) = struct.unpack(">i", read_exactly(file, 4, "DM"))
+    if little not in (0, 1):
+        raise damaged("DM")
+    reader = _Reader(file, size, "<" if little else ">", wide=version == 4)
+    tree: Tree = {}
+    try:
+        reader.group(tree, 0)
+    except (NotUsable, struct.error):
+        return tree, False
+    return tree, True
+
+
+def branch(tree: object, *names: str) -> Any:
+    """Return what stands at the end of a path of names, None if there is no such path."""
+    for name in names:
+        if not isinstance(tree, dict):
+            return None
+        tree = tree.get(name)
+    return tree
+
+
+class _Reader:
+    """Reads groups one after the other and counts what it has read."""
+
+    def __init__(self, file: BinaryIO, size: int, order: str, *, wide: bool) -> None:
+        self.file, self.size, self.order, self.wide = file, size, order, wide
+        self.tags = self.bytes = 0
+
+    def take(self, count: int) -> bytes:
+        self.bytes += count
+        if count < 0 or self.bytes > MOST_BYTES:
+            raise NotUsable(truncated("DM"))
+        return read_exactly(self.file, count, "DM")
+
+    def skip(self, count: int) -> None:
+        here = self.file.tell() + count
+        if count < 0 or here > self.size:
+            raise NotUsable(truncated("DM"))
+        self.file.seek(here)
+
+    def integer(self) -> int:
+        """Return one number of the structure: four bytes, eight in DM4."""
+        width, letter = (8, ">Q") if self.wide else (4, ">I")
+        found: int = struct.unpack(letter, self.take(width))[0]
+        return found
+
+    def group(self, tree: Tree, depth: int) -> None:
+        if depth > DEEPEST:
+            raise NotUsable(truncated("DM"))
+        self.take(2)  # whether it is sorted, and open
+        unnamed = 0
+        for _ in range(self.integer()):
+            self.tags += 1
+            if self.tags > MOST_TAGS:
+                raise NotUsable(truncated("DM"))
+            kind, length = struct.unpack(">BH", self.take(3))
+            name = self.take(length).decode("latin-1")
+            if not name:
+                name, unnamed = str(unnamed), unnamed + 1
+            end = self.file.tell() + 8 + self.integer() if self.wide else None
+            if kind == 20:
+                child: Tree = {}
+                tree[name] = child
+                self.group(child, depth + 1)
+            elif kind == 21:
+                value = self.value()
+                if value is not None:
+                    tree[name] = value
+            else:
+                raise NotUsable(truncated("DM"))
+            if end is not None and end != self.file.tell():
+                if not self.file.tell() < end <= self.size:
+                    raise NotUsable(truncated("DM"))
+                self.file.seek(end)
+
+    def value(self) -> Any:
+        if self.take(4) != b"%%%%":
+            raise NotUsable(truncated("DM"))
+        many = self.integer()
+        if not 0 < many <= 10_000:
+            raise NotUsable(truncated("DM"))
+        info = [self.integer() for _ in range(many)]
+        return self.typed(info)
+
+    def typed(self, info: list[int]) -> Any:
+        kind = info[0]
+        if kind in _NUMBERS:
+            letter, width = _NUMBERS[kind]
+            return struct.unpack(self.order + letter, self.take(width))[0]
+        if kind == _STRUCT:
+            return [
+                struct.unpack(self.order + letter, self.take(width))[0]
+                for letter, width in self.fields(info)
+            ]
+        if kind == _STRING and len(info) > 1:
+            return self.text(info[1], 2)
+        if kind == _ARRAY and len(info) > 2:
+            length = info[-1]
+            if info[1] == _STRUCT:
+                self.skip(length * sum(width for _letter, width in self.fields(info[1:-1])))
+                return None
+            if info[1] not in _NUMBERS:
+                raise NotUsable(truncated("DM"))
+            letter, width = _NUMBERS[info[1]]
+            if info[1] == 4 and length <= LONGEST_ARRAY:  # texts are arrays of UTF-16
+                return self.text(length, 2)
+            if length > LONGEST_ARRAY:
+                self.skip(length * width)
+                return None
+            return list(struct.unpack(f"{self.order}{length}{letter}", self.take(length * width)))
+        raise NotUsable(truncated("DM"))
+
+    def fields(self, info: list[int]) -> list[tuple[str, int]]:
+        """Return format and size of each field of a structure: pairs of name length and type."""
+        kinds = info[4::2]
+        if len(info) < 3 or len(kinds) != info[2] or any(one not in _NUMBERS for one in kinds):
+            raise NotUsable(truncated("DM"))
+        return [_NUMBERS[kind] for kind in kinds]
+
+    def text(self, length: int, width: int) -> str:
+        if length > LONGEST_ARRAY:
+            self.skip(length * width)
+            return ""
+        coding = "utf-16-le" if self.order == "<" else "utf-16-be"
+        return self.take(length * width).decode(coding, "replace").split("\0", 1)[0]
