@@ -1,0 +1,128 @@
+"""What is in a Velox EMD file, and of it what is safe to open.
+
+HDF5 may hold links to other files, data sets whose bytes lie elsewhere, and chunks that unpack to
+any size. None of that is followed or read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb.oscem.readers._reading import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["NO_METADATA", "image_size", "metadata", "signals", "software"]
+
+MOST_SIGNALS: Final = 200
+LARGEST_METADATA: Final = 8 << 20
+"""Bytes of the metadata of one signal; real ones have 30 to 60 kB."""
+LARGEST_CHUNK: Final = 64 << 20
+"""Bytes that HDF5 would unpack at once."""
+
+NO_METADATA: Final = Finding(
+    "no-metadata",
+    "Some signals in Velox files have no metadata that can be read.",
+    "Open the file in Velox and save it again.",
+)
+_LINKS: Final = Finding(
+    "refused",
+    "Some HDF5 files refer to other files or other places; these were not followed.",
+    "No microscope writes such files: look where they come from.",
+)
+
+
+def _child(group: Any, name: str, kind: type) -> Any:
+    """Return a member of a group if it lies in the group itself and in this file; else None."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        return None
+    member = group.get(name)
+    return member if isinstance(member, kind) else None
+
+
+def signals(emd: Any) -> Iterator[tuple[str, Any]]:
+    """Find the signals of a file, each with its kind: ``Image``, ``Spectrum``."""
+    import h5py
+
+    data = _child(emd, "Data", h5py.Group)
+    if data is None:
+        return
+    many = 0
+    for kind in _names(data):
+        group = _child(data, kind, h5py.Group)
+        if group is None:
+            continue
+        for name in _names(group):
+            signal = _child(group, name, h5py.Group)
+            if signal is None or (kind == "SpectrumStream" and "Metadata" not in signal):
+                continue
+            many += 1
+            if many > MOST_SIGNALS:
+                return
+            yield kind, signal
+
+
+def _names(group: Any) -> list[str]:
+    names = []
+    for name in group:
+        names.append(str(name))
+        if len(names) >= 10 * MOST_SIGNALS:
+            break
+    return names
+
+
+def _contained(dataset: Any) -> bool:
+    """Return whether a data set lies in this file and unpacks to a size that is sensible."""
+    chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
+    return not dataset.external and not dataset.is_virtual and chunk <= LARGEST_CHUNK
+
+
+def software(emd: Any) -> str:
+    """Return the name of the program that wrote the file, empty if it does not say so."""
+    import h5py
+
+    version = _child(emd, "Version", h5py.Dataset)
+    if version is None or version.size != 1 or not _contained(version):
+        return ""
+    value = version[()] if version.shape == () else version[0]
+    try:
+        said = json.loads(value)
+    except (ValueError, TypeError, RecursionError):
+        return ""
+    return "Velox" if isinstance(said, dict) and said.get("format") == "Velox" else ""
+
+
+def metadata(signal: Any) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """Return the metadata of a signal: of its first frame, where it has several."""
+    import h5py
+
+    if signal.get("Metadata", getlink=True) is None:
+        return {}, (NO_METADATA,)
+    stored = _child(signal, "Metadata", h5py.Dataset)
+    if stored is None or not _contained(stored):
+        return {}, (_LINKS,)
+    if stored.dtype.itemsize != 1 or stored.dtype.kind not in "uiS" or not 1 <= stored.ndim <= 2:
+        return {}, (NO_METADATA,)
+    if not 0 < stored.shape[0] <= LARGEST_METADATA or 0 in stored.shape:
+        return {}, (NO_METADATA,)
+    raw = bytes((stored[:, 0] if stored.ndim == 2 else stored[:]).tobytes())
+    try:
+        found = json.loads(raw.split(b"\0", 1)[0].decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}, (NO_METADATA,)
+    return (found, ()) if isinstance(found, dict) else ({}, (NO_METADATA,))
+
+
+def image_size(signal: Any) -> tuple[int, int] | None:
+    """Return width and height in pixels of the image of a signal."""
+    import h5py
+
+    data = _child(signal, "Data", h5py.Dataset)
+    if data is None or data.ndim < 2 or 0 in data.shape:
+        return None
+    return int(data.shape[1]), int(data.shape[0])
