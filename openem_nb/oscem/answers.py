@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from openem_nb.oscem.fields import FieldInfo
 
-__all__ = ["answers", "read_answer"]
+__all__ = ["read_answer", "read_answers"]
 
 _PLACE: Final = re.compile(r"\[\d+\]")
 _QUANTITY: Final = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)")
@@ -28,7 +28,7 @@ _TRUTH: Final = {
 }
 
 
-def answers(lines: Iterable[str], *, technique: str) -> dict[str, Any]:
+def read_answers(lines: Iterable[str], *, technique: str) -> dict[str, Any]:
     """Return values by path from lines such as ``instrument.cs = 2.7 mm``.
 
     Parameters
@@ -48,7 +48,7 @@ def answers(lines: Iterable[str], *, technique: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> answers(["instrument.cs = 2.7 mm"], technique="spa")
+    >>> read_answers(["instrument.cs = 2.7 mm"], technique="spa")
     {'instrument.cs': {'value': 2.7, 'unit': 'mm'}}
     """
     found: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def answers(lines: Iterable[str], *, technique: str) -> dict[str, Any]:
 
 
 def read_answer(path: str, text: str, *, technique: str) -> Any:
-    """Return the value that a text means at a path of a document; see :func:`answers`."""
+    """Return the value that a text means at a path of a document; see :func:`read_answers`."""
     known = {field.path: field for field in fields(technique)}
     field = known.get(_PLACE.sub("[]", path))
     if field is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openem_nb.errors import InvalidInput
-from openem_nb.oscem.answers import answers, read_answer
+from openem_nb.oscem.answers import read_answer, read_answers
 from openem_nb.oscem.fields import TECHNIQUES, fields
 
 
@@ -28,7 +28,7 @@ from openem_nb.oscem.fields import TECHNIQUES, fields
     ],
 )
 def test_a_line_becomes_the_value_of_its_field(line, value) -> None:
-    found = answers([line, "  "], technique="spa")
+    found = read_answers([line, "  "], technique="spa")
     assert list(found.values()) == [value]
     assert [type(one) for one in found.values()] == [type(value)]
 
@@ -57,7 +57,7 @@ def test_a_line_becomes_the_value_of_its_field(line, value) -> None:
 )
 def test_what_cannot_be_meant_is_refused_with_what_is_expected(line, says) -> None:
     with pytest.raises(InvalidInput) as caught:
-        answers([line], technique="spa")
+        read_answers([line], technique="spa")
     assert says in f"{caught.value}"
     assert caught.value.hint
 
@@ -67,7 +67,7 @@ def test_a_misspelt_path_is_asked_about_and_a_value_is_given_once() -> None:
         read_answer("acquisition.pixelsize", "1 Å", technique="spa")
     assert "acquisition.pixel_size" in caught.value.hint
     with pytest.raises(InvalidInput, match="there twice"):
-        answers(["instrument.cs = 2 mm", "instrument.cs = 3 mm"], technique="spa")
+        read_answers(["instrument.cs = 2 mm", "instrument.cs = 3 mm"], technique="spa")
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES)
