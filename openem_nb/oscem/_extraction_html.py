@@ -1,0 +1,66 @@
+"""An extraction as a page for people."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openem_nb.oscem.extraction import Extraction
+
+__all__ = ["html_of"]
+
+_LEVELS = {"error": "⛔ Error", "warning": "⚠ Warning", "info": "ℹ Note"}
+
+
+def html_of(found: Extraction) -> str:
+    """Return what was found as HTML: files, findings, what is missing, and all values."""
+    counted = ", ".join(
+        f"{count:,} {escape(source)} ({escape(kind)})"
+        for source, kinds in found.files.items()
+        for kind, count in kinds.items()
+    )
+    state = "valid" if not found.problems else f"{len(found.problems)} problems"
+    parts = [
+        '<div class="oem-extraction">',
+        f"<p><b>{escape(found.folder.name)}</b>: {escape(found.technique)}, ",
+        f"{counted or 'no files'}; {len(found.provenance)} values, {state}, ",
+        f"{found.seconds:.1f} s</p>",
+    ]
+    if found.missing:
+        questions = ((one.path, one.description, one.why) for one in found.missing)
+        parts += ["<p><b>Missing</b></p>", _table(("Path", "What it is", "Why"), questions)]
+    if found.findings:
+        rows = (
+            (_LEVELS[one.level], f"{one.message} {one.hint}".strip(), ", ".join(one.files[:3]))
+            for one in found.findings
+        )
+        parts += ["<p><b>Findings</b></p>", _table(("Level", "What", "Files"), rows)]
+    values = (
+        (
+            one.path,
+            f"{one.value} {one.unit}".strip(),
+            f"{one.source} {one.kind}".strip(),
+            f"{one.agreed} of {one.total}" if one.total else "",
+            one.tag,
+            one.rule,
+        )
+        for one in found.provenance.values()
+    )
+    heads = ("Path", "Value", "Source", "Agreed", "Where in the file", "Rule")
+    parts += [
+        "<details><summary>All values and where they come from</summary>",
+        _table(heads, values),
+        "</details></div>",
+    ]
+    return "".join(parts)
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

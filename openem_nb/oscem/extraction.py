@@ -1,0 +1,241 @@
+"""What was read of a session: the document, where each value comes from, and what is missing."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openem_nb._folders import write_whole
+from openem_nb.errors import InvalidMetadata
+from openem_nb.oscem._document import series_of
+from openem_nb.oscem._missing import Missing, missing
+from openem_nb.oscem.check import Problem, validate
+from openem_nb.oscem.document import get_at, is_quantity, set_at
+from openem_nb.oscem.provenance import GIVEN, Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from openem_nb.oscem._compose import Composer
+    from openem_nb.oscem._gather import Tilt
+    from openem_nb.oscem.readers import Finding
+
+__all__ = ["Extraction", "Missing", "made"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A session as it was read. Made by :func:`openem_nb.extract`.
+
+    Examples
+    --------
+    >>> found = openem.extract("/data/session")  # doctest: +SKIP
+    >>> found.document["acquisition"]["pixel_size"]  # doctest: +SKIP
+    {'value': 0.415, 'unit': 'Å', 'valueSI': 4.15e-11, 'unitSI': 'm'}
+    >>> found.complete({"instrument.cs": "2.7 mm"}).write("session.json")  # doctest: +SKIP
+    """
+
+    folder: Path
+    technique: str
+    document: dict[str, Any] = field(repr=False)
+    """OSC-EM, with true values only; it may lack what has to be there, see ``missing``."""
+    provenance: Mapping[str, Provenance] = field(repr=False)
+    """Where each value comes from, by its path."""
+    findings: tuple[Finding, ...]
+    """What a person should know, the gravest first."""
+    missing: tuple[Missing, ...]
+    """What has to be there and no file says."""
+    problems: tuple[Problem, ...] = field(repr=False)
+    """Everything in which the document is not valid; empty if it can be written."""
+    files: Mapping[str, Mapping[str, int]]
+    """How many readings there were of each kind, by their source."""
+    others: Mapping[str, int] = field(repr=False)
+    """Files that no reader knows, by the ending of their names."""
+    seconds: float
+    """How long it took."""
+    _tilts: tuple[Tilt, ...] = field(default=(), repr=False)
+    _waiting: Mapping[str, tuple[Any, Provenance]] = field(default_factory=dict, repr=False)
+    _needed: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def complete(self, values: Mapping[str, Any]) -> Extraction:
+        """Return the extraction with values that a person gives; this one stays as it is.
+
+        Parameters
+        ----------
+        values :
+            By path. Text is read as the schema wants it there: ``"2.7 mm"`` for a quantity,
+            ``"yes"`` for a truth.
+
+        Raises
+        ------
+        InvalidInput
+            If the schema has no such path, or the text is not what belongs there.
+        """
+        from openem_nb.oscem.answers import read_answer
+
+        document = copy.deepcopy(self.document)
+        provenance = dict(self.provenance)
+        for path, value in values.items():
+            if isinstance(value, str):
+                value = read_answer(path, value, technique=self.technique)
+            set_at(document, path, value)
+            provenance[path] = _given(path, value)
+        waiting = dict(self._waiting)
+        for path, (value, origin) in self._waiting.items():
+            if get_at(document, path) is not None:
+                del waiting[path]
+                continue
+            with_it = copy.deepcopy(document)
+            set_at(with_it, path, value)
+            if len(validate(with_it, technique=self.technique)) <= len(
+                validate(document, technique=self.technique)
+            ) and _anchored(document, path):
+                document = with_it
+                provenance[path] = origin
+                del waiting[path]
+        return replace(
+            self,
+            document=document,
+            provenance=provenance,
+            missing=missing(document, self.technique, self._needed),
+            problems=validate(document, technique=self.technique),
+            _waiting=waiting,
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each value: path, value, unit, source, file, tag, rule, agreement."""
+        import pandas as pd
+
+        rows = [asdict(one) for one in self.provenance.values()]
+        frame = pd.DataFrame(rows, columns=[*Provenance.__dataclass_fields__])
+        return frame.assign(others=frame["others"].map(", ".join))
+
+    def tilts(self) -> pd.DataFrame:
+        """Return one row for each exposure of each tilt series, in the order of exposure.
+
+        Columns: ``series`` (its file), ``exposure_number`` from 1, ``angle`` in degrees, ``time``,
+        ``dose`` and ``accumulated_dose`` (with this exposure) in e/Å², ``prior_dose`` as the file
+        says it, ``defocus`` in nm, ``exposure_time`` in s, ``movie``. What no file says is empty.
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for name, found in series_of(list(self._tilts)).items():
+            total: float | None = 0.0
+            for number, tilt in enumerate(found, start=1):
+                total = None if total is None or tilt.dose is None else total + tilt.dose
+                rows.append(
+                    {
+                        "series": name,
+                        "exposure_number": number,
+                        "angle": tilt.angle,
+                        "time": tilt.time,
+                        "dose": tilt.dose,
+                        "accumulated_dose": total,
+                        "prior_dose": tilt.prior_dose,
+                        "defocus": tilt.defocus,
+                        "exposure_time": tilt.exposure,
+                        "movie": tilt.movie,
+                    }
+                )
+        return pd.DataFrame(rows, columns=_TILT_COLUMNS)
+
+    def write(self, path: Path | str) -> Path:
+        """Write the document as JSON, if it is whole.
+
+        Raises
+        ------
+        InvalidMetadata
+            If something is missing or wrong; the message lists it.
+        CannotWrite
+            If the file cannot be written.
+        """
+        from openem_nb.oscem.files import write
+
+        needed = [one for one in self.missing if one.required]
+        if needed:
+            listed = "\n".join(f"- {one.path}: {one.description}" for one in needed)
+            raise InvalidMetadata(
+                f"The document lacks what OSC-EM asks for:\n{listed}",
+                problems=self.problems,
+                hint="Give these values with complete({path: value}), or write an instrument file."
+                " write_draft() keeps what is there.",
+            )
+        target = Path(path).expanduser()
+        write(self.document, target)
+        return target
+
+    def write_draft(self, path: Path | str) -> Path:
+        """Write what is there and what is missing, to be completed later; always possible."""
+        target = Path(path).expanduser()
+        draft = {
+            "draft": self.document,
+            "technique": self.technique,
+            "missing": [asdict(one) for one in self.missing],
+            "provenance": {name: asdict(one) for name, one in self.provenance.items()},
+            "findings": [asdict(one) for one in self.findings],
+        }
+        write_whole(target, json.dumps(draft, ensure_ascii=False, indent=2) + "\n")
+        return target
+
+    def _repr_html_(self) -> str:
+        from openem_nb.oscem._extraction_html import html_of
+
+        return html_of(self)
+
+
+_TILT_COLUMNS = [
+    *("series", "exposure_number", "angle", "time", "dose", "accumulated_dose", "prior_dose"),
+    *("defocus", "exposure_time", "movie"),
+]
+
+
+def made(
+    *,
+    folder: Path,
+    technique: str,
+    composer: Composer,
+    others: Mapping[str, int],
+    seconds: float,
+) -> Extraction:
+    """Return the extraction of what was composed."""
+    gathered, document = composer.gathered, composer.document
+    files: dict[str, dict[str, int]] = {}
+    for (source, kind), group in sorted(gathered.groups.items()):
+        if group.count:
+            files.setdefault(source, {})[kind] = group.count
+    return Extraction(
+        folder=folder,
+        technique=technique,
+        document=document,
+        provenance=composer.provenance,
+        findings=gathered.findings.all(),
+        missing=missing(document, technique, composer.needed),
+        problems=validate(document, technique=technique),
+        files=files,
+        others=others,
+        seconds=seconds,
+        _tilts=tuple(gathered.tilts),
+        _waiting=composer.waiting,
+        _needed=composer.needed,
+    )
+
+
+def _given(path: str, value: Any) -> Provenance:
+    if is_quantity(value):
+        return Provenance(path, f"{value['value']}", GIVEN, unit=str(value["unit"]))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Provenance(path, text, GIVEN)
+
+
+def _anchored(document: dict[str, Any], path: str) -> bool:
+    """Return whether the object that a value waits for has been begun."""
+    top = path.split(".")[0]
+    if top == "sample":
+        return "sample" in document
+    return get_at(document, path.rpartition(".")[0]) is not None
