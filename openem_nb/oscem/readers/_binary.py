@@ -29,6 +29,7 @@ __all__ = [
     "read_exactly",
     "reading",
     "safely",
+    "scaled",
     "text",
     "truncated",
     "whole",
@@ -69,6 +70,11 @@ def positive(value: object) -> float | None:
     return found if found is not None and found > 0 else None
 
 
+def scaled(value: float | None, factor: float) -> float | None:
+    """Return a number in another unit, to twelve digits: no header has more."""
+    return None if value is None else float(f"{value * factor:.12g}")
+
+
 def whole(value: object) -> int | None:
     """Return a whole number above zero, or None."""
     found = positive(value)
@@ -96,7 +102,7 @@ def basename(value: str) -> str:
 def angstroms(value: object, unit: str) -> float | None:
     """Return a length above zero in Å, None if the unit is no length."""
     length, factor = positive(value), _LENGTHS.get(unit.strip())
-    return length * factor if length is not None and factor is not None else None
+    return scaled(length, factor) if factor is not None else None
 
 
 def damaged(what: str) -> NotUsable:

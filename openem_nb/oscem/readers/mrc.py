@@ -20,6 +20,7 @@ from openem_nb.oscem.readers._binary import (
     read_exactly,
     reading,
     safely,
+    scaled,
     text,
     truncated,
 )
@@ -243,19 +244,19 @@ def _values(row: Any, bits: Mapping[str, tuple[str, int]], rules: dict[str, str]
             return None
         return row[name].item()
 
-    def scaled(name: str, factor: float, *, zero: bool = False) -> float | None:
+    def get_in(name: str, factor: float, *, zero: bool = False) -> float | None:
         value = number(get(name))
         if value is None or (value == 0 and not (zero and masked)):
             return None
-        return value * factor
+        return scaled(value, factor)
 
-    dose = scaled("Dose", 1e-20)
+    dose = get_in("Dose", 1e-20)
     if dose is not None:
         rules["dose"] = "Dose in e/m², times 1e-20"
-    pixel = scaled("Pixel size X", 1e10)
+    pixel = get_in("Pixel size X", 1e10)
     if pixel is not None:
         rules.pop("pixel_size", None)
-    width = scaled("Slit width", 1.0)
+    width = get_in("Slit width", 1.0)
     inserted = get("Slit inserted")
     counting = get("Direct detector electron counting")
     plate = get("Phase Plate")
@@ -264,12 +265,12 @@ def _values(row: Any, bits: Mapping[str, tuple[str, int]], rules: dict[str, str]
         "binning_y": positive(get("Binning Height")),
         "camera": text(get("Camera name")),
         "counting": bool(counting) if counting is not None and masked else None,
-        "defocus_measured": scaled("Defocus", 1e9),
-        "defocus_nominal": scaled("Applied defocus", 1e9),
+        "defocus_measured": get_in("Defocus", 1e9),
+        "defocus_nominal": get_in("Applied defocus", 1e9),
         "dose": dose if dose is not None and dose > 0 else None,
-        "exposure": positive(scaled("Integration time", 1.0)),
+        "exposure": positive(get_in("Integration time", 1.0)),
         "illumination": text(get("Illumination mode")),
-        "magnification": positive(scaled("Magnification", 1.0)),
+        "magnification": positive(get_in("Magnification", 1.0)),
         "phase_plate_used": bool(plate) if plate is not None and masked else None,
         "pixel_size": positive(pixel),
         "serial": text(get("Microscope type")),
@@ -277,10 +278,10 @@ def _values(row: Any, bits: Mapping[str, tuple[str, int]], rules: dict[str, str]
         "slit_width": positive(width) if inserted else None,
         "software": text(get("Application")),
         "software_version": text(get("Application version")),
-        "stage_tilt": scaled("Alpha tilt", 1.0, zero=True),
-        "tilt_axis": scaled("Tilt axis angle", 1.0),
+        "stage_tilt": get_in("Alpha tilt", 1.0, zero=True),
+        "tilt_axis": get_in("Tilt axis angle", 1.0),
         "time": _ole(get("Timestamp")),
-        "voltage": scaled("HT", 1e-3),
+        "voltage": get_in("HT", 1e-3),
     }
     return {name: value for name, value in found.items() if value not in (None, "")}
 

@@ -286,7 +286,7 @@ def _exposure(
     if (found := get("PixelSpacing")) and (length := positive(found)):
         values["pixel_size"] = length
     if (found := get("TargetDefocus")) and (length_ := number(found)) is not None:
-        values["defocus_nominal"] = length_ * 1000.0
+        values["defocus_nominal"] = round(length_ * 1000.0, 6)
     if (found := get("ExposureTime")) and (seconds := positive(found)):
         values["exposure"] = seconds
     if (found := get("NumSubFrames")) and (count := whole(found)):
@@ -324,7 +324,7 @@ def _exposure(
     if dose is not None:
         values["dose"] = dose
     if (found := get("CtfFind")) and (fit := number(found)) is not None:
-        values["defocus_measured"] = fit * 1000.0
+        values["defocus_measured"] = round(fit * 1000.0, 6)
     if (found := get("GainReference")) and (name := basename(found)):
         values["gain_reference"] = name
     if (found := get("OpticalGroup")) and (name := text(found)):
@@ -494,7 +494,7 @@ def _measured(
             return ()
         if abs(reading - target) > abs(target) / 2:
             return (_FOCUS_RESET,)
-        shown.append(reading * 1000.0)
+        shown.append(round(reading * 1000.0, 6))
     for found, rule, defocus in zip(values, rules, shown, strict=True):
         found["defocus_measured"] = defocus
         rule["defocus_measured"] = _FROM_READING

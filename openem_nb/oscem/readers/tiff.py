@@ -12,6 +12,7 @@ from openem_nb.oscem.readers._binary import (
     positive,
     reading,
     safely,
+    scaled,
     text,
     truncated,
     whole,
@@ -65,7 +66,7 @@ def _read(file: BinaryIO, size: int) -> tuple[Reading, ...]:
     pixel = None
     resolution, unit = positive(tags.get(_X_RESOLUTION)), number(tags.get(_UNIT))
     if resolution is not None and unit in _ANGSTROMS:
-        length = _ANGSTROMS[int(unit)] / resolution
+        length = scaled(_ANGSTROMS[int(unit)], 1 / resolution) or 0.0
         if 0.01 < length < LARGEST_PIXEL:
             pixel = length
             rules["pixel_size"] = "the unit of ResolutionUnit, divided by XResolution"

@@ -13,7 +13,16 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from openem_nb.oscem.readers._binary import damaged, number, positive, reading, safely, text, whole
+from openem_nb.oscem.readers._binary import (
+    damaged,
+    number,
+    positive,
+    reading,
+    safely,
+    scaled,
+    text,
+    whole,
+)
 from openem_nb.oscem.readers._velox_file import (
     NO_METADATA,
     image_size,
@@ -155,13 +164,11 @@ def _signal(signal: Any, kind: str, writer: str) -> Reading:
 
 
 def _times(value: object, factor: float) -> float | None:
-    found = positive(value)
-    return found * factor if found is not None else None
+    return scaled(positive(value), factor)
 
 
 def _signed(value: object, factor: float) -> float | None:
-    found = number(value)
-    return found * factor if found is not None else None
+    return scaled(number(value), factor)
 
 
 def _truth(value: object) -> bool:
