@@ -16,7 +16,7 @@ from openem_nb.practice.sessions._mdoc import (
     tomo5_session,
 )
 from openem_nb.practice.sessions._plan import Microscope, draw_images, draw_plan
-from openem_nb.practice.sessions._tilts import TILTS, draw_series
+from openem_nb.practice.sessions._tilts import STEP, TILTS, draw_series
 from openem_nb.practice.sessions._velox import draw_signal, write_emd
 from openem_nb.practice.sessions.truth import SessionTruth
 
@@ -228,9 +228,10 @@ def _series_truth(
     angles = [round(tilt.angle, digits) for tilt in tilts]
     targets = [one.target * 1000 for one in read]
     values: dict[str, object] = {}
+    # the search maps are of another size, and the lens stood where focus had been reset
+    absent = "acquisition.image_size" if kind == "tomo5" else "acquisition.calibrated_defocus"
     if read:
         values = {
-            "instrument.acceleration_voltage": (first.kilovolts, "kV"),
             "acquisition.technique": "subtomo",
             # local time: the files have no zone
             "acquisition.date_time": min(tilt.time for tilt in tilts).isoformat(),
@@ -244,16 +245,15 @@ def _series_truth(
             "acquisition.images_generated": len(tilts),
             "acquisition.tilt_angle.minimal": (min(angles), "°"),
             "acquisition.tilt_angle.maximal": (max(angles), "°"),
-            "acquisition.tilt_angle.increment": (3.0, "°"),
+            "acquisition.tilt_angle.increment": (STEP, "°"),
             "acquisition.tilt_axis_angle": -first.axis if kind == "tomo5" else first.axis,
             "acquisition.energy_filter.used": True,
             "acquisition.energy_filter.width_energy_filter": (first.slit, "eV"),
             "acquisition.binning_camera.width": 1,
             "acquisition.binning_camera.height": 1,
         }
-        if kind == "tomo5":
-            del values["instrument.acceleration_voltage"]  # its files do not hold it
-        else:
+        if kind == "serialem":
+            values["instrument.acceleration_voltage"] = (first.kilovolts, "kV")
             values["acquisition.image_size.width"] = first.width
             values["acquisition.image_size.height"] = first.height
     return SessionTruth(
@@ -264,7 +264,7 @@ def _series_truth(
         serial=first.serial,
         images=len(tilts),
         values=values,
-        absent=(*_NOWHERE, "acquisition.calibrated_defocus"),
+        absent=(*_NOWHERE, absent),
         faults=touched,
         files=place.files,
     )

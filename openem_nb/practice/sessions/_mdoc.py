@@ -55,7 +55,8 @@ def serialem_mdoc(series: Series) -> str:
             f"DoseRate = {series.dose * series.pixel**2 / series.exposure:.5f}",
             f"PixelSpacing = {series.pixel}",
             "SpotSize = 6",
-            f"Defocus = {series.target + 0.01 * place:.5f}",
+            # counted from where focus was last reset, so that it says nothing
+            f"Defocus = {5.77 - 0.1 * place:.5f}",
             f"ImageShift = {tilt.shift[0]} {tilt.shift[1]}",
             f"RotationAngle = {series.axis + 90:.2f}",
             f"ExposureTime = {series.exposure}",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     import random
 
-__all__ = ["TILTS", "Series", "Tilt", "draw_series"]
+__all__ = ["STEP", "TILTS", "Series", "Tilt", "draw_series"]
 
 STEP: Final = 3.0
+"""Degrees between neighbouring tilts."""
 TILTS: Final = 41
 """Tilts of a series, from -60 to 60 degrees."""
 
