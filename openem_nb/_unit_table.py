@@ -94,8 +94,8 @@ TABLE: Final[tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...]] = (
     ),
     (
         "voltage",
-        # the last two are how the catalogue's own conversion writes the volt
-        ("V", "(kg m^2) / (s^3 A)", "(kg m^2) / (A s^3)"),
+        # the longer ones are how the catalogue's own conversion, and examples of OSC-EM, write it
+        ("V", "(kg m^2) / (s^3 A)", "(kg m^2) / (A s^3)", "kgm^2s^-3/A"),
         (
             Row("MV|megavolt", "1e6"),
             Row("kV|kilovolt", "1e3", "kilovolts"),
@@ -195,7 +195,7 @@ TABLE: Final[tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...]] = (
     ),
     (
         "pressure",
-        ("Pa", "kg / (m s^2)"),
+        ("Pa", "kg / (m s^2)", "kg/ms^2"),
         (
             Row("GPa", "1e9", "gigapascals"),
             Row("bar", "1e5"),
@@ -239,7 +239,7 @@ TABLE: Final[tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...]] = (
         ("mol/m^3", "mol / m^3"),
         (
             Row("M|mol/l|mol/L|molar", "1e3"),
-            Row("mM|mmol/l|mmol/L", "1", "millimolar"),
+            Row("mM|mmol/l|mmol/L|mol/m^3", "1", "millimolar"),
             Row("uM|µM|umol/l|µmol/l", "1e-3"),
             Row("nM|nmol/l", "1e-6"),
         ),

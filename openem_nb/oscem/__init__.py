@@ -1,8 +1,79 @@
-"""OSC-EM: the metadata of electron microscopy as a document that can be checked."""
+"""OSC-EM: the metadata of electron microscopy as a document that can be checked.
+
+>>> from openem_nb import oscem
+>>> session = oscem.extract("/data/session")  # doctest: +SKIP
+>>> oscem.validate(session.document)  # doctest: +SKIP
+()
+>>> oscem.upgrade(oscem.read("old.json")).changes  # doctest: +SKIP
+
+A document is a plain dictionary as JSON has it, after the schemas of OSC-EM 1.0.2. What takes time
+to load is loaded on first use.
+"""
 
 from __future__ import annotations
 
-from openem_nb import units
-from openem_nb.oscem.document import Change, diff, get_at, paths, set_at
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["Change", "diff", "get_at", "paths", "set_at", "units"]
+# These load quickly, and a function has to be here before the module of its own name is loaded.
+from openem_nb.oscem.check import Problem, check, technique_of, validate
+from openem_nb.oscem.document import Change, diff, get_at, paths, set_at
+from openem_nb.oscem.doubts import doubts
+from openem_nb.oscem.fields import TECHNIQUES, FieldInfo, fields
+from openem_nb.oscem.files import read, write
+from openem_nb.oscem.schema import context, json_schema
+
+if TYPE_CHECKING:
+    from openem_nb import units
+    from openem_nb.oscem import model
+    from openem_nb.oscem._extract import extract
+    from openem_nb.oscem.extraction import Extraction
+
+_MEMBERS: Final = {
+    "Extraction": "openem_nb.oscem.extraction",
+    "extract": "openem_nb.oscem._extract",
+}
+_MODULES: Final = {
+    "model": "openem_nb.oscem.model",
+    "units": "openem_nb.units",
+}
+
+__all__ = [
+    "TECHNIQUES",
+    "Change",
+    "Extraction",
+    "FieldInfo",
+    "Problem",
+    "check",
+    "context",
+    "diff",
+    "doubts",
+    "extract",
+    "fields",
+    "get_at",
+    "json_schema",
+    "model",
+    "paths",
+    "read",
+    "set_at",
+    "technique_of",
+    "units",
+    "validate",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a module or a member on first use (PEP 562)."""
+    if name in _MEMBERS:
+        found: Any = getattr(import_module(_MEMBERS[name]), name)
+    elif name in _MODULES:
+        found = import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'openem_nb.oscem' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
