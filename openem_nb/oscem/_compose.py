@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import units
@@ -171,12 +171,15 @@ class Composer:
         source: str = "",
         tag: str = "",
         file: str = "",
+        spread: bool = True,
         wait: bool = False,
     ) -> None:
         """Write a value, and where it comes from.
 
         Parameters
         ----------
+        spread :
+            Smallest and largest of the tally are of this very quantity.
         wait :
             Keep it back until the rest of its object is known.
         unit :
@@ -192,6 +195,8 @@ class Composer:
             origin = Provenance(path, text_of(value), source, rule=rule, tag=tag, unit=unit)
         else:
             origin = _origin(path, value, pick, unit, rule, tag, file)
+            if not spread:
+                origin = replace(origin, low=None, high=None, others=())
         if wait:
             self.waiting[path] = (written, origin)
             return
@@ -273,8 +278,9 @@ def _place(source: str) -> int:
 
 
 def _label(name: str) -> str:
-    path = QUANTITIES[name].path
-    return (path.rpartition(".")[2] if path else name).replace("_", " ").capitalize()
+    parts = (QUANTITIES[name].path or name).split(".")
+    last = parts[-2:] if parts[-1] in ("width", "height", "used", "name") else parts[-1:]
+    return " ".join(last).replace("_", " ").capitalize()
 
 
 def _who(group: Group) -> str:

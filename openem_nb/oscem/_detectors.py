@@ -58,7 +58,8 @@ def detectors(to: Composer, instrument: Instrument | None) -> None:
     counting = to.pick("counting")
     finer = _finer(to, str(name.value) if name is not None else known.name if known else "")
     if finer is not None:
-        to.put(f"{path}.mode", "super-resolution", finer, rule="pixels finer than the sensor's")
+        rule = "" if finer.tally.rule else "pixels finer than the sensor's"
+        to.put(f"{path}.mode", "super-resolution", finer, rule=rule)
     elif counting is not None:
         mode = "counting" if counting.value else "integrating"
         to.put(f"{path}.mode", mode, counting, rule=f"electrons counted: {text_of(counting.value)}")

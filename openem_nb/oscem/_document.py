@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from openem_nb.oscem._gather import Gathered, Tilt
 
-__all__ = ["compose", "series_of", "technique_of"]
+__all__ = ["compose", "series_of", "set_aside", "technique_of"]
 
 _I: Final = "instrument"
 _MATERIALS: Final = frozenset(("velox", "prz", "dm", "tia"))
+TILTED: Final = ("subtomo", "env_tomo", "cellular_tomo")
 _ROOT_ORDER: Final = ("acquisition", "instrument", "organizational", "sample", "processing")
 
 
@@ -44,6 +45,37 @@ def technique_of(gathered: Gathered) -> str:
     return "spa"
 
 
+def set_aside(gathered: Gathered, technique: str) -> None:
+    """Forget what is said of exposures that are not of this technique.
+
+    Single images beside tilt series, or tilt series beside single images, were taken with other
+    settings: a document of both would be true of neither.
+    """
+    said = {kind for (_source, kind), group in gathered.groups.items() if group.count}
+    if technique in TILTED and said & {"tilt", "tilt series"}:
+        others, words = {"image"}, "single images"
+    elif technique == "spa" and "image" in said:
+        others, words = {"tilt", "tilt series"}, "tilt series"
+    else:
+        return
+    groups = [one for one in gathered.groups.values() if one.kind in others and one.count]
+    if groups:
+        count = sum(one.count for one in groups if one.kind != "tilt series")
+        gathered.findings.add(
+            Finding(
+                "set-aside",
+                f"There are {words} in the folder as well ({count} exposures): they are no part of"
+                f" a document of {technique}, and nothing is taken from them.",
+                "Put them into a folder of their own and extract them by themselves.",
+                files=tuple(one.file for one in groups),
+            )
+        )
+    for group in groups:
+        group.tallies.clear()
+    if "tilt" in others:
+        gathered.tilts.clear()
+
+
 def compose(
     gathered: Gathered, *, technique: str, instrument: Instrument | None, zone: str, si: bool
 ) -> Composer:
@@ -53,16 +85,8 @@ def compose(
     _other_session(to)
     acquisition(to, instrument, zone)
     detectors(to, instrument)
-    if technique in ("subtomo", "env_tomo", "cellular_tomo"):
+    if technique in TILTED:
         _tilt(to)
-    elif gathered.tilts and technique == "spa":
-        gathered.findings.add(
-            Finding(
-                "tilts-in-spa",
-                "There are tilt series in the folder, which a document of spa has no place for.",
-                "Give technique='subtomo', or put them into a folder of their own.",
-            )
-        )
     _gain(to, instrument)
     _microscope(to, instrument)
     _sample(to, technique)

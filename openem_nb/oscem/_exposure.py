@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from openem_nb.oscem._compose import INSTRUMENT_FILE, Composer, Pick, clean, text_of
+from openem_nb.oscem._gather import longest_pause
 from openem_nb.oscem._sizes import sizes
+from openem_nb.oscem.document import get_at
 from openem_nb.oscem.readers import Finding
 
 if TYPE_CHECKING:
@@ -38,9 +40,9 @@ def acquisition(to: Composer, instrument: Instrument | None, zone: str) -> None:
     to.same("magnification", whole=True)
     to.same("magnification_calibrated", whole=True)
     to.same("software", compare=False)
+    sizes(to)
     _dose(to)
     _filter(to, instrument)
-    sizes(to)
     to.same("exposure")
     _frames(to)
     _movies(to)
@@ -79,7 +81,8 @@ def _when(to: Composer, instrument: Instrument | None, zone: str) -> None:
         to.find(
             Finding("no-time", "Some times cannot be read and are left out.", files=(group.file,))
         )
-    if (pause := times.longest_pause()) > _PAUSE:
+    hours = set().union(*(one.times.hours for one, _tally in found))
+    if (pause := longest_pause(hours)) > _PAUSE:
         days = pause / timedelta(days=1)
         to.find(
             Finding(
@@ -192,6 +195,8 @@ def _dose(to: Composer) -> None:
         )
     said = to.said("dose")
     if not said:
+        if not linear:
+            _dose_of_pixels(to)
         return
     group, tally = said[0]
     if linear and linear[0][1].count > tally.count:
@@ -212,6 +217,20 @@ def _dose(to: Composer) -> None:
     rule = "mean of all" if tally.low != tally.high else ""
     pick = Pick(tally.mean, group, tally, count, count)
     to.put(f"{_A}.dose_per_movie", float(tally.mean), pick, unit="1/Å^2", rule=rule)
+
+
+def _dose_of_pixels(to: Composer) -> None:
+    """Take the dose from the electrons of a pixel where only the movies' headers say how many."""
+    said, pixel = to.said("dose_per_pixel"), get_at(to.document, f"{_A}.pixel_size.value")
+    counting = to.pick("counting", compare=False)
+    if not said or not pixel or counting is None or not counting.value:
+        return
+    group, tally = said[0]
+    dose, count = tally.mean / pixel**2, tally.count
+    if dose <= HIGHEST_DOSE:
+        rule = "mean of all, electrons per pixel ÷ (pixel size)²"
+        pick = Pick(tally.mean, group, tally, count, count)
+        to.put(f"{_A}.dose_per_movie", dose, pick, unit="1/Å^2", rule=rule, spread=False)
 
 
 def _filter(to: Composer, instrument: Instrument | None) -> None:
@@ -282,7 +301,7 @@ def _frames(to: Composer) -> None:
 
 def _movies(to: Composer) -> None:
     """Write how many images there are, counted by what tells of each of them once."""
-    for kind in ("image", "tilt", "signal", "fractions", "file header"):
+    for kind in ("tilt", "image", "signal", "fractions", "file header"):
         groups = [one for one in to.gathered.groups.values() if one.kind == kind and one.count]
         if not groups:
             continue
@@ -292,7 +311,7 @@ def _movies(to: Composer) -> None:
             count = sum(one.count for one in groups)
         tally = next(iter(best.tallies.values()), None)
         if tally is None:
-            return
+            continue
         to.put(
             f"{_A}.images_generated",
             count,

@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from openem_nb.errors import InvalidInput
 from openem_nb.jobs import Progress
-from openem_nb.oscem._document import compose, technique_of
+from openem_nb.oscem._document import compose, set_aside, technique_of
+from openem_nb.oscem._facility import instrument_of
 from openem_nb.oscem._gather import Gathered
 from openem_nb.oscem.extraction import Extraction, made
 from openem_nb.oscem.fields import choose
@@ -103,10 +104,9 @@ def extract(
     shown, progress = progress is not None, progress or Progress()
     others: Counter[str] = Counter()
     gathered = _gather(top, progress, others, shown=shown)
-    from openem_nb.oscem._facility import instrument_of
-
-    instrument = instrument_of(gathered, instruments)
     taken = technique or technique_of(gathered)
+    set_aside(gathered, taken)
+    instrument = instrument_of(gathered, instruments)
     to = compose(gathered, technique=taken, instrument=instrument, zone=time_zone, si=si)
     return made(
         folder=top,

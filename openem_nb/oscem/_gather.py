@@ -7,10 +7,10 @@ smallest, the largest, the sum and at most fifty different values with their cou
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from openem_nb.oscem.readers import QUANTITIES, Finding, Reading, Value
@@ -18,7 +18,7 @@ from openem_nb.oscem.readers import QUANTITIES, Finding, Reading, Value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Findings", "Gathered", "Group", "Tally", "Tilt", "Times"]
+__all__ = ["Findings", "Gathered", "Group", "Tally", "Tilt", "Times", "longest_pause"]
 
 DIFFERENT: Final = 50
 """Different values of one quantity that are kept."""
@@ -148,11 +148,11 @@ class Times:
             self.hours.add(int(when.timestamp()) // 3600)
         return when
 
-    def longest_pause(self) -> timedelta:
-        """Return the longest time in which nothing was recorded, to the hour."""
-        hours = sorted(self.hours)
-        gaps = (later - earlier for earlier, later in itertools.pairwise(hours))
-        return timedelta(hours=max(gaps, default=0))
+
+def longest_pause(hours: Iterable[int]) -> timedelta:
+    """Return the longest time in which nothing was recorded, to the hour."""
+    gaps = (later - earlier for earlier, later in pairwise(sorted(hours)))
+    return timedelta(hours=max(gaps, default=0))
 
 
 @dataclass(frozen=True, slots=True)
