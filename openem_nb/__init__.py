@@ -36,18 +36,21 @@ if TYPE_CHECKING:
     from openem_nb.checkup import status
     from openem_nb.panels import (
         LoginPanel,
+        MetadataPanel,
         PublishPanel,
         RepositoryPanel,
         RetrievalPanel,
         RunPanel,
         SearchPanel,
     )
+    from openem_nb.oscem import extract
     from openem_nb.runs import start as run
     from openem_nb.scicat import get, login, logout, reattach, retrievals, retrieve
     from openem_nb.scicat.search import search
 
 __all__ = [
     "LoginPanel",
+    "MetadataPanel",
     "PublishPanel",
     "RepositoryPanel",
     "RetrievalPanel",
@@ -57,6 +60,7 @@ __all__ = [
     "emdb",
     "empiar",
     "errors",
+    "extract",
     "get",
     "http",
     "jobs",
@@ -82,10 +86,11 @@ _MEMBERS: Final = {
     **{
         name: ("openem_nb.panels", name)
         for name in (
-            *("LoginPanel", "PublishPanel", "RepositoryPanel", "RetrievalPanel", "RunPanel"),
-            "SearchPanel",
+            *("LoginPanel", "MetadataPanel", "PublishPanel", "RepositoryPanel", "RetrievalPanel"),
+            *("RunPanel", "SearchPanel"),
         )
     },
+    "extract": ("openem_nb.oscem", "extract"),
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),
     **{
