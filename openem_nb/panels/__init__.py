@@ -1,4 +1,4 @@
-"""Panels for JupyterLab: search, retrieve, publish, run notebooks, log in.
+"""Panels for JupyterLab: search, retrieve, publish, metadata, run notebooks, log in.
 
 A panel holds no logic: it calls the public functions and shows what comes back, and
 ``panel.code()`` is the Python that does the same.
@@ -11,6 +11,8 @@ from openem_nb.panels.facets import Facet, Facets
 from openem_nb.panels.form import Field, Form
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.panels.login import LoginPanel
+from openem_nb.panels.metadata import MetadataPanel
+from openem_nb.panels.metadata_tree import MetadataTree
 from openem_nb.panels.publish import PublishPanel
 from openem_nb.panels.repository import RepositoryPanel
 from openem_nb.panels.result_table import ResultTable
@@ -29,6 +31,8 @@ __all__ = [
     "JobList",
     "Link",
     "LoginPanel",
+    "MetadataPanel",
+    "MetadataTree",
     "PublishPanel",
     "RepositoryPanel",
     "ResultTable",

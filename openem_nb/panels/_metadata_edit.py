@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import units
 from openem_nb.errors import InvalidInput
-from openem_nb.oscem.document import is_quantity, join
+from openem_nb.oscem.document import is_quantity
 from openem_nb.panels._metadata_nodes import MISSING, spoken
 
 if TYPE_CHECKING:
@@ -19,10 +19,18 @@ if TYPE_CHECKING:
     from openem_nb.oscem.fields import FieldInfo
     from openem_nb.panels._metadata_nodes import Keys, Nodes
 
-__all__ = ["changed", "editing", "read_value", "removed"]
+__all__ = ["editing", "read_value", "removed"]
 
 _TRUTH: Final = (("", "Not stated"), ("true", "Yes"), ("false", "No"))
 _WHOLE: Final = re.compile(r"[+-]?\d{1,300}")
+_KINDS: Final = {
+    "number": "number",
+    "integer": "number",
+    "truth": "truth",
+    "choice": "choice",
+    "date-time": "date-time",
+    "quantity": "quantity",
+}
 _DATE_HELP: Final = "Date, time and zone, such as 2024-08-31T20:03:13+02:00."
 
 
@@ -88,9 +96,8 @@ def read_value(nodes: Nodes, keys: Keys, text: str, unit: str) -> Any:
 
 def _kind(field: FieldInfo | None, value: Any) -> str:
     """Return how a value is entered: as the model has it, else as it is now."""
-    if field is not None:
-        kinds = {"integer": "number", "object": "text", "list": "text"}
-        return kinds.get(field.type, str(field.type))
+    if field is not None and field.type != "anything":
+        return _KINDS.get(field.type, "text")
     if is_quantity(value) and _is_number(value["value"]):
         return "quantity"
     if isinstance(value, bool):
@@ -138,47 +145,27 @@ def _alike(unit: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([unit, *(one for one in same if one != known.symbol)]))
 
 
-def changed(document: Mapping[str, Any], keys: Keys, value: Any) -> dict[str, Any]:
-    """Return a copy of a document in which one value is another; the rest is shared.
+def removed(document: Mapping[str, Any], keys: Keys) -> tuple[dict[str, Any], Keys]:
+    """Return a copy of a document without one value, and the way to what went with it.
 
-    Raises
-    ------
-    InvalidInput
-        If it cannot stand there.
+    An object or a list that only held this value goes, too: empty ones say nothing.
     """
-    result: dict[str, Any] = _copied(document, keys, value, keys)
-    return result
+    while len(keys) > 1 and len(_at(document, keys[:-1])) == 1:
+        keys = keys[:-1]
+    return _without(document, keys), keys
 
 
-def _copied(here: Any, rest: Keys, value: Any, keys: Keys) -> Any:
-    if not rest:
-        return value
-    key, below = rest[0], rest[1:]
-    if isinstance(key, int):
-        made = [] if here is MISSING or here is None else here
-        if not isinstance(made, list) or key > len(made):
-            raise InvalidInput(f"{join(keys)} cannot be set: there is no such place.")
-        made = list(made)
-        inner = made[key] if key < len(made) else MISSING
-        made[key : key + 1] = [_copied(inner, below, value, keys)]
-        return made
-    made = {} if here is MISSING or here is None else here
-    if not isinstance(made, dict):
-        raise InvalidInput(f"{join(keys)} cannot be set: there is no such place.")
-    return {**made, key: _copied(made.get(key, MISSING), below, value, keys)}
-
-
-def removed(document: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
-    """Return a copy of a document without one value; what becomes empty by that goes, too."""
-    result: dict[str, Any] = _without(document, keys)
-    return result if result is not MISSING else {}
+def _at(document: Any, keys: Keys) -> Any:
+    for key in keys:
+        document = document[key]
+    return document
 
 
 def _without(here: Any, keys: Keys) -> Any:
     key, rest = keys[0], keys[1:]
-    inner = _without(here[key], rest) if rest else MISSING
     if isinstance(here, list):
-        kept = [one if place != key else inner for place, one in enumerate(here)]
-        return [one for one in kept if one is not MISSING] or MISSING
-    left = {name: inner if name == key else value for name, value in here.items()}
-    return {name: value for name, value in left.items() if value is not MISSING} or MISSING
+        middle = [_without(here[int(key)], rest)] if rest else []
+        return [*here[: int(key)], *middle, *here[int(key) + 1 :]]
+    if not rest:
+        return {name: value for name, value in here.items() if name != key}
+    return {**here, key: _without(here[key], rest)}

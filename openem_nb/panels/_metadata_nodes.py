@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,8 +79,7 @@ class Nodes:
         for field in fields:
             pattern = _pattern(field.path)
             self._fields[pattern] = field
-            if pattern[-1] != "[]":
-                self._members.setdefault(pattern[:-1], []).append(pattern[-1])
+            self._members.setdefault(pattern[:-1], []).append(pattern[-1])
         self._known = frozenset(known)
         self._problems: dict[Keys, list[str]] = {}
         self._below: Counter[Keys] = Counter()
@@ -106,7 +105,13 @@ class Nodes:
 
     def field(self, keys: Keys) -> FieldInfo | None:
         """Return what is known of a field, None where nobody knows it."""
-        return self._fields.get(_pattern_of(keys))
+        pattern = _pattern_of(keys)
+        found = self._fields.get(pattern)
+        if found is None and pattern and pattern[-1] == "[]":  # a place is described by its list
+            of_list = self._fields.get(pattern[:-1])
+            if of_list is not None and of_list.item is not None:
+                found = replace(of_list, type=of_list.item, item=None, required=False)
+        return found
 
     def problems(self, keys: Keys) -> list[str]:
         """Return what is wrong with this value itself."""
@@ -127,7 +132,7 @@ class Nodes:
 
     def _schema_members(self, keys: Keys) -> list[str]:
         pattern = _pattern_of(keys)
-        field = self._fields.get(pattern)
+        field = self.field(keys)
         if field is not None and field.type == "quantity":
             return []
         return self._members.get(pattern, [])
