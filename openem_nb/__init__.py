@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         units,
     )
     from openem_nb.checkup import status
+    from openem_nb.oscem import extract
     from openem_nb.panels import (
         LoginPanel,
         MetadataPanel,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
         RunPanel,
         SearchPanel,
     )
-    from openem_nb.oscem import extract
     from openem_nb.runs import start as run
     from openem_nb.scicat import get, login, logout, reattach, retrievals, retrieve
     from openem_nb.scicat.search import search
