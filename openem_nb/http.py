@@ -295,7 +295,8 @@ class Session:
                     raise
                 seconds = asked if asked is not None else pause * random.uniform(0.5, 1.5)  # noqa: S311
                 _log.info("%s Next attempt in %.1f s, %d left.", error, seconds, left)
-            _sleep(seconds, progress)
+                problem = str(error)
+            _sleep(seconds, progress, f"{problem} Next attempt in {seconds:.0f} s")
             pause = min(2 * pause, _LONGEST_PAUSE / 2)
         raise AssertionError("the last attempt returns or raises")
 
@@ -314,9 +315,9 @@ def _no_netrc(request: Any) -> Any:
     return request
 
 
-def _sleep(seconds: float, progress: Progress | None) -> None:
+def _sleep(seconds: float, progress: Progress | None, why: str = "") -> None:
     if progress is not None:
-        progress.wait(seconds)
+        progress.wait(seconds, why=why)
     elif seconds > 0:
         time.sleep(seconds)
 

@@ -176,6 +176,7 @@ class Progress:
         self._done = 0.0
         self._total: float | None = None
         self._unit, self._message = unit, ""
+        self._waits: list[str] = []
         self._subscriptions: list[_Subscription] = []
         self._cancel = threading.Event()
 
@@ -237,7 +238,7 @@ class Progress:
                 done=self._done,
                 total=self._total,
                 unit=self._unit,
-                message=self._message,
+                message=self._waits[-1] if self._waits else self._message,
                 seconds=now - self._started,
                 rate=amount / span if amount > 0 and span > 0.05 else None,
             )
@@ -277,9 +278,22 @@ class Progress:
                 hint="What was finished before is kept; start it again to go on.",
             )
 
-    def wait(self, seconds: float) -> None:
-        """Sleep, but wake up and raise ``Cancelled`` at once when the work is cancelled."""
-        self._cancel.wait(seconds)
+    def wait(self, seconds: float, *, why: str = "") -> None:
+        """Sleep, but wake up and raise ``Cancelled`` at once when the work is cancelled.
+
+        Meanwhile the message says ``why``, where that is given.
+        """
+        if why:
+            with self._lock:
+                self._waits.append(why)
+            self._tell()
+        try:
+            self._cancel.wait(seconds)
+        finally:
+            if why:
+                with self._lock:
+                    self._waits.remove(why)
+                self._tell()
         self.check()
 
     def _repr_html_(self) -> str:

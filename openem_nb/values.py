@@ -32,14 +32,17 @@ class SearchResult(pd.DataFrame):
         Place of the first row in the whole list, counted from 0.
     more : callable or None
         Asks for the page after this one; None where there is none. See :meth:`next`.
+    doubts : tuple of str
+        Where nothing was found: what in the question may be misspelt, in sentences.
     """
 
-    _metadata = ["total", "query_sent", "notice", "start", "more"]  # noqa: RUF012  (pandas asks for it)
+    _metadata = ["total", "query_sent", "notice", "start", "more", "doubts"]  # noqa: RUF012  (pandas asks for it)
     total: int
     query_sent: str
     notice: str | None
     start: int
     more: Callable[[], SearchResult] | None
+    doubts: tuple[str, ...]
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -62,6 +65,7 @@ class SearchResult(pd.DataFrame):
         result.notice = notice
         result.start = start
         result.more = None
+        result.doubts = ()
         return result
 
     def next(self) -> SearchResult | None:

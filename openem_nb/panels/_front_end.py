@@ -21,6 +21,8 @@ __all__ = ["FrontEnd", "module", "style"]
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 _IMPORT = re.compile(r'^import \{[^}]+\} from "\.\./shared/([a-z_]+\.mjs)";\n', re.MULTILINE)
+_REMEMBERED = 100
+"""Answers that are kept for front ends that ask again."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,11 +58,15 @@ def style(name: str | None = None) -> str:
 
 
 class FrontEnd(anywidget.AnyWidget):
-    """A widget whose front end asks for things by message and gets an answer to every message."""
+    """A widget whose front end asks for things by message and gets an answer to every message.
+
+    A request that comes twice, with the same key, is done once and answered twice.
+    """
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._handlers: dict[str, Handler] = {}
+        self._answered: dict[str, dict[str, Any]] = {}
         self.on_msg(self._dispatch)
 
     def answer(self, action: str, handler: Handler) -> None:
@@ -70,14 +76,19 @@ class FrontEnd(anywidget.AnyWidget):
     def _dispatch(self, _: Any, message: Any, __: Any) -> None:
         if not isinstance(message, dict) or message.get("type") != "request":
             return
-        key = message.get("key")
+        key = str(message.get("key"))
+        if key not in self._answered:  # a front end without an answer asks again, with the same key
+            self._answered[key] = {**self._reply(message), "key": key}
+            while len(self._answered) > _REMEMBERED:
+                del self._answered[next(iter(self._answered))]
+        self.send(self._answered[key])
+
+    def _reply(self, message: Mapping[str, Any]) -> dict[str, Any]:
         try:
             content = self._handlers[message["action"]](message.get("content") or {})
         except OpenEMError as error:
-            self.send({"type": "error", "key": key, "message": f"{error} {error.hint}".strip()})
+            return {"type": "error", "message": f"{error} {error.hint}".strip()}
         except Exception as error:  # noqa: BLE001  (a person waits for the answer)
             _log.exception("A request of the front end failed: %r", message.get("action"))
-            text = f"Unexpected {type(error).__name__}: {error}"
-            self.send({"type": "error", "key": key, "message": text})
-        else:
-            self.send({"type": "reply", "key": key, "content": dict(content or {})})
+            return {"type": "error", "message": f"Unexpected {type(error).__name__}: {error}"}
+        return {"type": "reply", "content": dict(content or {})}

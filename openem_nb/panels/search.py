@@ -71,7 +71,7 @@ class SearchPanel(Panel):
 
     def __init__(self, profile: str | None = None) -> None:
         self._profile = profile
-        self._asked = CatalogueQuery()
+        self._asked = self._answered = CatalogueQuery()
         self._instance = settings.profile(profile).name
         self._pages: list[SearchResult] = []
         self._wanted = ""
@@ -253,13 +253,16 @@ class SearchPanel(Panel):
     # What the work shows when it has ended
 
     def _not_busy(self, query: CatalogueQuery) -> None:
-        if query is self._asked:
-            self.form.busy = False
+        if query is not self._asked:
+            return
+        self.form.busy = False
+        if self._pages and query is not self._answered:
+            self.form.status = "The table below still answers the search before."
 
     def _show(self, query: CatalogueQuery, found: SearchResult, took: float) -> None:
         if query is not self._asked:  # a later search has overtaken this one
             return
-        self._pages = [found]
+        self._pages, self._answered = [found], query
         self.table.show(
             found,
             key="pid",
@@ -274,7 +277,8 @@ class SearchPanel(Panel):
         where = f" in {self._instance}" if self._profile is None else ""
         short = len(found) < min(PAGE_SIZE, found.total)
         missing = " Fewer came than the service counts: search again." if short else ""
-        self.form.status = f"{found.total:,} found{where} in {took:.2g} s.{missing}"
+        doubts = "".join(f" {doubt}" for doubt in found.doubts)
+        self.form.status = f"{found.total:,} found{where} in {took:.2g} s.{missing}{doubts}"
         self.code_view.text = self.code()
         self._count(query)
 

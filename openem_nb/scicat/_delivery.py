@@ -126,9 +126,9 @@ class Share(Progress):
         """Raise ``Cancelled`` if the whole is to stop."""
         self._whole.check()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, *, why: str = "") -> None:
         """Sleep, but wake up when the whole is to stop."""
-        self._whole.wait(seconds)
+        self._whole.wait(seconds, why=why)
 
 
 def deliver(tape: Tape, folder: Path, addresses: Addresses, *, progress: Progress) -> Checked:

@@ -23,7 +23,7 @@ from openem_nb.errors import InvalidInput
 from openem_nb.scicat._periods import iso, period, span
 from openem_nb.units import si_units, spellings
 
-__all__ = ["FIELDS", "Question", "conditions", "question"]
+__all__ = ["FIELDS", "Question", "conditions", "question", "several"]
 
 FIELDS: Final = frozenset(
     (
@@ -113,7 +113,7 @@ def question(
         ("ownerGroup", owner_group),
         ("creationLocation", location),
     ):
-        chosen = _several(values, name)
+        chosen = several(values, name)
         if chosen:
             clauses.append({name: {"$in": chosen}})
     for name, flag in (
@@ -149,7 +149,8 @@ def _pattern(word: str) -> str:
     return f"{re.escape(whole)}x{{0}}"
 
 
-def _several(values: str | Iterable[str] | None, name: str) -> list[str]:
+def several(values: str | Iterable[str] | None, name: str) -> list[str]:
+    """Return the texts that are given as one text or several, each once."""
     if values is None:
         return []
     found = [values] if isinstance(values, str) else list(values)

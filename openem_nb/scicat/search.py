@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import warnings
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from openem_nb.errors import InvalidInput, MisspeltNameWarning, QueryTruncatedWarning
 from openem_nb.scicat import _pages
-from openem_nb.scicat._query import FIELDS, Question, question
+from openem_nb.scicat._doubts import doubts
+from openem_nb.scicat._query import FIELDS, Question, question, several
 from openem_nb.scicat._table import COLUMNS, Columns
 from openem_nb.scicat._table import FIELDS as TABLE_FIELDS
 from openem_nb.scicat.connection import connection
 from openem_nb.scicat.datasets import documents
-from openem_nb.scicat.facets import metadata_keys
 from openem_nb.values import SearchResult
 
 if TYPE_CHECKING:
@@ -106,7 +105,8 @@ def search(
     Returns
     -------
     SearchResult
-        ``.total`` is the service's own count, ``.start`` the place of the first row in the list.
+        ``.total`` is the service's own count, ``.start`` the place of the first row in the list;
+        where nothing was found, ``.doubts`` says what in the question the catalogue does not know.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def search(
     QueryTruncatedWarning
         If another number of data sets came than the service counts.
     MisspeltNameWarning
-        If nothing was found and a name in ``where`` is nearly one that occurs.
+        If nothing was found and a name in ``where``, a unit or an exact value is not known there.
 
     Examples
     --------
@@ -141,11 +141,22 @@ def search(
     if progress is not None:
         progress.update(0, message="Searching SciCat", unit="data sets")
     total = _pages.count(here, asked.where, progress=progress)
-    if total == 0 and where:
-        _doubt(where, here.profile.name, progress)
     if rows is None:
-        return _whole(here, asked, order, total, progress)
-    return _one_page(asked, order, rows, 0, 0, (), here.profile.name, total, progress)
+        result = _whole(here, asked, order, total, progress)
+    else:
+        result = _one_page(asked, order, rows, 0, 0, (), here.profile.name, total, progress)
+    if not result.total:
+        chosen = (("type", type), ("keywords", keywords), ("owner_group", owner_group))
+        chosen += (("location", location),)
+        result.doubts = doubts(
+            where or {},
+            {name: several(values, name) for name, values in chosen},
+            profile=here.profile.name,
+            progress=progress,
+        )
+        for doubt in result.doubts:
+            warnings.warn(f"Nothing was found. {doubt}", MisspeltNameWarning, stacklevel=2)
+    return result
 
 
 def count(
@@ -168,24 +179,6 @@ def check(text: str = "", **asked: Unpack[Asked]) -> None:
         If one of them cannot be understood.
     """
     question(text, **asked)
-
-
-def _doubt(where: Mapping[Any, Any], profile: str, progress: Progress | None) -> None:
-    """Warn of a name that is nearly one that occurs: it finds nothing, and looks right."""
-    names = [name for name in where if isinstance(name, str) and not name.startswith("$")]
-    paths = [name for name in names if name.split(".")[0] not in FIELDS]
-    asked = [name.removeprefix("scientificMetadata.").removesuffix(".value") for name in paths]
-    if not asked:
-        return
-    known = metadata_keys(profile=profile, progress=progress)
-    for name in asked:
-        near = [] if name in known else get_close_matches(name, known, 1, 0.8)
-        if near:
-            warnings.warn(
-                f"Nothing was found, and no metadata called {name} are known. Is {near[0]} meant?",
-                MisspeltNameWarning,
-                stacklevel=3,
-            )
 
 
 def _order(sort: str) -> str:

@@ -75,6 +75,20 @@ def test_a_kernel_that_does_not_answer_is_not_waited_for_for_ever(mount: Any) ->
     assert page.get_by_role("button", name="Cancel Harvest").is_enabled()
 
 
+def test_a_request_without_an_answer_is_repeated_until_it_comes(mount: Any) -> None:
+    page = mount("disclosure", tone="plain", sentence="", hint="", label="x", text="")
+    page.clock.install()
+    page = show(mount, RUNNING)
+    page.get_by_role("button", name="Cancel Harvest").click()
+    page.clock.run_for(7_000)
+    sent = page.evaluate("window.model.sent")
+    assert len(sent) == 3
+    assert sent[0] == sent[1] == sent[2]
+    page.evaluate("window.model.answer({ type: 'reply', content: {} })")
+    page.clock.run_for(20_000)
+    assert len(page.evaluate("window.model.sent")) == 3
+
+
 def test_links_lead_below_the_servers_base_address(mount: Any) -> None:
     links = (Link("Open report", "runs/a b/report.html", view="files"),)
     page = show(mount, Row("1", "Report", "Done", links=links, path="/somewhere/a b"))

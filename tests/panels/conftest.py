@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ def until() -> Callable[..., None]:
     return wait
 
 
+_keys = itertools.count(1)
+
+
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """Return ``ask(widget, action, **content)``: a request of the front end and its answer."""
@@ -36,10 +40,11 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     def request(widget: Any, action: str, **content: Any) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
         monkeypatch.setattr(widget, "send", answers.append, raising=True)
-        message = {"type": "request", "key": "k1", "action": action, "content": content}
+        key = f"k{next(_keys)}"
+        message = {"type": "request", "key": key, "action": action, "content": content}
         widget._handle_custom_msg(message, [])
         (answer,) = answers
-        assert answer["key"] == "k1"
+        assert answer["key"] == key
         return answer
 
     return request

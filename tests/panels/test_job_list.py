@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from openem_nb import jobs
 from openem_nb.errors import Cancelled, InvalidInput, Unreachable
 from openem_nb.panels import JobList, Row, RowList
@@ -127,11 +129,23 @@ def test_every_request_is_answered_whatever_happens(ask: Callable[..., Any], clo
 
     shown.on_action("refuse", refuse)
     shown.on_action("break", break_down)
-    assert ask(shown, "refuse", row="1") == {
-        "type": "error",
-        "key": "k1",
-        "message": "Not now. Wait.",
-    }
+    refused = ask(shown, "refuse", row="1")
+    assert (refused["type"], refused["message"]) == ("error", "Not now. Wait.")
     assert ask(shown, "break", row="1")["message"] == "Unexpected ZeroDivisionError: oops"
     assert ask(shown, "unknown", row="1")["type"] == "error"
     assert ask(closing(JobList()), "cancel", row="gone")["type"] == "reply"
+
+
+def test_a_request_that_comes_twice_is_done_once_and_answered_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, pressed, answers = RowList("Work"), [], []
+    rows.on_action("cancel", pressed.append)
+    monkeypatch.setattr(rows, "send", answers.append)
+    request = {"type": "request", "key": "a", "action": "cancel", "content": {"row": "1"}}
+    for message in (request, request, {**request, "key": "b"}):
+        rows._handle_custom_msg(message, [])
+    assert pressed == ["1", "1"]
+    assert [one["key"] for one in answers] == ["a", "a", "b"]
+    assert all(one["type"] == "reply" for one in answers)
+    rows.close()

@@ -300,6 +300,32 @@ def test_a_service_that_is_down_can_be_asked_again(
     assert panel.table.layout.display == ""
 
 
+def test_rows_of_the_search_before_are_called_so_when_the_next_one_fails(
+    panel: SearchPanel, catalogue: Facility, until: Any
+) -> None:
+    search(panel, until)
+    catalogue.add_fault(Fault("status", path=r"/scicat-psi/.*", status=503))
+    panel.form.fill(text="apoferritin")
+    job = panel.search()
+    until(lambda: "Next attempt in" in job.progress.snapshot().message)
+    with pytest.raises(Unreachable):
+        job.result(20)
+    until(lambda: not panel.form.busy)
+    assert panel.form.status == "The table below still answers the search before."
+    catalogue.clear_faults()
+    panel.errors.retry.click()
+    panel.job.result(10)
+    until(lambda: "found in practice" in panel.form.status)
+    until(lambda: not panel.facets.busy)
+
+
+@pytest.mark.filterwarnings("default::openem_nb.errors.MisspeltNameWarning")  # the panel says it
+def test_what_is_not_known_there_is_said(panel: SearchPanel, until: Any) -> None:
+    condition = {"name": "acquisition.nominal_magnificaton", "comparison": ">=", "value": "1"}
+    search(panel, until, conditions=json.dumps([condition]))
+    assert "Is acquisition.nominal_magnification meant?" in panel.form.status
+
+
 def test_a_log_in_that_has_run_out_offers_one_and_repeats_the_search(
     panel: SearchPanel, catalogue: Facility, until: Any
 ) -> None:

@@ -453,3 +453,18 @@ def test_a_misspelt_name_of_metadata_that_finds_nothing_is_told(place: Place) ->
     # neither what is simply not there, nor what is spelt right
     assert scicat.search(where={"quite.another": (">=", 0)}).total == 0
     assert scicat.search(where={name: (">=", 1e30)}).total == 0
+
+
+def test_values_and_units_that_do_not_occur_are_told(place: Place) -> None:
+    types = set(scicat.facets()["type"]["value"])
+    with pytest.warns(MisspeltNameWarning, match="No data set has the type row") as told:
+        found = scicat.search(type="row")
+    assert found.total == 0
+    assert len(told) == len(found.doubts) == 1
+    assert all(one in found.doubts[0] for one in types)
+    name = next(one for one in scicat.metadata_keys() if one.startswith("acquisition.nominal"))
+    with pytest.warns(MisspeltNameWarning, match="No unit called parsec"):
+        found = scicat.search(where={name: ("between", 0, 1, "parsec")})
+    assert found.total == 0
+    assert scicat.search(where={name: ("between", 2e30, 3e30, "um")}).doubts == ()
+    assert scicat.search(type=[*types], text="nosuchwordanywhere").doubts == ()

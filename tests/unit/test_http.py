@@ -164,6 +164,17 @@ def test_retry_after_is_honoured(script, session) -> None:
     assert server.times[1] - server.times[0] >= 1.0
 
 
+def test_who_waits_is_told_why(script, session) -> None:
+    server = script(Answer(status=503), Answer(status=429, headers={"Retry-After": "1"}), Answer())
+    progress, told = Progress(), []
+    progress.update(message="Reading")
+    done = progress.subscribe(lambda state: told.append(state.message))
+    session.get(server.url, progress=progress)
+    done()
+    assert any("Next attempt in 1 s" in message and "503" not in message for message in told)
+    assert progress.snapshot().message == "Reading"
+
+
 def test_a_pause_of_an_hour_is_an_error_now(script, session) -> None:
     server = script(Answer(status=429, headers={"Retry-After": "3600"}))
     with pytest.raises(RateLimited) as caught:
