@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from openem_nb import units
     from openem_nb.oscem import model
     from openem_nb.oscem._extract import extract
+    from openem_nb.oscem.answers import read_answers
     from openem_nb.oscem.extraction import Extraction
 
 _MEMBERS: Final = {
     "Extraction": "openem_nb.oscem.extraction",
     "extract": "openem_nb.oscem._extract",
+    "read_answers": "openem_nb.oscem.answers",
 }
 _MODULES: Final = {
     "model": "openem_nb.oscem.model",
@@ -55,6 +57,7 @@ __all__ = [
     "model",
     "paths",
     "read",
+    "read_answers",
     "set_at",
     "technique_of",
     "units",
