@@ -1,10 +1,34 @@
-"""OSC-EM documents as PDBx/mmCIF for the repositories, and back."""
+"""OSC-EM documents as PDBx/mmCIF for the repositories, and back.
+
+>>> import openem_nb as openem
+>>> made = openem.to_mmcif(document, "model.cif")  # doctest: +SKIP
+>>> made.missing, made.conflicts, made.left_out  # doctest: +SKIP
+>>> openem.check_mmcif(made.text).errors  # doctest: +SKIP
+>>> openem.from_mmcif("deposition.cif").document  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
+from openem_nb.mmcif._collect import Entry, LeftOut
 from openem_nb.mmcif._dictionary import dictionary_version
 from openem_nb.mmcif._mapping import mapping
+from openem_nb.mmcif.check import Check, Message, check_mmcif
 from openem_nb.mmcif.deposition import Conflict, Deposition, Question
+from openem_nb.mmcif.read import Restored, from_mmcif
 from openem_nb.mmcif.write import to_mmcif
 
-__all__ = ["Conflict", "Deposition", "Question", "dictionary_version", "mapping", "to_mmcif"]
+__all__ = [
+    "Check",
+    "Conflict",
+    "Deposition",
+    "Entry",
+    "LeftOut",
+    "Message",
+    "Question",
+    "Restored",
+    "check_mmcif",
+    "dictionary_version",
+    "from_mmcif",
+    "mapping",
+    "to_mmcif",
+]

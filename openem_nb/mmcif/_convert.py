@@ -190,10 +190,10 @@ def to_value(text: str, row: Row, item: Item) -> Any:
             number = -number + 0.0
         if row.kind == "length":
             return f"{number:.12g} {row.unit}"
-        return {"value": number, "unit": row.unit}
+        return {"value": int(number) if number.is_integer() else number, "unit": row.unit}
     if row.kind == "number":
         number = _float(text, item)
-        return int(number) if number.is_integer() and item.type in _WHOLE else number
+        return int(number) if number.is_integer() else number
     if row.kind in ("truth", "flag"):
         if text.upper() not in ("YES", "NO", "Y", "N"):
             raise InvalidInput(f"{item.name}: {text!r} is neither yes nor no.")

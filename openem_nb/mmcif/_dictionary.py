@@ -67,8 +67,8 @@ class Dictionary:
     """All items by name."""
     keys: Mapping[str, tuple[str, ...]] = field(repr=False)
     """Names of the items that tell the rows of a category apart, by category."""
-    document: cif.Document = field(repr=False)
-    """As gemmi reads it."""
+    data: bytes = field(repr=False)
+    """The file, unpacked. gemmi takes a document away when it learns the rules from it."""
 
     def category(self, name: str) -> tuple[Item, ...]:
         """Return the items of a category in the order of the dictionary."""
@@ -141,13 +141,13 @@ def unpacked(path: Path) -> bytes:
 @lru_cache(maxsize=1)
 def _shipped() -> Dictionary:
     packed = files("openem_nb.mmcif").joinpath("pdbx_em.dic.gz").read_bytes()
-    return _read(cif.read_string(gzip.decompress(packed)))
+    return _read(gzip.decompress(packed))
 
 
 @lru_cache(maxsize=2)
 def _from_file(path: Path, _changed: int, _size: int) -> Dictionary:
     try:
-        return _read(cif.read_string(unpacked(path)))
+        return _read(unpacked(path))
     except (ValueError, RuntimeError, IndexError) as error:
         if isinstance(error, InvalidInput):
             raise
@@ -157,8 +157,8 @@ def _from_file(path: Path, _changed: int, _size: int) -> Dictionary:
         ) from error
 
 
-def _read(document: cif.Document) -> Dictionary:
-    block = document[0]
+def _read(data: bytes) -> Dictionary:
+    block = cif.read_string(data)[0]
     version = block.find_value("_dictionary.version")
     frames = {item.frame.name: item.frame for item in block if item.frame is not None}
     if version is None or "_entry.id" not in frames:
@@ -175,7 +175,7 @@ def _read(document: cif.Document) -> Dictionary:
             items[name] = _item(name, frame, frames, types, mandatory, parents)
         else:
             keys[name] = tuple(map(cif.as_string, frame.find_values("_category_key.name")))
-    return Dictionary(cif.as_string(version), items, keys, document)
+    return Dictionary(cif.as_string(version), items, keys, data)
 
 
 def _declared(frames: Mapping[str, cif.Block]) -> tuple[dict[str, bool], dict[str, str]]:

@@ -9,11 +9,11 @@ from gemmi import cif
 from openem_nb.mmcif._mapping import CATEGORIES, CONSTANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from openem_nb.mmcif._dictionary import Dictionary
 
-__all__ = ["Table", "as_text", "given_by_us", "layout", "parents_first"]
+__all__ = ["Table", "as_raw_text", "as_text", "given_by_us", "layout", "parents_first"]
 
 Table = dict[str, list[dict[str, str | None]]]
 """By category, its rows: item and text, None for what is not known."""
@@ -114,13 +114,24 @@ def as_text(category: str, rows: list[dict[str, str | None]], dictionary: Dictio
     """Return a category as CIF, items in the order of the dictionary."""
     items = [item.name for item in dictionary.category(category)]
     present = {item for row in rows for item in row}
-    names = [item for item in items if item in present] or sorted(present)
+    names = [item for item in items if item in present]
     first = CATEGORIES[category].number
     if first in names:
         names = [first, *(name for name in names if name != first)]
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return _text(category, columns, raw=False)
+
+
+def as_raw_text(category: str, rows: list[dict[str, str]]) -> str:
+    """Return a category whose values are quoted already, items in the order of its first row."""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return _text(category, columns, raw=True)
+
+
+def _text(category: str, columns: Mapping[str, Sequence[str | None]], *, raw: bool) -> str:
     block = cif.Block("x")
-    columns = {name.partition(".")[2]: [row.get(name) for row in rows] for name in names}
-    block.set_mmcif_category(f"_{category}.", columns)
+    short = {name.partition(".")[2]: list(values) for name, values in columns.items()}
+    block.set_mmcif_category(f"_{category}.", short, raw=raw)
     options = cif.WriteOptions()
     options.prefer_pairs = True
     options.misuse_hash = True

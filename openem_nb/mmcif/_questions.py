@@ -126,9 +126,9 @@ def questions(made: Collected, table: Table, dictionary: Dictionary) -> tuple[Qu
         category
         for category in CATEGORIES
         if category in table
-        or (category in asked_categories(made.technique) and _applies(made, category))
+        or (category in asked_categories(made.technique) and _applies(table, category))
     ]
-    if made.value("_em_entity_assembly.source") == "RECOMBINANT" and _RECOMBINANT not in wanted:
+    if _says(table, "_em_entity_assembly.source") == "RECOMBINANT" and _RECOMBINANT not in wanted:
         wanted.append(_RECOMBINANT)
     refused = {(one.item, one.row): one for one in made.left_out if one.item and one.ask}
     for category in wanted:
@@ -136,7 +136,7 @@ def questions(made: Collected, table: Table, dictionary: Dictionary) -> tuple[Qu
             for number, row in _rows(made, table, category):
                 if not item.mandatory or given_by_us(item.name) or row.get(item.name) is not None:
                     continue
-                if not _applies_item(made, item.name, number):
+                if not _applies_item(table, item.name):
                     continue
                 one = refused.get((item.name, number))
                 why = f"{one.path} cannot be taken: {one.reason}" if one else _why(item.name, made)
@@ -160,17 +160,23 @@ def _rows(
     yield from zip(numbers, rows, strict=False)
 
 
-def _applies(made: Collected, category: str) -> bool:
+def _says(table: Table, item: str) -> str | None:
+    """Return what the first row that says anything of an item says."""
+    rows = table.get(item[1:].partition(".")[0], [])
+    return next((row[item] for row in rows if row.get(item)), None)
+
+
+def _applies(table: Table, category: str) -> bool:
     if category == "em_vitrification":
-        return made.value("_em_specimen.vitrification_applied") != "NO"
+        return _says(table, "_em_specimen.vitrification_applied") != "NO"
     if category == "em_entity_assembly_naturalsource":
-        return made.value("_em_entity_assembly.source") != "SYNTHETIC"
+        return _says(table, "_em_entity_assembly.source") != "SYNTHETIC"
     return True
 
 
-def _applies_item(made: Collected, item: str, row: int) -> bool:
+def _applies_item(table: Table, item: str) -> bool:
     if item == "_em_image_scans.scanner_model":
-        detector = made.value("_em_image_recording.film_or_detector_model", row) or ""
+        detector = _says(table, "_em_image_recording.film_or_detector_model") or ""
         return detector.endswith(("FILM", "IMAGE PLATES"))
     return True
 

@@ -5,16 +5,29 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from gemmi import cif
+
+from openem_nb import oscem
 from openem_nb.errors import InvalidInput
-from openem_nb.mmcif._collect import collect
+from openem_nb.mmcif._collect import LeftOut, collect
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
-from openem_nb.mmcif._layout import as_text, layout
+from openem_nb.mmcif._layout import as_raw_text, as_text, layout
+from openem_nb.mmcif._mapping import CATEGORIES
+from openem_nb.mmcif._merge import merge, renamed
+from openem_nb.mmcif._model import read_model
 from openem_nb.mmcif._questions import answer, questions
 from openem_nb.mmcif.deposition import Deposition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from openem_nb.mmcif._collect import Collected
+    from openem_nb.mmcif._dictionary import Dictionary
+    from openem_nb.mmcif._layout import Table
+    from openem_nb.mmcif._merge import Merged
+    from openem_nb.mmcif._model import Model
+    from openem_nb.mmcif.deposition import Conflict
 
 __all__ = ["to_mmcif"]
 
@@ -82,22 +95,86 @@ def to_mmcif(
             hint="Take letters, digits, hyphens, dots and underscores, without blanks.",
         )
     words = dictionary_at(dictionary)
-    made = collect(document, _technique(document), words)
+    file = None if model is None else read_model(model)
+    name = entry_id or (file.entry_id if file else None) or _UNNAMED
+    made = collect(document, oscem.technique_of(document), words)
     answer(made, answers or {}, words)
-    table = layout(made.rows, entry_id or _UNNAMED, words)
-    asked = questions(made, table, words)
-    name = entry_id or _UNNAMED
-    text = f"data_{name}\n#\n" + "".join(as_text(c, rows, words) for c, rows in table.items())
+    table = layout(made.rows, name, words)
+    conflicts: tuple[Conflict, ...] = ()
+    if file is None:
+        text = f"data_{name}\n#\n" + "".join(as_text(c, rows, words) for c, rows in table.items())
+    else:
+        text, conflicts = _merged(table, made, file, wins, name, words)
     return Deposition(
         text=text,
         entry_id=name,
         entries=tuple(made.entries),
         left_out=tuple(made.left_out),
-        missing=asked,
+        missing=questions(made, table, words),
+        conflicts=conflicts,
         dictionary=words.version,
     )
 
 
-def _technique(document: Mapping[str, Any]) -> str:
-    technique = document["acquisition"].get("technique")
-    return technique if isinstance(technique, str) else "general"
+def _merged(
+    table: Table,
+    made: Collected,
+    file: Model,
+    wins: Literal["metadata", "model"],
+    name: str,
+    words: Dictionary,
+) -> tuple[str, tuple[Conflict, ...]]:
+    """Return the file with the document in it; ``table`` and ``made`` say what came of them."""
+    texts: dict[str, str] = {}
+    block_name = None
+    if file.entry_id is not None and file.entry_id != name:
+        again = renamed(file, name)
+        texts = {category: as_raw_text(category, rows) for category, rows in again.items()}
+        for category, rows in again.items():
+            file.replace(category, rows)
+        block_name = name
+    merged = merge(table, file, wins, words)
+    for category in CATEGORIES:
+        if category in merged.changed:
+            texts[category] = as_raw_text(category, merged.rows[category])
+    _give_way(table, made, merged)
+    _as_merged(table, made, merged, file)
+    return file.with_categories(texts, name=block_name), tuple(merged.conflicts)
+
+
+def _give_way(table: Table, made: Collected, merged: Merged) -> None:
+    """Report the values of the document that are not in the file after all."""
+    for entry in list(made.entries):
+        category = entry.item[1:].partition(".")[0]
+        numbers = sorted(made.rows.get(category, {}))
+        place = numbers.index(entry.row) if entry.row in numbers else 0
+        places = merged.places.get(category, [])
+        if place < len(places) and places[place] is None:
+            reason = "the model has no polymer with the sequence of this molecule"
+        elif (entry.item, place + 1) in merged.kept:
+            theirs = next(c.model for c in merged.conflicts if c.item == entry.item)
+            reason = f"the model says {theirs!r}, and the model wins"
+        else:
+            continue
+        made.entries.remove(entry)
+        made.left_out.append(LeftOut(entry.path, entry.value, reason, entry.item, entry.row))
+
+
+def _as_merged(table: Table, made: Collected, merged: Merged, file: Model) -> None:
+    """Put into ``table`` what the file says, so that nothing is asked that the model answers."""
+    for category in CATEGORIES:
+        places = merged.places.get(category)
+        rows = merged.rows.get(category) or file.rows(category)
+        if places is None:
+            plain = [_plain(row) for row in rows]
+        else:
+            plain = [
+                dict.fromkeys(own, "") if at is None else _plain(rows[at])
+                for own, at in zip(table[category], places, strict=True)
+            ]
+        if plain:
+            table[category] = plain
+
+
+def _plain(row: Mapping[str, str]) -> dict[str, str | None]:
+    return {item: None if cif.is_null(raw) else cif.as_string(raw) for item, raw in row.items()}
