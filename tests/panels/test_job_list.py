@@ -3,14 +3,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from openem_nb import jobs
 from openem_nb.errors import Cancelled, InvalidInput, Unreachable
 from openem_nb.panels import JobList, Row, RowList
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from openem_nb.jobs import Progress
 
