@@ -25,6 +25,16 @@ __all__ = ["browser"]  # one browser for all layers that need one
 SAMPLES = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it is asked for by its marker."""
+    if "nightly" in config.getoption("markexpr", ""):
+        return
+    long = [item for item in items if item.get_closest_marker("nightly")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """Return the folder of real samples beside the checkout; skip where it is missing."""
