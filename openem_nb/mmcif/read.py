@@ -11,6 +11,7 @@ from openem_nb import oscem
 from openem_nb.errors import InvalidInput
 from openem_nb.mmcif._convert import to_value
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
+from openem_nb.mmcif._layout import given_by_us
 from openem_nb.mmcif._mapping import CATEGORIES, MAPPING
 from openem_nb.mmcif.check import parsed
 
@@ -228,10 +229,5 @@ def _report(made: Restored, rows: Mapping[str, list[dict[str, str]]], technique:
     mapped = {row.item for row in MAPPING if not row.techniques or technique in row.techniques}
     for category, found in rows.items():
         for item in {name for row in found for name in row} - mapped:
-            number = CATEGORIES[category].number
-            if (
-                item != number
-                and not item.endswith("_id")
-                and category.startswith(("em_", "pdbx_"))
-            ):
+            if category.startswith(("em_", "pdbx_")) and not (given_by_us(item) or item in _KEPT):
                 made.left_out.setdefault(item, "OSC-EM has no field for it")
