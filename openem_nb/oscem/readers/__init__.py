@@ -10,13 +10,14 @@ opened once, and its root element decides.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openem_nb.errors import InvalidInput, NotFound, OpenEMError
+from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.oscem.readers._reading import QUANTITIES, Finding, Quantity, Reading, Value
 
 if TYPE_CHECKING:
@@ -141,14 +142,12 @@ def _below(
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, bool, bool]]:
-    import os
-
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_symlink():
-                yield entry.name, True, False
+                yield entry.name, True, entry.is_dir()
             elif entry.is_dir(follow_symlinks=False):
                 yield entry.name, False, True
             elif entry.is_file(follow_symlinks=False):
@@ -157,7 +156,12 @@ def _entries(folder: Path) -> Iterator[tuple[str, bool, bool]]:
 
 def _format(name: str) -> Format | None:
     dot = name.rfind(".")
-    return _BY_ENDING.get(name[dot:].lower()) if dot > 0 else None
+    if dot <= 0:
+        return None
+    ending = name[dot:].lower()
+    if ending == ".txt":  # of all texts only the settings and properties of SerialEM
+        return FORMATS["serialem"] if name.lower().startswith("serialem") else None
+    return _BY_ENDING.get(ending)
 
 
 def read(found: Found, *, data: bytes | None = None) -> tuple[Reading, ...]:
@@ -165,43 +169,17 @@ def read(found: Found, *, data: bytes | None = None) -> tuple[Reading, ...]:
     if found.format is None:
         return ()
     name = found.format.name
-    if name == "epu":
-        head = data[:600] if data is not None else b""
-        if b"TomographySession" in head or found.path.name == "Session.dm":
-            name = "tomo5"
-    reader = _reader(name)
-    if reader is None:
-        return (
-            Reading(
-                name,
-                "file header",
-                {},
-                {},
-                {},
-                (
-                    Finding(
-                        "no-reader",
-                        f"Files of the form {found.format.label} cannot be read here.",
-                        level="info",
-                    ),
-                ),
-            ),
-        )
-    return reader(found.path, data=data)
+    ending = found.path.suffix.lower()
+    function = "read_settings" if name == "serialem" and ending == ".txt" else f"read_{name}"
+    return _reader(name, function)(found.path, data=data)
 
 
 @cache
-def _reader(name: str) -> Callable[..., tuple[Reading, ...]] | None:
-    module = f"{__name__}.{name}"
-    try:
-        return getattr(import_module(module), f"read_{name}")  # type: ignore[no-any-return]
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise OpenEMError(
-                f"The reader of {FORMATS[name].label} needs the package {error.name}.",
-                hint="Install the extra for materials science: pip install 'openem_nb[materials]'.",
-            ) from error
-        return None
+def _reader(name: str, function: str) -> Callable[..., tuple[Reading, ...]]:
+    reader: Callable[..., tuple[Reading, ...]] = getattr(
+        import_module(f"{__name__}.{name}"), function
+    )
+    return reader
 
 
 def supplies(name: str) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -101,7 +102,7 @@ def parse(data: bytes) -> Any:
     NotUsable
         With a finding ``refused``, ``truncated`` or ``damaged``.
     """
-    if b"<!DOCTYPE" in data:
+    if _declares(data):
         raise NotUsable(_refused())
     parser = getattr(_parsers, "parser", None)
     if parser is None:  # one for each thread: a parser that is shared lets one thread in at a time
@@ -130,7 +131,7 @@ def ended(data: bytes) -> list[Any]:
 
     What was cut in the middle is not among them, so that no half value is taken for a whole one.
     """
-    if b"<!DOCTYPE" in data:
+    if _declares(data):
         raise NotUsable(_refused())
     parser = etree.XMLPullParser(
         events=("end",),
@@ -152,21 +153,25 @@ def ended(data: bytes) -> list[Any]:
 
 def broken(data: bytes) -> Finding:
     """Return the finding for XML that does not parse: cut short, or something else."""
-    tail = data.rstrip(b" \t\r\n\0")[-200:]
-    cut = not tail.endswith(b">") or b"</" not in tail.rsplit(b"<", 1)[-1].join((b"<", b""))
-    if cut or data.rstrip(b" \t\r\n") != data.rstrip(b" \t\r\n\0"):
+    whole = data.rstrip(b" \t\r\n")
+    if whole.endswith(b"\0") or not whole.endswith(b">"):  # room that was made and not yet filled
         return _truncated()
     root = data.lstrip(b"\xef\xbb\xbf \t\r\n")
     if root.startswith(b"<?"):
         root = root.split(b"?>", 1)[-1].lstrip()
-    name = root[1:200].split(b">", 1)[0].split(b" ", 1)[0].split(b"\n", 1)[0].rstrip(b"/\r\t")
-    if root.startswith(b"<") and name and not tail.endswith(b"</" + name + b">"):
+    name = re.match(rb"<([\w:.-]+)", root)
+    if name is not None and not re.search(rb"</%b\s*>\Z" % re.escape(name[1]), whole[-200:]):
         return _truncated()
     return Finding(
         "damaged",
         "Some XML files are damaged: what stands in them is no XML.",
         "Copy these files again from the microscope; their values are missing here.",
     )
+
+
+def _declares(data: bytes) -> bool:
+    """Return whether a document type is declared, in UTF-8 or in two bytes for each letter."""
+    return b"<!DOCTYPE" in data or b"<\0!\0D\0O\0C" in data
 
 
 def local(tag: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb.oscem.readers import _image_values
 from openem_nb.oscem.readers._reading import Finding, Reading, Value
 from openem_nb.oscem.readers._xml import NotUsable, content, ended, local, parse
+from openem_nb.oscem.readers.tomo5 import read_tomo5
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,9 +68,12 @@ def read_epu(path: Path, *, data: bytes | None = None) -> tuple[Reading, ...]:
             return (_fractions(data),)
         if b"EpuSessionXml" in head:
             return (_session(data),)
+        if b"TomographySession" in head:
+            return read_tomo5(path, data=data)
         return _image_values.readings(path, data, SOURCE)
     except NotUsable as error:
-        return (Reading(SOURCE, _image_values.kind_by_name(path), {}, {}, {}, (error.finding,)),)
+        kind = "session" if path.suffix.lower() == ".dm" else _image_values.kind_by_name(path)
+        return (Reading(SOURCE, kind, {}, {}, {}, (error.finding,)),)
 
 
 def _fractions(data: bytes) -> Reading:
