@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         errors,
         http,
         jobs,
+        mmcif,
         oscem,
         panels,
         runs,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         units,
     )
     from openem_nb.checkup import status
+    from openem_nb.mmcif import check_mmcif, coverage, from_mmcif, to_mmcif
     from openem_nb.oscem import extract
     from openem_nb.panels import (
         LoginPanel,
@@ -57,15 +59,19 @@ __all__ = [
     "RunPanel",
     "SearchPanel",
     "__version__",
+    "check_mmcif",
+    "coverage",
     "emdb",
     "empiar",
     "errors",
     "extract",
+    "from_mmcif",
     "get",
     "http",
     "jobs",
     "login",
     "logout",
+    "mmcif",
     "oscem",
     "panels",
     "reattach",
@@ -78,6 +84,7 @@ __all__ = [
     "settings",
     "statistics",
     "status",
+    "to_mmcif",
     "tokens",
     "units",
 ]
@@ -91,6 +98,10 @@ _MEMBERS: Final = {
         )
     },
     "extract": ("openem_nb.oscem", "extract"),
+    **{
+        name: ("openem_nb.mmcif", name)
+        for name in ("check_mmcif", "coverage", "from_mmcif", "to_mmcif")
+    },
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),
     **{

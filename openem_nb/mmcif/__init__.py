@@ -5,11 +5,13 @@
 >>> made.missing, made.conflicts, made.left_out  # doctest: +SKIP
 >>> openem.check_mmcif(made.text).errors  # doctest: +SKIP
 >>> openem.from_mmcif("deposition.cif").document  # doctest: +SKIP
+>>> openem.coverage("/data/session").summary  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from openem_nb.mmcif._collect import Entry, LeftOut
+from openem_nb.mmcif._coverage import Coverage, Covered, coverage
 from openem_nb.mmcif._dictionary import dictionary_version
 from openem_nb.mmcif._mapping import mapping
 from openem_nb.mmcif.check import Check, Message, check_mmcif
@@ -20,6 +22,8 @@ from openem_nb.mmcif.write import to_mmcif
 __all__ = [
     "Check",
     "Conflict",
+    "Coverage",
+    "Covered",
     "Deposition",
     "Entry",
     "LeftOut",
@@ -27,6 +31,7 @@ __all__ = [
     "Question",
     "Restored",
     "check_mmcif",
+    "coverage",
     "dictionary_version",
     "from_mmcif",
     "mapping",
