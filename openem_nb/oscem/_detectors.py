@@ -8,10 +8,8 @@ from openem_nb.oscem._compose import INSTRUMENT_FILE, Composer, Pick, text_of
 from openem_nb.oscem.readers import Finding
 
 if TYPE_CHECKING:
-    from typing import Any as Detector
-    from typing import Any as Instrument
-
     from openem_nb.oscem._gather import Group
+    from openem_nb.oscem.instruments import CameraInfo, Instrument
 
 __all__ = ["detectors"]
 
@@ -34,7 +32,7 @@ def detectors(to: Composer, instrument: Instrument | None) -> None:
     path = f"{_A}.detectors[0]"
     name = to.pick("detector", compare=False)
     internal = to.pick("camera", compare=False)
-    known: Detector | None = None
+    known: CameraInfo | None = None
     if instrument is not None:
         for pick in (internal, name):
             if pick is not None and known is None:
@@ -56,7 +54,7 @@ def detectors(to: Composer, instrument: Instrument | None) -> None:
             )
         )
     counting = to.pick("counting")
-    finer = _finer(to, str(name.value) if name is not None else known.name if known else "")
+    finer = _finer(to, str(name.value) if name is not None else known.name if known else "", known)
     if finer is not None:
         rule = "" if finer.tally.rule else "pixels finer than the sensor's"
         to.put(f"{path}.mode", "super-resolution", finer, rule=rule)
@@ -92,12 +90,14 @@ def _tag(group: Group, name: str) -> str:
     return group.tallies[name].tag if name in group.tallies else ""
 
 
-def _finer(to: Composer, detector: str) -> Pick | None:
+def _finer(to: Composer, detector: str, known: CameraInfo | None) -> Pick | None:
     """Return what tells that pixels are finer than those of the sensor, None if nothing does."""
     said = to.pick("super_resolution", compare=False)
     if said is not None and said.value is True:
         return said
     sensor = next((size for part, size in _SENSORS.items() if part in detector.lower()), None)
+    if known is not None and known.width and known.height:
+        sensor = (known.width, known.height)
     width, height = to.pick("width", compare=False), to.pick("height", compare=False)
     if sensor is None or width is None or height is None:
         return None

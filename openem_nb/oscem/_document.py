@@ -13,9 +13,8 @@ from openem_nb.oscem.readers import Finding
 from openem_nb.oscem.readers._tilts import tilt_scheme
 
 if TYPE_CHECKING:
-    from typing import Any as Instrument
-
     from openem_nb.oscem._gather import Gathered, Tilt
+    from openem_nb.oscem.instruments import Instrument
 
 __all__ = ["compose", "series_of", "set_aside", "technique_of"]
 
@@ -168,7 +167,8 @@ def _microscope(to: Composer, instrument: Instrument | None) -> None:
     _told(to, "illumination", f"{_I}.illumination", instrument, "illumination")
     _told(to, "imaging", f"{_I}.imaging", instrument, "imaging")
     to.same("operating_mode")
-    _told(to, "c2_aperture", f"{_I}.c2_aperture", instrument, "c2_aperture", unit="um")
+    if to.said("c2_aperture") or not to.said("c2_name"):  # else the files say that none was in
+        _told(to, "c2_aperture", f"{_I}.c2_aperture", instrument, "c2_aperture", unit="um")
     to.same("beam_convergence")
 
 

@@ -13,9 +13,8 @@ from openem_nb.oscem.document import get_at
 from openem_nb.oscem.readers import Finding
 
 if TYPE_CHECKING:
-    from typing import Any as Instrument
-
     from openem_nb.oscem._gather import Group
+    from openem_nb.oscem.instruments import Instrument
 
 __all__ = ["acquisition"]
 

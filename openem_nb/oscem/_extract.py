@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from openem_nb.errors import InvalidInput
 from openem_nb.jobs import Progress
 from openem_nb.oscem._document import compose, set_aside, technique_of
-from openem_nb.oscem._facility import instrument_of
+from openem_nb.oscem._facility import instrument_of, known_instruments
 from openem_nb.oscem._gather import Gathered
 from openem_nb.oscem.extraction import Extraction, made
 from openem_nb.oscem.fields import choose
@@ -28,8 +28,8 @@ from openem_nb.oscem.readers._xml import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any as Instrument
-    from typing import Any as Instruments
+
+    from openem_nb.oscem.instruments import Instrument, Instruments
 
 __all__ = ["extract"]
 
@@ -38,6 +38,7 @@ _BATCH: Final = 32
 _THREADS: Final = 4
 _AHEAD: Final = 1 << 20
 """Bytes of a file that are fetched ahead at most; larger ones are read when their turn comes."""
+_EXPOSURES: Final = ("image", "tilt", "tilt series", "signal")
 HEADERS: Final = 100
 """Image files of one format of which the header is read; further ones are counted only."""
 
@@ -103,10 +104,15 @@ def extract(
     top = Path(folder).expanduser()
     shown, progress = progress is not None, progress or Progress()
     others: Counter[str] = Counter()
-    gathered = _gather(top, progress, others, shown=shown)
+    known = known_instruments(instruments)
+    gathered = Gathered()
+    _gather(gathered, top, progress, others, shown=shown)
+    if not any(kind in _EXPOSURES for _source, kind in gathered.groups):
+        for mirror in _mirrors(known, top):
+            _gather(gathered, mirror, progress, others, shown=shown)
     taken = technique or technique_of(gathered)
     set_aside(gathered, taken)
-    instrument = instrument_of(gathered, instruments)
+    instrument = instrument_of(gathered, known, given=instruments is not None)
     to = compose(gathered, technique=taken, instrument=instrument, zone=time_zone, si=si)
     return made(
         folder=top,
@@ -128,12 +134,23 @@ def _known_zone(name: str) -> None:
         ) from error
 
 
-def _gather(top: Path, progress: Progress, others: Counter[str], *, shown: bool) -> Gathered:
+def _mirrors(known: Instruments, top: Path) -> Iterator[Path]:
+    """Yield folders of the session's name where facilities keep metadata apart from images."""
+    own = top.resolve()
+    for one in known:
+        if one.mirror is not None and own.name:
+            folder = one.mirror / own.name
+            if folder.is_dir() and folder.resolve() != own:
+                yield folder
+
+
+def _gather(
+    gathered: Gathered, top: Path, progress: Progress, others: Counter[str], *, shown: bool
+) -> None:
     """Read all files of a folder, a few at a time, in the order in which they are found.
 
     They are counted before where somebody is shown how far it is; names alone are quick to list.
     """
-    gathered = Gathered()
     headers: list[tuple[str, tuple[Reading, ...]]] = []
     counted: Counter[str] = Counter()
 
@@ -174,7 +191,6 @@ def _gather(top: Path, progress: Progress, others: Counter[str], *, shown: bool)
             for future in running:
                 future.cancel()
     _headers(gathered, headers, counted)
-    return gathered
 
 
 def _header(readings: tuple[Reading, ...]) -> bool:

@@ -2,68 +2,60 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from openem_nb.oscem.instruments import Instrument, Instruments, load
 from openem_nb.oscem.readers import Finding
 
 if TYPE_CHECKING:
-    from typing import Any as Instrument
-    from typing import Any as Instruments
+    from pathlib import Path
 
     from openem_nb.oscem._gather import Gathered
 
-__all__ = ["instrument_of"]
+
+__all__ = ["instrument_of", "known_instruments"]
 
 
-def instrument_of(
-    gathered: Gathered, given: Instruments | Instrument | Path | str | None
-) -> Instrument | None:
+def known_instruments(given: Instruments | Instrument | Path | str | None) -> Instruments:
+    """Return the microscopes that are spoken of, by default those of the configuration.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        If a file was named that is not there or is no instrument file.
+    """
+    if isinstance(given, Instrument):
+        return Instruments((given,))
+    if isinstance(given, Instruments):
+        return given
+    return load(given)
+
+
+def instrument_of(gathered: Gathered, known: Instruments, *, given: bool) -> Instrument | None:
     """Return what the facility says of the microscope, None where it says nothing.
 
-    A single instrument that was given is taken where the files hold no serial number; found by
-    itself it is not, because then it may be another one.
+    Parameters
+    ----------
+    given :
+        Whether a person said which instruments these are. A single one is then taken where the
+        files hold no serial number; one of the configuration is not, because it may be another.
     """
-    try:
-        module: Any = import_module("openem_nb.oscem.instruments")
-    except ModuleNotFoundError:
-        return None
-
-    if isinstance(given, module.Instrument):
-        known: Instruments = module.Instruments((given,))
-    elif isinstance(given, str | Path):
-        known = module.load(Path(given))
-    elif given is None:
-        known = module.load()
-    else:
-        known = given
     serial = _serial(gathered)
-    if serial:
-        found = known.find(serial)
-        if found is None and given is not None:
-            gathered.findings.add(
-                Finding(
-                    "other-instrument",
-                    f"The microscope of the session is {serial}, of which the instrument file says"
-                    " nothing.",
-                    f"Add a section for {serial} to the instrument file.",
-                )
+    if not serial:
+        return known.all[0] if given and len(known) == 1 else None
+    found = known.find(serial)
+    if found is None:
+        gathered.findings.add(
+            Finding(
+                "other-instrument" if given else "no-instrument-file",
+                f"No instrument file speaks of the microscope {serial}: what its programs do not"
+                " write is missing.",
+                f"Write a section [{serial}]; oscem.instruments.example() shows one. Files in the"
+                " folder instruments of the configuration are found by themselves.",
+                "warning" if given else "info",
             )
-        elif found is None:
-            gathered.findings.add(
-                Finding(
-                    "no-instrument-file",
-                    f"There is no instrument file that tells of the microscope {serial}: what its"
-                    " programs do not write is missing.",
-                    f"Write one with a section for {serial} and put it into the folder instruments"
-                    " of the configuration.",
-                    "info",
-                )
-            )
-        return found
-    only = list(known)
-    return only[0] if given is not None and len(only) == 1 else None
+        )
+    return found
 
 
 def _serial(gathered: Gathered) -> str:

@@ -57,6 +57,7 @@ def test_every_value_of_an_image_is_in_its_unit() -> None:
         "dose": 40.0,
         "dose_per_pixel": 26.896,
         "c2_aperture": 50.0,
+        "c2_name": "50",
         "objective_aperture": "None",
         "slit_used": True,
         "slit_width": 10.0,

@@ -62,6 +62,7 @@ _TAGS: Final = {
     "counting": "CameraSpecificInput[ElectronCountingEnabled]",
     "gain_reference": "CustomData[Detectors[camera].GainReference]",
     "c2_aperture": "CustomData[Aperture[C2].Name]",
+    "c2_name": "CustomData[Aperture[C2].Name]",
     "objective_aperture": "CustomData[Aperture[OBJ].Name]",
     "phase_plate_used": "CustomData[PhasePlateUsed]",
     "phase_plate": "CustomData[PhasePlateApertureName]",
@@ -249,7 +250,10 @@ def _dose(said: dict[str, str], values: dict[str, Value]) -> tuple[dict[str, str
 def _optics(said: dict[str, str], values: dict[str, Value]) -> None:
     """Fill in apertures, energy filter, phase plate and holder."""
     get = said.get
-    aperture = number(get("CustomData[Aperture[C2].Name]"))
+    name = get("CustomData[Aperture[C2].Name]")
+    if name:
+        values["c2_name"] = name
+    aperture = number(name)
     if aperture is not None and aperture > 0:  # the name may be None: no aperture
         values["c2_aperture"] = aperture
     objective = get("CustomData[Aperture[OBJ].Name]")
@@ -264,8 +268,8 @@ def _optics(said: dict[str, str], values: dict[str, Value]) -> None:
     plate = get("CustomData[PhasePlateUsed]")
     if plate in ("true", "false"):
         values["phase_plate_used"] = plate == "true"
-        if plate == "true" and (name := get("CustomData[PhasePlateApertureName]")):
-            values["phase_plate"] = name
+        if plate == "true" and (position := get("CustomData[PhasePlateApertureName]")):
+            values["phase_plate"] = position
     holder = get(_TAGS["holder"])
     if holder and holder.lower() not in ("unspecified", "none", "unknown"):
         values["holder"] = holder

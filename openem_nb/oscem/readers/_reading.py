@@ -53,6 +53,7 @@ _QUANTITIES: Final = (
     Quantity("imaging", path="instrument.imaging"),
     Quantity("operating_mode", path="instrument.operating_mode"),
     Quantity("c2_aperture", "um", path="instrument.c2_aperture"),
+    Quantity("c2_name", about="name of the second condenser aperture; None: there is none in"),
     Quantity("objective_aperture", about="name of the objective aperture"),
     Quantity("beam_convergence", "mrad", path="instrument.beam_convergence"),
     # acquisition
