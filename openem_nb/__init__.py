@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         RetrievalPanel,
         RunPanel,
         SearchPanel,
+        SessionPanel,
     )
     from openem_nb.runs import start as run
     from openem_nb.scicat import get, login, logout, reattach, retrievals, retrieve
@@ -58,6 +59,7 @@ __all__ = [
     "RetrievalPanel",
     "RunPanel",
     "SearchPanel",
+    "SessionPanel",
     "__version__",
     "check_mmcif",
     "coverage",
@@ -94,7 +96,7 @@ _MEMBERS: Final = {
         name: ("openem_nb.panels", name)
         for name in (
             *("LoginPanel", "MetadataPanel", "PublishPanel", "RepositoryPanel", "RetrievalPanel"),
-            *("RunPanel", "SearchPanel"),
+            *("RunPanel", "SearchPanel", "SessionPanel"),
         )
     },
     "extract": ("openem_nb.oscem", "extract"),

@@ -20,6 +20,7 @@ from openem_nb.panels.retrieval import RetrievalList, RetrievalPanel
 from openem_nb.panels.retrieve_box import RetrieveBox
 from openem_nb.panels.run import RunPanel
 from openem_nb.panels.search import SearchPanel
+from openem_nb.panels.session import SessionPanel
 
 __all__ = [
     "Disclosure",
@@ -43,4 +44,5 @@ __all__ = [
     "RowList",
     "RunPanel",
     "SearchPanel",
+    "SessionPanel",
 ]
