@@ -22,20 +22,31 @@ from openem_nb.oscem.doubts import doubts
 from openem_nb.oscem.fields import TECHNIQUES, FieldInfo, fields
 from openem_nb.oscem.files import read, write
 from openem_nb.oscem.schema import context, json_schema
+from openem_nb.oscem.upgrade import Upgraded, upgrade
 
 if TYPE_CHECKING:
     from openem_nb import units
-    from openem_nb.oscem import model
+    from openem_nb.oscem import instruments, model
     from openem_nb.oscem._extract import extract
     from openem_nb.oscem.answers import read_answers
-    from openem_nb.oscem.extraction import Extraction
+    from openem_nb.oscem.export import datacite_missing, to_datacite, to_rocrate
+    from openem_nb.oscem.extraction import Extraction, Missing
+    from openem_nb.oscem.provenance import Provenance
+    from openem_nb.oscem.readers import Finding
 
 _MEMBERS: Final = {
     "Extraction": "openem_nb.oscem.extraction",
+    "Finding": "openem_nb.oscem.readers",
+    "Missing": "openem_nb.oscem.extraction",
+    "Provenance": "openem_nb.oscem.provenance",
+    "datacite_missing": "openem_nb.oscem.export",
     "extract": "openem_nb.oscem._extract",
     "read_answers": "openem_nb.oscem.answers",
+    "to_datacite": "openem_nb.oscem.export",
+    "to_rocrate": "openem_nb.oscem.export",
 }
 _MODULES: Final = {
+    "instruments": "openem_nb.oscem.instruments",
     "model": "openem_nb.oscem.model",
     "units": "openem_nb.units",
 }
@@ -45,14 +56,20 @@ __all__ = [
     "Change",
     "Extraction",
     "FieldInfo",
+    "Finding",
+    "Missing",
     "Problem",
+    "Provenance",
+    "Upgraded",
     "check",
     "context",
+    "datacite_missing",
     "diff",
     "doubts",
     "extract",
     "fields",
     "get_at",
+    "instruments",
     "json_schema",
     "model",
     "paths",
@@ -60,7 +77,10 @@ __all__ = [
     "read_answers",
     "set_at",
     "technique_of",
+    "to_datacite",
+    "to_rocrate",
     "units",
+    "upgrade",
     "validate",
     "write",
 ]

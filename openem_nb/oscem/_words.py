@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from openem_nb.oscem.fields import FieldInfo
 
-__all__ = ["expected_at", "in_words", "near", "shown"]
+__all__ = ["expected_at", "in_words", "names_at", "near", "shown"]
 
 _OLDER: Final[Mapping[str, str]] = {
     "si_value": "valueSI",
@@ -47,8 +47,8 @@ def _by_place(technique: str) -> dict[tuple[str, ...], FieldInfo]:
 
 
 @cache
-def _names(technique: str) -> dict[tuple[str, ...], list[str]]:
-    """Return the names that may stand at each place."""
+def names_at(technique: str) -> dict[tuple[str, ...], list[str]]:
+    """Return the names that may stand at each place, places of lists being ``[]``."""
     names: dict[tuple[str, ...], list[str]] = {}
     for place, info in _by_place(technique).items():
         names.setdefault(place[:-1], []).append(place[-1])
@@ -131,7 +131,7 @@ def _of(technique: str, place: tuple[str, ...], info: FieldInfo, kind: str) -> s
         unit = info.unit or "..."
         return f'a number with its unit, {{"value": ..., "unit": "{unit}"}}'
     if kind == "object":
-        names = _names(technique).get(place, [])
+        names = names_at(technique).get(place, [])
         must = [name for name in names if _by_place(technique)[(*place, name)].required]
         return f"an object with {', '.join(must)}" if must else f"an object with {_some(names)}"
     unit = f" ({info.unit})" if info.unit and kind in ("number", "integer") else ""
@@ -139,12 +139,12 @@ def _of(technique: str, place: tuple[str, ...], info: FieldInfo, kind: str) -> s
 
 
 def _some(names: Sequence[str]) -> str:
-    return f"any of {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
+    return f"any of {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}"
 
 
 def near(technique: str, loc: Sequence[int | str]) -> str:
     """Return the name that is meant by a misspelt or older one; empty where that is not clear."""
-    names = _names(technique).get(_place(loc[:-1]), [])
+    names = names_at(technique).get(_place(loc[:-1]), [])
     key = str(loc[-1])
     if _OLDER.get(key) in names:
         return _OLDER[key]
@@ -193,7 +193,7 @@ def _misspelt(technique: str, loc: Sequence[int | str], document: Any) -> str:
     """Return a hint where the document itself has a member of nearly the missing name."""
     if len(loc) != 1 or not isinstance(document, dict):
         return ""
-    known = set(_names(technique)[()])
+    known = set(names_at(technique)[()])
     others = [key for key in document if isinstance(key, str) and key not in known]
     close = difflib.get_close_matches(str(loc[0]), others, n=1, cutoff=0.75)
     return f" ({close[0]} is nearly so)" if close else ""
@@ -203,6 +203,6 @@ def _instead(technique: str, loc: Sequence[int | str]) -> str:
     meant = near(technique, loc)
     if meant:
         return f"; did you mean {meant}?"
-    names = _names(technique).get(_place(loc[:-1]), [])
+    names = names_at(technique).get(_place(loc[:-1]), [])
     where = join(loc[:-1])
     return f"; {where} has {_some(names).removeprefix('any of ')}." if names else "."
