@@ -136,12 +136,13 @@ def _other_session(to: Composer) -> None:
 def _microscope(to: Composer, instrument: Instrument | None) -> None:
     serial = to.pick("serial", compare=False)
     model = to.pick("model")
-    if serial is not None and len(serial.tally.values) > 1:
+    serials = sorted({str(one) for _group, tally in to.said("serial") for one in tally.values})
+    if len(serials) > 1:
         to.find(
             Finding(
                 "two-sessions",
                 "Images of more than one microscope are in the folder: "
-                + ", ".join(text_of(one) for one in serial.tally.values)
+                + ", ".join(serials[:8])
                 + ".",
                 "Put each session into a folder of its own and extract them one by one.",
             )

@@ -54,6 +54,11 @@ _UNREADABLE: Final = Finding(
     "Check the permissions, then extract again.",
     "error",
 )
+_NOTHING: Final = Finding(
+    "no-metadata",
+    "No file in the folder holds metadata that is known here.",
+    "Give the folder that holds the XML, mdoc or image files of the session.",
+)
 _DEEP: Final = Finding("deep", "Some folders lie too deep and were not looked into.")
 _PROBLEMS: Final = {"link": _LINK, "unreadable": _UNREADABLE, "deep": _DEEP}
 
@@ -110,6 +115,8 @@ def extract(
     if not any(kind in _EXPOSURES for _source, kind in gathered.groups):
         for mirror in _mirrors(known, top):
             _gather(gathered, mirror, progress, others, shown=shown)
+    if not any(group.count for group in gathered.groups.values()):
+        gathered.findings.add(_NOTHING)
     taken = technique or technique_of(gathered)
     set_aside(gathered, taken)
     instrument = instrument_of(gathered, known, given=instruments is not None)
