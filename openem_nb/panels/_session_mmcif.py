@@ -28,7 +28,7 @@ _SHOWN: Final = 50
 _WINS: Final = (("metadata", "The metadata"), ("model", "The model"))
 _ITSELF: Final = "OneDep"
 """Who supplies what nobody has to be asked for."""
-_LEVELS: Final = {"error": "Error", "warning": "Warning", "info": "Note"}
+_LEVELS: Final = {"error": "Error", "warning": "Warning"}
 
 
 class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without types
@@ -83,7 +83,7 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
             submit_label="Convert with these answers",
             submit=self._submit_answers,
         )
-        self.messages = RowList("What the check says")
+        self.messages = RowList("What the check says", empty="Nothing but what is open above.")
         self.details = _html.text_widget()
         self.save_form = Form(
             [Field("path", "Save as", placeholder="deposition.cif")],
@@ -96,10 +96,11 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
                 self.form,
                 self.summary,
                 self.questions,
+                self.save_form,
                 self.messages,
                 self.details,
-                self.save_form,
-            ]
+            ],
+            layout={"grid_gap": "10px"},
         )
         self.forget()
 
@@ -108,7 +109,8 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         self.deposition = self.check = None
         self.summary.value = self.details.value = self.save_form.status = ""
         self.messages.show(())
-        self.questions.layout.display = self.save_form.layout.display = "none"
+        for widget in (self.questions, self.save_form, self.messages):
+            widget.layout.display = "none"
 
     def code(self) -> list[str]:
         """Return lines of Python that make what was made, as ``deposition`` and ``check``."""
@@ -195,12 +197,12 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         self.questions.show(question_fields(asked, self.answers))
         self.questions.layout.display = "" if asked else "none"
         items = {one.item for one in asked}  # what is open stands above
-        told = [one for one in check.messages if one.item not in items]
+        told = [one for one in (*check.errors, *check.warnings) if one.item not in items]
         rows = [
             Row(
                 str(place),
                 _html.plain(one.item) or "The file",
-                _LEVELS.get(one.level, one.level),
+                _LEVELS[one.level],
                 message=_html.lines([one.text, one.remedy] if one.remedy else [one.text]),
             )
             for place, one in enumerate(told[:_SHOWN])
@@ -208,8 +210,12 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         more = len(told) - _SHOWN
         self.messages.label = "What the check says" + (f" ({more:,} more)" if more > 0 else "")
         self.messages.show(rows)
-        self.details.value = _html.untangled(made._repr_html_())
-        self.save_form.layout.display = ""
+        notes = counted(len(check.messages), "message")
+        self.details.value = _html.untangled(
+            f"<details><summary>All of the check ({notes})</summary>{check._repr_html_()}</details>"
+            f"{made._repr_html_()}"
+        )
+        self.save_form.layout.display = self.messages.layout.display = ""
         self._changed()
 
 

@@ -13,6 +13,7 @@ from openem_nb.errors import InvalidInput
 from openem_nb.panels import _html
 from openem_nb.panels._metadata_origin import origins
 from openem_nb.panels._panel import Panel
+from openem_nb.panels._session_coverage import CoverageView
 from openem_nb.panels._session_folder import FolderBrowser
 from openem_nb.panels._session_forms import answered, missing_fields, wrong_answers
 from openem_nb.panels._session_mmcif import MmcifBox
@@ -113,7 +114,7 @@ class SessionPanel(Panel):
             [], label="Missing values", submit_label="Put these in", submit=self._complete
         )
         self.missing_words = _html.text_widget()
-        self.coverage_view = _html.text_widget()
+        self.coverage_view = CoverageView()
         self.mmcif = MmcifBox(self._start, self._whole_document, self._show_code)
         self.save_form = Form(
             [
@@ -128,8 +129,11 @@ class SessionPanel(Panel):
             [
                 ipywidgets.VBox([self.tree]),
                 ipywidgets.VBox([self.findings]),
-                ipywidgets.VBox([self.missing_words, self.missing_form, self.save_form]),
-                ipywidgets.VBox([self.coverage_view]),
+                ipywidgets.VBox(
+                    [self.missing_words, self.missing_form, self.save_form],
+                    layout={"grid_gap": "10px"},
+                ),
+                self.coverage_view,
                 self.mmcif,
             ],
             titles=_TITLES,
@@ -271,7 +275,7 @@ class SessionPanel(Panel):
 
         def show(found: Coverage) -> None:
             self.coverage = found
-            self._show_coverage()
+            self.coverage_view.show(self.coverage)
 
         self._start("See what the repositories ask for", lambda _: mmcif.coverage(extraction), show)
 
@@ -331,12 +335,8 @@ class SessionPanel(Panel):
             self.tabs.set_title(1, f"{_TITLES[1]} ({len(found.findings)})")
             self.tabs.set_title(2, f"{_TITLES[2]} ({needed})")
             self.mmcif.forget()
-            self._show_coverage()
+            self.coverage_view.show(self.coverage)
             self._show_code()
-
-    def _show_coverage(self) -> None:
-        shown = "" if self.coverage is None else self.coverage._repr_html_()
-        self.coverage_view.value = _html.untangled(shown)
 
     def _show_code(self) -> None:
         self.code_view.text = self.code()

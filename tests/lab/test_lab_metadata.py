@@ -66,7 +66,7 @@ def test_a_practice_session_is_read_and_looked_into(page: Any) -> None:
     details.get_by_text("50 of 50 that say anything").wait_for()
     shot(page, "session-files", panel)
     page.page.keyboard.press("Escape")
-    assert pixel.evaluate("(one) => one === document.activeElement")
+    tree.locator("[role=treeitem]:focus").filter(has_text="pixel_size").wait_for()
 
 
 def test_what_repositories_ask_for_is_shown(page: Any) -> None:
@@ -116,7 +116,7 @@ def test_a_document_is_opened_edited_and_taken_back(page: Any, documents: Path) 
     field.press("Enter")
     panel.get_by_text("1 edit, not saved.").wait_for()
     panel.get_by_role("region", name="To be mended (1)").get_by_text("Doubtful").wait_for()
-    assert row(tree, "acceleration_voltage").evaluate("(one) => one === document.activeElement")
+    tree.locator("[role=treeitem]:focus").filter(has_text="acceleration_voltage").wait_for()
     shot(page, "metadata-doubtful", panel)
     panel.get_by_role("button", name="Undo").click()
     panel.get_by_text("Valid as spa.", exact=True).wait_for()

@@ -81,7 +81,16 @@ def test_a_session_is_read_at_once_and_shown(closing: Any, ask: Any, truth: Sess
     assert len(kinds) == len(panel.extraction.findings)
     assert any("1 file: " in row["detail"] for row in panel.findings.rows)
     assert panel.coverage is not None
-    assert "<table" in panel.coverage_view.value
+    frame = panel.coverage.frame
+    needed = frame[(frame["emdb"] == "mandatory") | (frame["empiar"] == "mandatory")]
+    view = panel.coverage_view
+    assert f"{int(needed['there'].sum())} of {len(needed)} parameters" in view.words.value
+    assert view.table.value.count("<tr>") == len(needed) + 1
+    view.choice.value = "open"
+    assert view.table.value.count("<tr>") == int((~needed["there"]).sum()) + 1
+    view.choice.value = "all"
+    assert view.table.value.count("<tr>") == len(frame) + 1
+    assert " nm</td>" in view.table.value
 
 
 def test_what_no_file_says_is_asked_and_put_in(
@@ -181,7 +190,8 @@ def test_a_document_becomes_mmcif_and_open_questions_are_asked(
     panel.job.result(20)
     assert gemmi.cif.read(str(path))[0].find_values(chosen.item)
     asked = {field["name"].partition("[")[0] for field in panel.mmcif.questions.fields}
-    told = [one for one in mmcif.check_mmcif(again.text).messages if one.item not in asked]
+    check = mmcif.check_mmcif(again.text)
+    told = [one for one in (*check.errors, *check.warnings) if one.item not in asked]
     assert told
     assert [row["title"] for row in panel.mmcif.messages.rows] == [one.item for one in told][:50]
 
@@ -341,7 +351,7 @@ def test_names_of_files_are_text(
         if path.stat().st_size == 0:
             path.rename(path.with_name(f"{EVIL}.xml"))
     panel = opened(closing, written.folder)
-    for html in (panel.summary, panel.missing_words, panel.coverage_view):
+    for html in (panel.summary, panel.missing_words, panel.coverage_view.table):
         assert "<img" not in html.value
         assert "\u202e" not in html.value
     rows = json.dumps(panel.findings.rows, ensure_ascii=False)
