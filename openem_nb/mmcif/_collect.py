@@ -150,6 +150,9 @@ def collect(document: Mapping[str, Any], technique: str, dictionary: Dictionary)
 
 def _without_item(document: Mapping[str, Any], made: Collected, covered: set[str]) -> None:
     """Report what no row of the table speaks of; a list of plain values counts once."""
+    covered = covered | {one.path for one in made.entries}
+    finals = {one.path.rpartition(".")[0] for one in made.entries if ".volumes[" in one.path}
+    covered |= {f"{volume}.volume_type" for volume in finals}  # it chose the volume
     reported: dict[str, list[Any]] = {}
     for path, value in oscem.paths(document):
         if path in covered or path in _SAID or value in (None, "", [], {}):

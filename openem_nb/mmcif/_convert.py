@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openem_nb.mmcif._dictionary import Item
     from openem_nb.mmcif._mapping import Row
 
-__all__ = ["Refused", "Text", "to_text", "to_value"]
+__all__ = ["Refused", "Text", "foldable", "to_text", "to_value"]
 
 _WHOLE: Final = ("int", "positive_int")
 _ROUNDING: Final = 0.005
@@ -82,8 +82,8 @@ def _quantity(value: Any, row: Row, item: Item) -> Text | Refused:
         number, unit = value["value"], value["unit"]
     except (KeyError, TypeError):
         return Refused(f"{value!r} is not a value with its unit")
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        return Refused(f"{number!r} is not a number")
+    if not _is_number(number):
+        return Refused(f"{str(number)[:40]!r} is not a number")
     target = row.target or item.unit
     try:
         converted = units.convert(number, str(unit), target)
@@ -99,8 +99,8 @@ def _quantity(value: Any, row: Row, item: Item) -> Text | Refused:
 
 
 def _number(value: Any, item: Item) -> Text | Refused:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return Refused(f"{value!r} is not a number")
+    if not _is_number(value):
+        return Refused(f"{str(value)[:40]!r} is not a number")
     if item.type not in _WHOLE:
         return Text(f"{value:.12g}")
     whole = round(value)
@@ -109,6 +109,15 @@ def _number(value: Any, item: Item) -> Text | Refused:
     if abs(whole - value) <= _ROUNDING * abs(value):
         return Text(str(whole), note=f"{value:.12g} rounded: the dictionary wants a whole number")
     return Refused(f"{value:.12g} is not a whole number")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def _worded(value: Any, row: Row, item: Item) -> Text | Refused:
@@ -141,6 +150,7 @@ def _worded(value: Any, row: Row, item: Item) -> Text | Refused:
         text = " ".join(text.split())
     if not text.isascii():
         return Refused(f"{value!r} has characters that PDBx/mmCIF does not allow")
+    text = foldable(text)
     return Text(text, note="" if value.isascii() else f"written in ASCII for {value!r}")
 
 
@@ -173,6 +183,11 @@ def _day(text: str) -> Text | Refused:
     except ValueError:
         return Refused(f"{text!r} is not a date")
     return Text(moment.date().isoformat(), note="the day alone" if len(text) > 10 else "")
+
+
+def foldable(text: str) -> str:
+    """Return a text that CIF can hold: a semicolon at the start of a line would end it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n;", "\n ;")
 
 
 def to_value(text: str, row: Row, item: Item) -> Any:

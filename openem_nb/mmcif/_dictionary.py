@@ -146,11 +146,10 @@ def _shipped() -> Dictionary:
 
 @lru_cache(maxsize=2)
 def _from_file(path: Path, _changed: int, _size: int) -> Dictionary:
+    data = unpacked(path)
     try:
-        return _read(unpacked(path))
+        return _read(data)
     except (ValueError, RuntimeError, IndexError) as error:
-        if isinstance(error, InvalidInput):
-            raise
         raise InvalidInput(
             f"{path} is not a PDBx/mmCIF dictionary: {error}.",
             hint="Take mmcif_pdbx_v50.dic (or .dic.gz) from https://mmcif.wwpdb.org.",
@@ -162,7 +161,7 @@ def _read(data: bytes) -> Dictionary:
     version = block.find_value("_dictionary.version")
     frames = {item.frame.name: item.frame for item in block if item.frame is not None}
     if version is None or "_entry.id" not in frames:
-        raise InvalidInput("The file holds no definitions of PDBx/mmCIF items.")
+        raise ValueError("it holds no definitions of items")
     types = {
         row[0]: _as_regex(cif.as_string(row[1]))
         for row in block.find("_item_type_list.", ["code", "construct"])

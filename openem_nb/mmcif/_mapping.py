@@ -35,7 +35,7 @@ Kind = Literal[
 ]
 
 _SPA: Final = ("spa",)
-_MOLECULES: Final = ("spa", "subtomo")
+_MOLECULES: Final = ("spa", "subtomo", "general")
 _TILTED: Final = ("subtomo", "env_tomo", "cellular_tomo")
 _CELLS: Final = ("env_tomo", "cellular_tomo")
 
@@ -186,7 +186,13 @@ MAPPING: Final[tuple[Row, ...]] = (
         ("source", "source", "choice", "source"),
         techniques=_MOLECULES,
     ),
-    Row(f"{_WHOLE}.assembly", "_em_experiment.aggregation_state", "choice", table="assembly"),
+    Row(
+        f"{_WHOLE}.assembly",
+        "_em_experiment.aggregation_state",
+        "choice",
+        table="assembly",
+        techniques=_MOLECULES,
+    ),
     Row(
         f"{_WHOLE}.molecular_weight",
         "_em_entity_assembly_molwt.value",
@@ -234,9 +240,19 @@ MAPPING: Final[tuple[Row, ...]] = (
         ("taxonomy_id_expression", "ncbi_tax_id", "code", ""),
         techniques=_MOLECULES,
     ),
-    Row("sample.ligands[].present", "_pdbx_entry_details.has_ligand_of_interest", "flag"),
-    Row("sample.ligands[].smiles", "_pdbx_chem_comp_depositor_info.descriptor"),
-    Row("sample.ligands[].reference", "_pdbx_chem_comp_depositor_info.comp_id", "ccd"),
+    Row(
+        "sample.ligands[].present",
+        "_pdbx_entry_details.has_ligand_of_interest",
+        "flag",
+        techniques=_MOLECULES,
+    ),
+    *_rows(
+        "sample.ligands[]",
+        "pdbx_chem_comp_depositor_info",
+        ("smiles", "descriptor", "text", ""),
+        ("reference", "comp_id", "ccd", ""),
+        techniques=_MOLECULES,
+    ),
     *_rows(
         "sample.specimen",
         "em_specimen",
@@ -308,7 +324,6 @@ MAPPING: Final[tuple[Row, ...]] = (
         target="Pa",
         techniques=_MOLECULES,
     ),
-    Row("sample.name", "_em_entity_assembly.name", techniques=_CELLS),
     *_rows(
         "sample.specimen_env",
         "em_entity_assembly_naturalsource",

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import InvalidInput
-from openem_nb.mmcif._convert import Text
+from openem_nb.mmcif._convert import Text, foldable
 from openem_nb.mmcif._layout import given_by_us
 from openem_nb.mmcif._mapping import CATEGORIES, MAPPING
 from openem_nb.mmcif.deposition import Question
@@ -109,7 +109,7 @@ def _as_text(value: Any, item: Item) -> str:
     if isinstance(value, float | int):
         return f"{value:.12g}"
     if isinstance(value, str) and value.strip():
-        return value.strip()
+        return foldable(value.strip())
     raise InvalidInput(f"{item.name}: {value!r} is not an answer.", hint="Give a text or a number.")
 
 

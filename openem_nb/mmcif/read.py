@@ -34,7 +34,9 @@ _ENTITIES: Final = ("entity", "entity_poly", "entity_src_gen", "entity_src_nat")
 _OF_ASSEMBLY: Final = ("em_entity_assembly_naturalsource", "em_entity_assembly_recombinant")
 _KEPT: Final = frozenset(
     {
-        "_em_experiment.reconstruction_method",
+        *("_em_experiment.reconstruction_method", "_em_experiment.aggregation_state"),
+        *("_em_entity_assembly.type", "_em_entity_assembly.source"),
+        "_em_specimen.vitrification_applied",
         "_em_entity_assembly.entity_id_list",
         "_em_tomography_specimen.high_pressure_freezing",
         "_pdbx_chem_comp_depositor_info.descriptor_type",
