@@ -7,7 +7,13 @@ not, and 2 when it was called wrongly.
 from __future__ import annotations
 
 # Each module adds its commands to the application when it is loaded; the help shows this order.
-from openem_nb.cli import _services, _scicat, _statistics, _notebooks  # noqa: F401  # isort: skip
+from openem_nb.cli import (  # noqa: F401  # isort: skip
+    _services,
+    _scicat,
+    _metadata,
+    _statistics,
+    _notebooks,
+)
 from openem_nb.cli._app import main
 
 __all__ = ["main"]

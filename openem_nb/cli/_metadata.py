@@ -1,0 +1,295 @@
+"""Commands about metadata: what a session's files say, what the repositories want, mmCIF."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from openem_nb._texts import one_line
+from openem_nb.cli._app import app, say
+from openem_nb.cli._words import as_commands
+from openem_nb.errors import Cancelled, InvalidInput
+from openem_nb.values import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openem_nb.oscem.extraction import Extraction
+
+_NAMED = 3
+"""Files that a finding names."""
+_FOLDER = Annotated[Path, typer.Argument(help="Folder of a microscope session.")]
+_TECHNIQUE = Annotated[
+    str | None,
+    typer.Option(help="spa, subtomo, env_tomo, cellular_tomo or general; else from the files."),
+]
+_INSTRUMENTS = Annotated[
+    Path | None,
+    typer.Option(help="File that describes the microscopes; else those of the settings folder."),
+]
+_ZONE = Annotated[str, typer.Option(help="Zone of files that write local time: Europe/Zurich.")]
+_SET = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="What no file holds: 'instrument.cs = 2.7 mm'; may be repeated."),
+]
+
+
+@app.command()
+def extract(
+    folder: _FOLDER,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the document to this file.")
+    ] = None,
+    technique: _TECHNIQUE = None,
+    instruments: _INSTRUMENTS = None,
+    time_zone: _ZONE = "",
+    values: _SET = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Write it also while something required is missing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the document itself.")] = False,
+) -> None:
+    """Read a session's metadata as an OSC-EM document, with where each value comes from."""
+    found = _extracted(folder, technique, instruments, time_zone, values)
+    if as_json:
+        print(json.dumps(found.document, indent=2, ensure_ascii=False))
+    elif output is None:
+        say(_values(found))
+    _tell(found, missing=output is None or draft)
+    if output is None:
+        return
+    if draft and found.problems:
+        found.write_draft(output)
+        print(f"Draft: {output}")
+    else:
+        found.write(output)
+        print(f"Document: {output}")
+
+
+def _extracted(
+    folder: Path,
+    technique: str | None,
+    instruments: Path | None,
+    time_zone: str,
+    values: Iterable[str] | None,
+) -> Extraction:
+    from openem_nb import oscem
+    from openem_nb.jobs import follow
+
+    try:
+        with follow(sys.stderr) as progress:
+            found = oscem.extract(
+                folder,
+                technique=technique,
+                instruments=instruments,
+                time_zone=time_zone,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        raise Cancelled("The extraction was cancelled.", hint="Nothing was written.") from None
+    lines = list(values or ())
+    return found.complete(oscem.read_answers(lines, technique=found.technique)) if lines else found
+
+
+def _values(found: Extraction) -> str:
+    """Return the document as lines: path, value, and where it comes from."""
+    from openem_nb import oscem
+
+    rows = []
+    for path, value in oscem.paths(found.document):
+        origin = found.provenance.get(path)
+        place = "" if origin is None else f"{origin.source} {origin.kind}".strip()
+        if origin is not None and origin.total > 1:
+            place += f", {origin.agreed:,} of {origin.total:,} files"
+        elif origin is not None and origin.file:
+            place += f", {origin.file}"
+        rows.append((path, one_line(_plain(value)), one_line(place)))
+    width = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    return "\n".join(
+        f"{path:<{width[0]}}  {value:<{min(width[1], 32)}}  {place}".rstrip()
+        for path, value, place in rows
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict) and "value" in value:
+        return f"{value['value']:.10g} {value.get('unit', '')}".strip()
+    return str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _tell(found: Extraction, *, missing: bool) -> None:
+    """Say what a person should know of a session, and if it is asked what is still missing."""
+    for finding in found.findings:
+        say(f"{finding.level}: {finding.message}", err=True)
+        if finding.files:
+            more = finding.count - _NAMED
+            named = ", ".join(map(one_line, finding.files[:_NAMED]))
+            say(f"    {named}{f' and {more:,} more' if more > 0 else ''}", err=True)
+        if finding.hint:
+            say(f"    {as_commands(finding.hint)}", err=True)
+    required = [one for one in found.missing if one.required] if missing else []
+    for one in required:
+        why = f" ({one.why})" if one.why else ""
+        say(f"missing: {one.path}: {one.description}{why}", err=True)
+    if required:
+        say(f"Give what is missing: --set '{required[0].path} = ...'.", err=True)
+
+
+@app.command()
+def coverage(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of a session; without one, what each format can hold."),
+    ] = None,
+    technique: _TECHNIQUE = None,
+    instruments: _INSTRUMENTS = None,
+    time_zone: _ZONE = "",
+    values: _SET = None,
+    csv: Annotated[bool, typer.Option("--csv", help="All columns, as CSV.")] = False,
+) -> None:
+    """Tell which of the repositories' requirements a session's files meet, and who has the rest."""
+    from openem_nb import mmcif
+    from openem_nb.oscem.readers import FORMATS
+    from openem_nb.values import for_spreadsheets
+
+    found = mmcif.coverage(
+        _extracted(folder, technique, instruments, time_zone, values) if folder else None
+    )
+    if csv:
+        print(for_spreadsheets(found.frame).to_csv(index=False).rstrip())
+        return
+    for one in found.rows:
+        asked = one.parameter
+        must = "mandatory" if "mandatory" in (asked.emdb, asked.empiar) else ""
+        if one.there is None:
+            known = ""
+            rest = ", ".join(form.label for form in FORMATS.values() if form.name in one.formats)
+        else:
+            known = "yes" if one.there else "no"
+            rest = one.value if one.there else one.why or one.who
+        say(f"{known:<4}{must:<10} {asked.name:<52} {one_line(rest)}".rstrip())
+    say(found.summary, err=True)
+
+
+@app.command()
+def mmcif(
+    document: Annotated[Path, typer.Argument(help="OSC-EM document, JSON.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The mmCIF file to write.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Coordinates to put it into: mmCIF or PDB.")
+    ] = None,
+    wins: Annotated[
+        Literal["metadata", "model"],
+        typer.Option(help="Whose value stands where document and model disagree."),
+    ] = "metadata",
+    answers: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="What no document holds: '_em_ctf_correction.type = ...'."),
+    ] = None,
+) -> None:
+    """Write an OSC-EM document as mmCIF for OneDep, and list what is still asked for."""
+    from openem_nb import mmcif as convert
+    from openem_nb import oscem
+
+    given = {}
+    for line in answers or ():
+        item, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not value:
+            raise InvalidInput(
+                f"--set {line}: not ITEM = VALUE.",
+                hint="Example: --set '_em_3d_reconstruction.symmetry_type = POINT'",
+            )
+        given[item] = value
+    made = convert.to_mmcif(oscem.read(document), model, wins=wins, answers=given)
+    made.write(output)
+    print(f"{output}: {counted(len(made.written), 'value')} of the document")
+    for conflict in made.conflicts:
+        say(
+            f"conflict: {conflict.item}: {conflict.metadata} in the document, {conflict.model} in "
+            f"the model; {conflict.taken} taken",
+            err=True,
+        )
+    for left in made.left_out:
+        say(f"left out: {left.path}: {left.reason}", err=True)
+    asked = [one for one in made.missing if one.who != "OneDep"]
+    for question in asked:
+        say(f"missing: {question.key}: {question.why}", err=True)
+        if question.choices:
+            few = " | ".join(question.choices[:_NAMED])
+            more = len(question.choices) - _NAMED
+            say(f"    {few}{f' and {more:,} more' if more > 0 else ''}", err=True)
+    if asked:
+        say(f"Give what is missing: --set '{asked[0].key} = ...'; OneDep adds the rest.", err=True)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="OSC-EM document (JSON) or mmCIF file.")],
+    technique: _TECHNIQUE = None,
+    dictionary: Annotated[
+        Path | None, typer.Option(help="Another PDBx dictionary, for an mmCIF file.")
+    ] = None,
+) -> None:
+    """Check a document against OSC-EM, or an mmCIF file as a deposition; code 1 if not valid."""
+    if file.suffix.lower() == ".json":
+        valid = _check_document(file, technique)
+    else:
+        valid = _check_mmcif(file, dictionary)
+    if not valid:
+        raise typer.Exit(1)
+
+
+def _check_document(file: Path, technique: str | None) -> bool:
+    from openem_nb import oscem
+
+    document = oscem.read(file)
+    problems = oscem.validate(document, technique=technique)
+    for problem in problems:
+        say(f"error: {problem}")
+    for doubt in oscem.doubts(document):
+        say(f"doubt: {doubt}")
+    if not problems:
+        say(f"{file} is a valid document of {technique or oscem.technique_of(document)}.")
+    return not problems
+
+
+def _check_mmcif(file: Path, dictionary: Path | None) -> bool:
+    from openem_nb import mmcif
+
+    found = mmcif.check_mmcif(file, dictionary=dictionary)
+    for message in found.messages:
+        say(f"{message.level}: {message.item}: {message.text}")
+        if message.remedy and message.level != "info":
+            say(f"    {message.remedy}")
+    say(
+        f"{counted(len(found.errors), 'error')}, {counted(len(found.warnings), 'warning')} "
+        f"by PDBx dictionary {found.dictionary}"
+    )
+    return bool(found.ok)
+
+
+@app.command()
+def upgrade(
+    file: Annotated[Path, typer.Argument(help="Document in an older form of OSC-EM, JSON.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write it to; else nothing is."),
+    ] = None,
+) -> None:
+    """Bring a document from an older form of OSC-EM to the present one."""
+    from openem_nb import oscem
+
+    made = oscem.upgrade(oscem.read(file))
+    for change in made.changes:
+        say(change)
+    if not made.changes:
+        say("There is nothing to change.")
+    for problem in oscem.validate(made.document):
+        say(f"error: {problem}", err=True)
+    if output is not None:
+        oscem.write(made.document, output)
+        print(f"Document: {output}")

@@ -1,0 +1,167 @@
+"""The commands about metadata as a person uses them: processes with output and exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import gemmi
+import pytest
+
+from openem_nb import oscem
+from openem_nb.practice.sessions import write_session
+
+COMMAND = [sys.executable, "-W", "error", "-m", "openem_nb"]
+
+
+def openem(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_help_names_the_commands() -> None:
+    done = openem("--help")
+    for command in ("extract", "coverage", "mmcif", "check", "upgrade"):
+        assert f"  {command} " in done.stdout
+
+
+def test_extract_shows_each_value_with_its_origin_and_what_one_should_know(tmp_path) -> None:
+    truth = write_session(tmp_path / "a", images=20, faults=["truncated"])
+    done = openem("extract", str(tmp_path / "a"))
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    pixel = truth.values["acquisition.pixel_size"][0]
+    assert f" {pixel:.10g} Å " in lines["acquisition.pixel_size"]
+    assert "epu image, 19 of 19 files" in lines["acquisition.pixel_size"]
+    assert "instrument.cs" not in lines
+    assert "break off" in done.stderr
+    assert truth.faults["truncated"][0] in done.stderr
+
+
+def test_extract_writes_a_document_or_prints_it(tmp_path) -> None:
+    truth = write_session(tmp_path / "a", images=8)
+    target = tmp_path / "oscem.json"
+    given = ["--set", "instrument.cs = 2.7 mm", "--set", "sample.overall_molecule.source = NATURAL"]
+    given += ["--set", "sample.overall_molecule.name_sample = practice apoferritin"]
+    done = openem("extract", str(tmp_path / "a"), "-o", str(target), *given)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Document: {target}\n"
+    document = oscem.read(target)
+    assert oscem.validate(document) == ()
+    assert document["instrument"]["cs"] == {"value": 2.7, "unit": "mm"}
+    done = openem("extract", str(tmp_path / "a"), "--json")
+    assert json.loads(done.stdout)["acquisition"]["images_generated"] == truth.images
+
+
+def test_what_is_missing_is_told_and_can_be_left_for_later(tmp_path) -> None:
+    write_session(tmp_path / "a", kind="serialem")
+    target = tmp_path / "oscem.json"
+    done = openem("extract", str(tmp_path / "a"), "-o", str(target))
+    assert done.returncode == 1
+    assert not target.exists()
+    assert "instrument.illumination" in done.stderr
+    assert "--set" in done.stderr
+    assert "--draft" in done.stderr
+    assert "complete(" not in done.stderr, "a person at a console has options, not calls"
+    assert "time_zone=" not in done.stderr
+    done = openem("extract", str(tmp_path / "a"), "-o", str(target), "--draft")
+    assert done.returncode == 0, done.stderr
+    assert "missing: acquisition.date_time" in done.stderr
+    assert json.loads(target.read_text())["draft"]["acquisition"]["technique"] == "subtomo"
+    done = openem("extract", str(tmp_path / "a"), "--time-zone", "Europe/Zurich")
+    assert "missing: acquisition.date_time" not in done.stderr
+    done = openem("extract", str(tmp_path / "a"), "--technique", "cellular_tomo")
+    assert "cellular_tomo" in done.stdout
+
+
+def test_coverage_of_a_session_and_of_the_formats(tmp_path) -> None:
+    write_session(tmp_path / "a", images=8)
+    done = openem("coverage", str(tmp_path / "a"))
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if "accelerating voltage" in line)
+    assert line.split()[0] == "yes"
+    assert "300 kV" in line
+    assert "parameters are there" in done.stderr
+    done = openem("coverage", "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert len(rows) >= 38
+    by_item = {row["item"]: row for row in rows}
+    assert by_item["_em_imaging.accelerating_voltage"]["EPU"] == "True"
+    assert by_item["_em_3d_reconstruction.symmetry_type"]["EPU"] == "False"
+
+
+def test_a_document_becomes_mmcif_that_can_be_checked(tmp_path) -> None:
+    write_session(tmp_path / "a", images=8)
+    document, target = tmp_path / "oscem.json", tmp_path / "out.cif"
+    assert openem("extract", str(tmp_path / "a"), "-o", str(document)).returncode == 0
+    answer = "_em_ctf_correction.type = NONE"
+    done = openem("mmcif", str(document), "-o", str(target), "--set", answer)
+    assert done.returncode == 0, done.stderr
+    block = gemmi.cif.read(str(target))[0]
+    assert block.find_value("_em_imaging.accelerating_voltage") == "300"
+    assert block.find_value("_em_ctf_correction.type") == "NONE"
+    assert "missing: _em_buffer.pH" in done.stderr
+    assert "_em_ctf_correction.type" not in done.stderr
+    assert "missing: _em_admin" not in done.stderr, "OneDep knows that itself"
+    done = openem("check", str(target))
+    assert "by PDBx dictionary 5." in done.stdout
+    assert done.returncode == (0 if done.stdout.splitlines()[-1].startswith("0 errors") else 1)
+
+
+def test_check_and_upgrade_of_a_document(tmp_path) -> None:
+    write_session(tmp_path / "a", images=8)
+    good, old, new = (tmp_path / name for name in ("good.json", "old.json", "new.json"))
+    assert openem("extract", str(tmp_path / "a"), "-o", str(good)).returncode == 0
+    done = openem("check", str(good))
+    assert done.returncode == 0
+    assert "valid document of spa" in done.stdout
+    document = oscem.read(good)
+    document["acquisition"]["datetime"] = document["acquisition"].pop("date_time")
+    old.write_text(json.dumps(document))
+    done = openem("check", str(old))
+    assert done.returncode == 1
+    assert "error: acquisition.date_time is missing" in done.stdout
+    done = openem("upgrade", str(old), "-o", str(new))
+    assert done.returncode == 0, done.stderr
+    assert "date_time" in done.stdout
+    assert oscem.read(new) == oscem.read(good)
+    assert "nothing to change" in openem("upgrade", str(good)).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["extract", "nowhere"], "nowhere"),
+        (["extract", ".", "--set", "instrument.cs"], "cannot be read"),
+        (["extract", ".", "--technique", "sem"], "sem"),
+        (["extract", ".", "--instruments", "none.toml"], "none.toml"),
+        (["coverage", "nowhere"], "nowhere"),
+        (["check", "nothing.json"], "nothing.json"),
+        (["check", "nothing.cif"], "nothing.cif"),
+        (["mmcif", "nothing.json", "-o", "out.cif"], "nothing.json"),
+        (["mmcif", "nothing.json", "-o", "out.cif", "--set", "x"], "not ITEM = VALUE"),
+        (["upgrade", "nothing.json"], "nothing.json"),
+    ],
+)
+def test_bad_input_is_a_sentence_with_a_hint(tmp_path, monkeypatch, arguments, says) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_session(tmp_path / "a", images=2)
+    done = openem(*arguments)
+    assert done.returncode == 1, done.stdout
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) >= 2, "a message and a hint"
+
+
+def test_a_wrong_choice_is_a_wrong_call(tmp_path) -> None:
+    assert openem("mmcif", "a.json", "-o", "b.cif", "--wins", "nobody").returncode == 2
