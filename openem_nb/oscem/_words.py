@@ -30,6 +30,9 @@ _OLDER: Final[Mapping[str, str]] = {
 }
 """Names of dialects before 1.0, with what took their place."""
 
+_LONGEST: Final = 200
+"""Characters of a path in a sentence; a key of a hostile file may have millions."""
+
 _PLAIN: Final[Mapping[str, str]] = {
     "text": "a text",
     "truth": "true or false",
@@ -176,6 +179,8 @@ def in_words(
         What pydantic adds, or the checks of the model themselves.
     """
     path = join(loc) or "The document"
+    if len(path) > _LONGEST:
+        path = f"{path[: _LONGEST - 3]}..."
     if kind == "missing":
         return f"{path} is missing{_misspelt(technique, loc, document)}: {expected}."
     if kind == "extra_forbidden":

@@ -27,6 +27,8 @@ __all__ = ["HIGHEST_DOSE", "doubts"]
 HIGHEST_DOSE: Final = 200.0
 """Electrons per square angstrom; more does not come from one exposure of a frozen sample."""
 
+_EARLIEST: Final = 1985
+"""The first year of digital cameras in electron microscopes; zeros of clocks lie before it."""
 _SI_TOLERANCE: Final = 1e-6
 
 
@@ -48,6 +50,8 @@ def doubts(document: Any, *, technique: str | None = None) -> tuple[Problem, ...
             found += _of_quantity(path, value, info)
         elif info is not None and _is_number(value):
             found += _of_number(path, value)
+        elif info is not None and isinstance(value, str):
+            found += _of_text(path, value, info)
     found += _backwards(document)
     return tuple(found)
 
@@ -137,6 +141,14 @@ def _of_number(path: str, value: float) -> Iterator[Problem]:
     judge = _LIMITS.get(_pattern(path))
     if judge is not None and (wrong := judge(float(value))):
         yield Problem(path, f"{path} is {value:g}: {wrong}.", "", value)
+
+
+def _of_text(path: str, value: str, info: FieldInfo) -> Iterator[Problem]:
+    if not value.strip():
+        yield Problem(path, f"{path} is an empty text, which says nothing.", "no text", value)
+    elif info.type == "date-time" and value[:4].isdecimal() and int(value[:4]) < _EARLIEST:
+        message = f"{path} is {value[:40]}, before there were digital cameras in microscopes."
+        yield Problem(path, message, f"{_EARLIEST} or later", value)
 
 
 def _above_zero(value: float) -> str:

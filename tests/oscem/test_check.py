@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import stat
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,8 +61,8 @@ def spoilt(path: str, value: Any, technique: str = "spa") -> dict[str, Any]:
         (
             *("acquisition.date_time", "2024-08-31T20:03:13", ""),
             (
-                'is the text "2024-08-31T20:03:13": the time zone is missing: Z for UTC, or an offset '
-                "such as +02:00."
+                'is the text "2024-08-31T20:03:13": the time zone is missing: '
+                "Z for UTC, or an offset such as +02:00."
             ),
         ),
         (
@@ -79,8 +80,8 @@ def spoilt(path: str, value: Any, technique: str = "spa") -> dict[str, Any]:
         (
             *("sample.overall_molecule", {"assembly": None}, "sample.overall_molecule.assembly"),
             (
-                'is null, which may not stand there: one of "FILAMENT", "HELICAL ARRAY", "PARTICLE", '
-                "or leave it out."
+                "is null, which may not stand there: "
+                'one of "FILAMENT", "HELICAL ARRAY", "PARTICLE", or leave it out.'
             ),
         ),
         (
@@ -160,6 +161,13 @@ def test_any_value_at_all_is_judged(value: object) -> None:
     oscem.doubts({"acquisition": value, "sample": {"specimen": value}})
 
 
+def test_an_endless_name_makes_no_endless_sentence() -> None:
+    document = small()
+    document["acquisition"]["x" * 10_000] = "y" * 10_000
+    (problem,) = oscem.validate(document)
+    assert len(problem.message) < 500
+
+
 def test_a_list_of_millions_of_problems_is_cut() -> None:
     document = spoilt("acquisition.detectors", [1] * 5000)
     assert len(oscem.validate(document)) == 1000
@@ -234,6 +242,8 @@ def test_a_plausible_document_raises_no_doubt(technique: str) -> None:
         ),
         ("instrument.c2_aperture", {"value": 70, "unit": "um", "valueSI": 7e-5}, "other half"),
         ("acquisition.frames_per_movie", 0, "larger than zero"),
+        ("acquisition.gainref_flip_rotate", " ", "says nothing"),
+        ("acquisition.date_time", "1899-12-30T00:00:00Z", "digital cameras"),
         ("sample", {"overall_molecule": {"name_sample": "a", "source": "b"},
                     "specimen": {"ph": 74}}, "between 0 and 14"),
     ],
@@ -271,6 +281,10 @@ def test_the_published_example_has_a_wrong_si_value(samples: Path) -> None:
     file = samples / "oscem_json" / "schema_examples" / "example_valid_subtomo.json"
     found = {one.path: one for one in oscem.doubts(oscem.read(file))}
     assert "70 um are 7e-05 m" in found["instrument.c2_aperture.valueSI"].message
+
+
+def test_members_of_ones_own_are_not_judged() -> None:
+    assert doubted("note", "") == []
 
 
 # -- a second opinion -----------------------------------------------------------------------------
@@ -361,3 +375,77 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidMetadata, match="too large"):
         oscem.read(file)
     assert stat.S_ISREG(file.stat().st_mode)
+
+
+# -- files of any content -------------------------------------------------------------------------
+
+
+def mutated(content: bytes, random: Random) -> bytes:
+    """Return a file with some bytes changed, cut out, doubled or exchanged for others of JSON."""
+    made = bytearray(content)
+    for _ in range(random.choice((1, 1, 1, 2, 4))):
+        at = random.randrange(len(made) + 1)
+        to = min(len(made), at + random.randint(0, 12))
+        match random.randrange(9):
+            case 0:
+                made[at:to] = random.randbytes(random.randint(0, 4))
+            case 1:
+                del made[at:to]
+            case 2:
+                made[at:at] = made[at:to] * random.randint(1, 40)
+            case 3:
+                made[at:to] = random.choice(_PIECES)
+            case 4:
+                del made[at:]
+            case _:  # most often what leaves it JSON
+                made[at : at + 1] = random.choice((b"0", b"9", b"x", b"e", b" ", b"-", b"1e7"))
+        if not made:
+            return b""
+    return bytes(made)
+
+
+_PIECES = (
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b",",
+    b":",
+    b"null",
+    b"1e999",
+    b"-0.0",
+    b"\\ud800",
+    b"true",
+)
+_PIECES += (b'{"value": 1e308, "unit": "MV", "valueSI": 1, "unitSI": "kg"}', b"[" * 90, b'"unit"')
+
+
+def read_any(folder: Path, count: int, seed: int) -> int:
+    """Read, judge and upgrade files of any content; return how many could be read."""
+    random = Random(seed)
+    full = small("subtomo") | {"sample": {"specimen": {"ph": 7}, "molecule": [{"name_mol": "a"}]}}
+    seeds = [json.dumps(one).encode() for one in (small(), full)]
+    usable = 0
+    for _ in range(count):
+        file = folder / "any.json"
+        file.write_bytes(mutated(random.choice(seeds), random))
+        try:
+            document = oscem.read(file)
+            done = oscem.upgrade(document)
+            oscem.doubts(done.document)
+            oscem.validate(done.document)
+        except (InvalidMetadata, InvalidInput):  # no JSON, or far too deep
+            continue
+        usable += 1
+        assert not oscem.diff(done.document, oscem.upgrade(done.document).document)
+    return usable
+
+
+def test_files_of_any_content_are_read_or_told(tmp_path: Path) -> None:
+    assert 30 < read_any(tmp_path, 300, 1) < 300
+
+
+@pytest.mark.nightly
+def test_many_files_of_any_content_are_read_or_told(tmp_path: Path) -> None:
+    assert 1000 < read_any(tmp_path, 10_000, 2) < 10_000
