@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from openem_nb.oscem._compose import INSTRUMENT_FILE, Composer, Pick, clean, text_of
+from openem_nb.oscem._compose import INSTRUMENT_FILE, Composer, Pick, text_of
 from openem_nb.oscem._gather import longest_pause
 from openem_nb.oscem._sizes import sizes
 from openem_nb.oscem.document import get_at
@@ -164,12 +164,12 @@ def _measured(to: Composer) -> None:
             return
     lens = to.said("defocus_lens")
     if lens and lens[0][1].low is not None and lens[0][1].high is not None:
-        tally = lens[0][1]
+        ends = dict.fromkeys(f"{one:.5g}" for one in (lens[0][1].low, lens[0][1].high))
         to.find(
             Finding(
                 "lens-defocus",
-                f"The objective lens stood at {text_of(clean(tally.low or 0.0))} to "
-                f"{text_of(clean(tally.high or 0.0))} nm; this counts from where focus was last"
+                f"The objective lens stood at {' to '.join(ends)} nm; this counts from where"
+                " focus was last"
                 " reset and is no measured defocus. calibrated_defocus is left out.",
                 "Give calibrated_defocus from a CTF fit.",
                 "info",

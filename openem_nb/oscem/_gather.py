@@ -36,13 +36,13 @@ class Tally:
     """All that is known of one quantity in one kind of file."""
 
     __slots__ = (
+        "_high",
+        "_low",
         "_run",
         "_runs",
         "_total",
         "_values",
         "file",
-        "high",
-        "low",
         "many",
         "rule",
         "tag",
@@ -55,8 +55,8 @@ class Tally:
         self.rule = rule
         self.many = False
         """Whether there were more different values than are kept."""
-        self.low: float | None = None
-        self.high: float | None = None
+        self._low: float | None = None
+        self._high: float | None = None
         self._total = 0.0
         self._values: dict[Value, int] = {}
         self._run: Value | None = None
@@ -86,10 +86,10 @@ class Tally:
             self._values[_REST] = self._values.get(_REST, 0) + times
         if not isinstance(value, str):
             self._total += value * times
-            if self.low is None or value < self.low:
-                self.low = value
-            if self.high is None or value > self.high:
-                self.high = value
+            if self._low is None or value < self._low:
+                self._low = value
+            if self._high is None or value > self._high:
+                self._high = value
 
     @property
     def values(self) -> Mapping[Value, int]:
@@ -97,6 +97,18 @@ class Tally:
         self._close()
         known = [(value, n) for value, n in self._values.items() if value != _REST]
         return dict(sorted(known, key=lambda one: (-one[1], str(one[0]))))
+
+    @property
+    def low(self) -> float | None:
+        """Smallest of all numbers; None where there is none."""
+        self._close()
+        return self._low
+
+    @property
+    def high(self) -> float | None:
+        """Largest of all numbers; None where there is none."""
+        self._close()
+        return self._high
 
     @property
     def count(self) -> int:

@@ -53,6 +53,9 @@ def sizes(to: Composer) -> None:
                     level="info",
                 )
             )
+    binned = to.pick("binning_x", compare=False)
+    if header.width is None and binned is not None and binned.group.source == "epu":
+        _perhaps_preview(to, float(binned.value))
     for name, pick in zip(("width", "height"), both, strict=True):
         if pick is not None:
             to.put(f"{_A}.image_size.{name}", int(pick.value), pick)
@@ -60,6 +63,20 @@ def sizes(to: Composer) -> None:
         value = float(pixel.value) * scale
         to.put(f"{_A}.pixel_size", value, pixel, unit="Å", rule=rule)
     _binning(to, factor or 1.0)
+
+
+def _perhaps_preview(to: Composer, binning: float) -> None:
+    """Tell that size and pixel may be those of a preview, where no movie is there to ask."""
+    if binning > 1:
+        to.find(
+            Finding(
+                "maybe-preview",
+                f"EPU's XML speaks of images binned {binning:g} times, which with some cameras are"
+                " previews of finer movies. No movie is here to look at; size, pixel and binning"
+                " are those of the XML.",
+                "Extract with the movies in the folder, or compare with a movie yourself.",
+            )
+        )
 
 
 def _size(to: Composer, kinds: tuple[str, ...]) -> _Size:

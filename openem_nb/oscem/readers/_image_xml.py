@@ -144,15 +144,12 @@ def texts(data: bytes) -> dict[str, str]:
 
 def _by_form(data: bytes, form: _Form) -> dict[str, str] | None:
     """Return the texts, or None where the file needs the parser."""
-    if b"&" in data:  # an entity or a character by its number
+    if not _plain(data):
         return None
     parts = data.split(b"<")
     if form.keys is not None and form.keys(parts) != form.key_texts:
         return None
-    try:
-        values = b"<".join(form.values(parts)).decode().split("<")
-    except UnicodeDecodeError:
-        return None
+    values = b"<".join(form.values(parts)).decode().split("<")
     found = {
         place: text
         for place, skip, value in zip(form.places, form.skips, values, strict=True)
@@ -160,6 +157,24 @@ def _by_form(data: bytes, form: _Form) -> dict[str, str] | None:
     }
     found.update(form.constants)
     return found
+
+
+_FORBIDDEN: Final = (
+    *(bytes((code,)) for code in range(32) if chr(code) not in "\t\n\r"),
+    *(b"&", b"]]>", b"\xef\xbf\xbe", b"\xef\xbf\xbf"),
+)
+"""What is no plain text to the parser: letters that XML forbids, entities, ends of sections."""
+
+
+def _plain(data: bytes) -> bool:
+    """Return whether every text stands in the file as it is, and the parser would take it."""
+    if any(map(data.__contains__, _FORBIDDEN)):
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Walk:
@@ -210,7 +225,8 @@ class _Walk:
 
     def _fractionation(self, value: Any) -> None:
         kind = next((text for name, text in value.items() if local(name) == "type"), "")
-        self.found[FRACTIONATION] = self.constants[FRACTIONATION] = kind.rpartition(":")[2]
+        if kind := kind.rpartition(":")[2].strip():
+            self.found[FRACTIONATION] = self.constants[FRACTIONATION] = kind
         at = self.count
         for number, child in enumerate(value.iter()):
             if local(child.tag) == "NumberOffractions" and not len(child):
@@ -234,7 +250,7 @@ def _wanted(key: str) -> bool:
 
 def _form(data: bytes, markup: bytes, walk: _Walk) -> _Form | None:
     """Return the form of a file that was parsed, None where texts cannot be found by counting."""
-    if b"<!" in markup or markup.count(b"<?") > markup[:8].count(b"<?xml") or b"&" in data:
+    if b"<!" in markup or markup.count(b"<?") > markup[:8].count(b"<?xml") or not _plain(data):
         return None
     parts = data.split(b"<")
     starts = [at for at, part in enumerate(parts) if at and part[:1] not in (b"/", b"?")]
