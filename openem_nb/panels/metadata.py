@@ -19,23 +19,20 @@ from openem_nb.panels._metadata_edit import removed
 from openem_nb.panels._metadata_nodes import keys_of
 from openem_nb.panels._metadata_origin import origins
 from openem_nb.panels._metadata_save import read_any, write_any
+from openem_nb.panels._metadata_words import SHOWN, differences, problem_row, upgraded
 from openem_nb.panels._panel import Panel
 from openem_nb.panels.error_view import Disclosure
 from openem_nb.panels.form import Field, Form, Values
-from openem_nb.panels.job_list import Row, RowList
+from openem_nb.panels.job_list import RowList
 from openem_nb.panels.metadata_tree import MetadataTree
 from openem_nb.values import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from openem_nb.oscem import Change, FieldInfo, Problem
+    from openem_nb.oscem import FieldInfo, Problem
     from openem_nb.oscem.extraction import Extraction
 
 __all__ = ["MetadataPanel"]
 
-_SHOWN: Final = 30
-"""So many problems, or differences, are listed."""
 _LONGEST: Final = 200_000
 """Characters of a document that is written into the code; a longer one has to be in a file."""
 _FREE: Final = "free"
@@ -50,7 +47,7 @@ _CHOICES: Final = (
 class _Edit:
     before: dict[str, Any]
     path: str
-    kind: Literal["set", "removed"]
+    kind: Literal["set", "removed", "upgraded"]
     value: Any
 
 
@@ -100,6 +97,8 @@ class MetadataPanel(Panel):
         self.tree = MetadataTree(edit=self._edit, remove=self._remove)
         self.undo_button = ipywidgets.Button(description="Undo", disabled=True)
         self.undo_button.on_click(lambda _: self.undo())
+        self.upgrade_button = ipywidgets.Button(description="Bring up to date")
+        self.upgrade_button.on_click(lambda _: self.upgrade())
         self.state = _html.text_widget()
         self.problems = RowList("To be mended")
         self.problems.on_action("show", self.tree.reveal)
@@ -120,7 +119,9 @@ class MetadataPanel(Panel):
         )
         self.differences = _html.text_widget()
         self.code_view = Disclosure("Show code")
-        toolbar = ipywidgets.HBox([self.technique, self.undo_button, self.state])
+        toolbar = ipywidgets.HBox(
+            [self.technique, self.undo_button, self.upgrade_button, self.state]
+        )
         toolbar.add_class("oem-toolbar")
         self._add(self.open_form, self.errors, self.jobs, toolbar, self.tree, self.problems)
         self._add(self.save_form, self.compare_form, self.differences, self.code_view)
@@ -141,7 +142,7 @@ class MetadataPanel(Panel):
     @property
     def changes(self) -> tuple[str, ...]:
         """Paths that were edited, in order."""
-        return tuple(edit.path for edit in self._edits)
+        return tuple(edit.path for edit in self._edits if edit.path)
 
     def read(self, path: str | Path) -> None:
         """Read a document from a file and show it."""
@@ -159,6 +160,20 @@ class MetadataPanel(Panel):
             if self._edits:
                 self._document = self._edits.pop().before
                 self._draw()
+
+    def upgrade(self) -> None:
+        """Bring an older document into today's form; undo takes it back."""
+        with self._lock:
+            try:
+                done = oscem.upgrade(self._document)
+            except OpenEMError as error:
+                self.errors.show(error)
+                return
+            if done.changes:
+                self._edits.append(_Edit(self._document, "", "upgraded", None))
+                self._document = done.document
+            self._draw()
+            self._show_below(upgraded(done.changes))
 
     def save(self, path: str | Path, *, draft: bool = False) -> None:
         """Write the document; what does not validate is written as a draft only."""
@@ -251,7 +266,7 @@ class MetadataPanel(Panel):
         self._start(
             "Compare the documents",
             lambda _: oscem.diff(read_any(Path(path))[0], document),
-            lambda found: self._show_differences(path, found),
+            lambda found: self._show_below(differences(path, found)),
         )
         return {}
 
@@ -295,16 +310,21 @@ class MetadataPanel(Panel):
                 problems=[(one.path, one.message) for one in self._problems],
                 origins=known,
             )
-            rows = [_row(one, "Wrong") for one in self._problems]
-            rows += [_row(one, "Doubtful") for one in doubts]
+            rows = [problem_row(one, "Wrong") for one in self._problems]
+            rows += [problem_row(one, "Doubtful") for one in doubts]
             self.problems.label = f"To be mended ({len(rows)})"
-            self.problems.show(rows[:_SHOWN])
+            self.problems.show(rows[:SHOWN])
             self.undo_button.disabled = not self._edits
+            older = bool(self._problems) or "scientificMetadata" in self._document
+            self.upgrade_button.layout.display = "" if older else "none"
             self.state.value = _html.status(self._words(technique))
             try:
                 self.code_view.text = self.code()
             except OpenEMError as error:
                 self.code_view.text = f"# {error} {error.hint}"
+
+    def _show_below(self, html: str) -> None:
+        self.differences.value = html
 
     def _words(self, technique: str | None) -> str:
         if not self._document:
@@ -318,43 +338,10 @@ class MetadataPanel(Panel):
             return checked
         return f"{checked} {counted(edits, 'edit')}, not saved."
 
-    def _show_differences(self, path: str, found: Iterable[Change]) -> None:
-        changes = list(found)
-        heading = f"<h3>Compared with {_html.escape(path)}</h3>"
-        if not changes:
-            self.differences.value = f"{heading}{_html.status('There is no difference.')}"
-            return
-        rows = "".join(
-            f"<tr><th scope='row'>{_html.escape(one.path)}</th>"
-            f"<td>{_cell(one.before)}</td><td>{_cell(one.after)}</td></tr>"
-            for one in changes[:_SHOWN]
-        )
-        more = len(changes) - _SHOWN
-        note = f"<p>and {more:,} more</p>" if more > 0 else ""
-        self.differences.value = (
-            f"{heading}{_html.status(counted(len(changes), 'difference'))}"
-            "<table class='oem-plain'><thead><tr><th scope='col'>Path</th>"
-            "<th scope='col'>There</th><th scope='col'>Here</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>{note}"
-        )
-
-
-def _row(one: Problem, state: str) -> Row:
-    path = _html.plain(one.path) or "The document"
-    return Row(
-        f"{one.path}", path, state, message=_html.plain(one.message), actions=(("show", "Show"),)
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "<span class='oem-muted'>not there</span>"
-    if isinstance(value, dict) and "value" in value and "unit" in value:
-        return _html.escape(f"{value['value']} {value['unit']}")
-    return _html.escape(str(value))
-
 
 def _line(edit: _Edit) -> str:
+    if edit.kind == "upgraded":
+        return "document = oscem.upgrade(document).document"
     if edit.kind == "set":
         return f"oscem.set_at(document, {edit.path!r}, {edit.value!r})"
     *above, last = keys_of(edit.path)

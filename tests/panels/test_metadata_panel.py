@@ -191,6 +191,24 @@ def test_two_documents_are_compared(panel: MetadataPanel, ask: Any, tmp_path: Pa
     assert "There is no difference." in panel.differences.value
 
 
+def test_an_older_document_is_brought_up_to_date(closing: Any, ask: Any) -> None:
+    older = document()
+    older["acquisition"]["detector"] = older["acquisition"].pop("detectors")[0]["name"]
+    older["acquisition"]["pixel_size"] = 0.65
+    panel = closing(MetadataPanel(older))
+    assert panel.upgrade_button.layout.display == ""
+    panel.upgrade_button.click()
+    assert panel.document == oscem.upgrade(older).document
+    assert "Valid as spa." in panel.state.value
+    assert "acquisition.pixel_size" in panel.differences.value
+    assert panel.upgrade_button.layout.display == "none"
+    edit(ask, panel, "acquisition.holder", "side entry")
+    assert made_by(panel.code()) == panel.document
+    panel.undo()
+    panel.undo()
+    assert panel.document == older
+
+
 def test_a_file_that_is_not_there_is_an_error_in_words(panel: MetadataPanel) -> None:
     panel.read("nowhere.json")
     with pytest.raises(NotFound):

@@ -29,8 +29,8 @@ export class TreeView {
    * @param {(row: any) => string} does.say  what a screen reader says of it
    * @param {(row: TreeRow) => Promise<TreeRow[] | undefined>} does.load  members of a node, or the
    *   next ones; nothing where they cannot be had
-   * @param {(row: TreeRow) => void} does.enter  what Enter does
-   * @param {(row: TreeRow) => void} does.edit  what F2 does
+   * @param {(row: any) => void} does.enter  what Enter does
+   * @param {(row: any) => void} does.edit  what F2 does
    */
   constructor(does) {
     this.does = does;
