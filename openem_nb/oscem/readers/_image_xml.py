@@ -160,10 +160,10 @@ def _by_form(data: bytes, form: _Form) -> dict[str, str] | None:
 
 
 _FORBIDDEN: Final = (
-    *(bytes((code,)) for code in range(32) if chr(code) not in "\t\n\r"),
+    *(bytes((code,)) for code in range(32) if chr(code) not in "\t\n"),
     *(b"&", b"]]>", b"\xef\xbf\xbe", b"\xef\xbf\xbf"),
 )
-"""What is no plain text to the parser: letters that XML forbids, entities, ends of sections."""
+"""What is no plain text to the parser: what XML forbids or changes, entities, ends of sections."""
 
 
 def _plain(data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.oscem.readers import _image_values
@@ -48,6 +49,7 @@ _SESSION_RULES: Final = {
     "defocus_planned_max": "largest of the list, m to nm",
     "grid": "number of the slot",
 }
+_VERSION: Final = re.compile(r"Version=([\d.]+)")
 _MINUS: Final = {0x2010: "-", 0x2012: "-", 0x2013: "-", 0x2212: "-"}
 """Dashes that stand for a minus in some session files."""
 
@@ -205,6 +207,6 @@ def _planned(places: dict[str, list[str]], root: Any) -> dict[str, Value]:
     if root is not None:
         values["software"] = "EPU"
         for key, value in root.items():
-            if local(key) == "Assembly" and "Version=" in value:
-                values["software_version"] = value.partition("Version=")[2].partition(",")[0]
+            if local(key) == "Assembly" and (found := _VERSION.search(value)):
+                values["software_version"] = found[1]
     return values
