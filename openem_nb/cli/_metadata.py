@@ -12,7 +12,7 @@ import typer
 from openem_nb._texts import one_line
 from openem_nb.cli._app import app, say
 from openem_nb.cli._words import as_commands
-from openem_nb.errors import Cancelled, InvalidInput
+from openem_nb.errors import Cancelled
 from openem_nb.values import counted
 
 if TYPE_CHECKING:
@@ -195,15 +195,7 @@ def mmcif(
     from openem_nb import mmcif as convert
     from openem_nb import oscem
 
-    given = {}
-    for line in answers or ():
-        item, equals, value = (part.strip() for part in line.partition("="))
-        if not equals or not value:
-            raise InvalidInput(
-                f"--set {line}: not ITEM = VALUE.",
-                hint="Example: --set '_em_3d_reconstruction.symmetry_type = POINT'",
-            )
-        given[item] = value
+    given = convert.read_answers(answers or ())
     made = convert.to_mmcif(oscem.read(document), model, wins=wins, answers=given)
     made.write(output)
     print(f"{output}: {counted(len(made.written), 'value')} of the document")

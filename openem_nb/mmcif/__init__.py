@@ -14,6 +14,7 @@ from openem_nb.mmcif._collect import Entry, LeftOut
 from openem_nb.mmcif._coverage import Coverage, Covered, coverage
 from openem_nb.mmcif._dictionary import dictionary_version
 from openem_nb.mmcif._mapping import mapping
+from openem_nb.mmcif.answers import read_answers
 from openem_nb.mmcif.check import Check, Message, check_mmcif
 from openem_nb.mmcif.deposition import Conflict, Deposition, Question
 from openem_nb.mmcif.read import Restored, from_mmcif
@@ -35,5 +36,6 @@ __all__ = [
     "dictionary_version",
     "from_mmcif",
     "mapping",
+    "read_answers",
     "to_mmcif",
 ]

@@ -149,7 +149,7 @@ def test_check_and_upgrade_of_a_document(tmp_path) -> None:
         (["check", "nothing.json"], "nothing.json"),
         (["check", "nothing.cif"], "nothing.cif"),
         (["mmcif", "nothing.json", "-o", "out.cif"], "nothing.json"),
-        (["mmcif", "nothing.json", "-o", "out.cif", "--set", "x"], "not ITEM = VALUE"),
+        (["mmcif", "nothing.json", "-o", "out.cif", "--set", "x"], "not an item with a value"),
         (["upgrade", "nothing.json"], "nothing.json"),
     ],
 )
