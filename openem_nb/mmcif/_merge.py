@@ -117,6 +117,7 @@ def _merge_category(
     existing = model.rows(category)
     rows = [dict(row) for row in existing]
     taken: set[int] = set()
+    said: list[Row] = []
     sources = {cif.as_string(r["_entity_src_gen.entity_id"]) for r in model.rows("entity_src_gen")}
     for place, own in enumerate(table[category], 1):
         linked = _linked(category, own, made, entities)
@@ -130,6 +131,7 @@ def _merge_category(
             at = len(rows)
             rows.append({})
         taken.add(at)
+        said.append(linked)
         made.places.setdefault(category, []).append(at)
         number = _number(form.number, rows, at, linked)
         if form.number:
@@ -151,7 +153,7 @@ def _merge_category(
                     made.kept.add((item, place))
     if rows != existing:
         made.changed.add(category)
-    made.rows[category] = _squared(rows, table[category], category, dictionary)
+    made.rows[category] = _squared(rows, said, category, dictionary)
 
 
 def _linked(category: str, own: Row, made: Merged, entities: dict[str, str] | None) -> Row | None:
@@ -223,12 +225,12 @@ def _equal(a: str, b: str) -> bool:
 
 
 def _squared(
-    rows: list[dict[str, str]], own: list[Row], category: str, dictionary: Dictionary
+    rows: list[dict[str, str]], said: list[Row], category: str, dictionary: Dictionary
 ) -> list[dict[str, str]]:
     """Return rows that all have the same items, those of the model first."""
     names = dict.fromkeys(name for row in rows for name in row)
     order = [item.name for item in dictionary.category(category)]
-    for row in own:
+    for row in said:
         names.update(dict.fromkeys(name for name in order if name in row))
     return [{name: row.get(name, "?") for name in names} for row in rows]
 

@@ -142,7 +142,8 @@ def questions(made: Collected, table: Table, dictionary: Dictionary) -> tuple[Qu
                 why = f"{one.path} cannot be taken: {one.reason}" if one else _why(item.name, made)
                 asked[item.name, number] = _question(item, number, why, mandatory=True)
     for (name, number), one in refused.items():
-        if (name, number) not in asked and made.value(name, number) is None:
+        rows = dict(_rows(made, table, name[1:].partition(".")[0]))
+        if (name, number) not in asked and rows.get(number, {}).get(name) is None:
             why = f"{one.path} cannot be taken: {one.reason}"
             asked[name, number] = _question(dictionary[name], number, why, mandatory=False)
     return tuple(asked.values())

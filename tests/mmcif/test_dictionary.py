@@ -149,7 +149,7 @@ def test_a_file_that_unpacks_without_end_is_refused(
 
 
 def test_an_item_that_is_not_there_is_named() -> None:
-    with pytest.raises(NotFound, match="_em_imaging.tilt_angle_increment"):
+    with pytest.raises(NotFound, match=r"_em_imaging\.tilt_angle_increment"):
         dictionary()["_em_imaging.tilt_angle_increment"]
 
 
@@ -180,7 +180,7 @@ def test_items_are_what_the_list_of_items_says(samples: Path) -> None:
         offered = facts["deposition_enum"] or facts["enum"]
         assert set(item.choices) == set(offered), name
         compared += 1
-    assert compared > 700
+    assert compared > 680
 
 
 def test_the_full_dictionary_says_the_same_of_mandatory_items(samples: Path) -> None:
