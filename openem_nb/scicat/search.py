@@ -146,11 +146,14 @@ def search(
     else:
         result = _one_page(asked, order, rows, 0, 0, (), here.profile.name, total, progress)
     if not result.total:
-        chosen = (("type", type), ("keywords", keywords), ("owner_group", owner_group))
-        chosen += (("location", location),)
         result.doubts = doubts(
             where or {},
-            {name: several(values, name) for name, values in chosen},
+            {
+                "type": several(type, "type"),
+                "keywords": several(keywords, "keywords"),
+                "owner_group": several(owner_group, "owner_group"),
+                "location": several(location, "location"),
+            },
             profile=here.profile.name,
             progress=progress,
         )
