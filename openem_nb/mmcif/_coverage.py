@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Coverage", "Covered", "coverage"]
 
 _MICROSCOPE: Final = "microscope file"
+_LEFT: Final = 'style="text-align:left"'
+"""Notebooks put what is in cells to the right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Coverage:
         if session:
             columns += ["there", "value", "from, or who has it"]
         columns += FORMATS.values()
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
+        head = "".join(f'<th scope="col" {_LEFT}>{html.escape(name)}</th>' for name in columns)
         body = "".join(f"<tr>{_cells(one, session=session)}</tr>" for one in self.rows)
         text = "<br>".join(html.escape(line) for line in self.summary.splitlines())
         return f"<p>{text}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -138,8 +140,8 @@ def _cells(one: Covered, *, session: bool) -> str:
     if session:
         cells += ["yes" if one.there else "no", one.value, one.source or one.why or one.who]
     cells += ["yes" if name in one.formats else "" for name in FORMATS]
-    rest = "".join(f"<td>{html.escape(one_line(cell))}</td>" for cell in cells)
-    return f'<th scope="row">{html.escape(asked.name)}</th>{rest}'
+    rest = "".join(f"<td {_LEFT}>{html.escape(one_line(cell))}</td>" for cell in cells)
+    return f'<th scope="row" {_LEFT}>{html.escape(asked.name)}</th>{rest}'
 
 
 def coverage(

@@ -109,13 +109,15 @@ class Check:
         head = f"<p><b>{html.escape(one_line(str(self).partition(chr(10))[0]))}</b></p>"
         if not self.messages:
             return head
+        left = 'style="text-align:left"'  # notebooks put what is in cells to the right
         columns = "".join(
-            f'<th scope="col">{name}</th>' for name in ("level", "item", "what", "remedy", "line")
+            f'<th scope="col" {left}>{name}</th>'
+            for name in ("level", "item", "what", "remedy", "line")
         )
         rows = "".join(
             "<tr>"
             + "".join(
-                f"<td>{html.escape(one_line(str(value)))}</td>"
+                f"<td {left}>{html.escape(one_line(str(value)))}</td>"
                 for value in (one.level, one.item, one.text, one.remedy, one.line or "")
             )
             + "</tr>"

@@ -162,9 +162,11 @@ def _frame(values: Any, columns: tuple[str, ...]) -> pd.DataFrame:
 def _details(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     if not rows:
         return ""
-    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    left = 'style="text-align:left"'  # notebooks put what is in cells to the right
+    head = "".join(f'<th scope="col" {left}>{name}</th>' for name in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td {left}>{_cell(value)}</td>" for value in row) + "</tr>"
+        for row in rows
     )
     return (
         f"<details><summary>{title} ({len(rows)})</summary>"
