@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["INSTRUMENT_FILE", "Composer", "Pick", "clean", "near", "text_of"]
 
-_KINDS: Final = ("file header", "fractions", "signal", "tilt", "image", "tilt series", "session")
+_KINDS: Final = (
+    *("file header", "fractions", "signal", "tilt", "image", "tilt series", "session"),
+    *("overview", "montage"),
+)
 """Who is believed first. The movie itself knows best what it is; the camera's own list of
 fractions comes next; the microscope's state at the exposure after that, and what was planned for
-a session last, because plans change."""
+a session late, because plans change. Overviews, last, are of the same microscope and no more."""
 
 _ORDER: Final = {
     # a header is written when the file is closed, and the camera's clock has another zone

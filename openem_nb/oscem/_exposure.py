@@ -307,7 +307,10 @@ def _movies(to: Composer) -> None:
         best: Group = max(groups, key=lambda one: one.count)
         count = best.count
         if kind == "file header":
-            count = sum(one.count for one in groups)
+            if to.gathered.sampled:
+                return  # among the files that were not looked into there may be others than movies
+            movies = sum(one.tallies["frames"].count for one in groups if "frames" in one.tallies)
+            count = movies or sum(one.count for one in groups)
         tally = next(iter(best.tallies.values()), None)
         if tally is None:
             continue

@@ -241,6 +241,7 @@ def _headers(
         gathered.add(readings, name)
     for source, count in counted.items():
         if count > HEADERS:
+            gathered.sampled.add(source)
             gathered.findings.add(
                 Finding(
                     "sampled",

@@ -29,7 +29,8 @@ FILES: Final = 20
 _MESSAGES: Final = 200
 _HOURS: Final = 100_000
 _OUTSIDE: Final = ("overview", "montage")
-"""Kinds that are no data: only their number is kept."""
+"""Kinds that are no data: their number is kept, and what is true of the microscope at any time."""
+_OF_MICROSCOPE: Final = ("serial", "model", "manufacturer", "voltage", "electron_source", "cs")
 
 
 class Tally:
@@ -242,6 +243,8 @@ class Gathered:
         self.detectors: dict[str, dict[str, Value]] = {}
         """Of files of materials science: what belongs to each detector, by its name."""
         self._movies: set[str] = set()
+        self.sampled: set[str] = set()
+        """Formats of which not all files were looked into."""
 
     def add(self, readings: Iterable[Reading], file: str) -> None:
         """Take in what one file says."""
@@ -255,7 +258,9 @@ class Gathered:
             for finding in reading.findings:
                 self.findings.add(finding, file)
             if reading.kind in _OUTSIDE:
-                continue
+                said = reading.values
+                always = {name: said[name] for name in _OF_MICROSCOPE if name in said}
+                reading = replace(reading, values=always)
             self._values(reading, group, file)
 
     def _values(self, reading: Reading, group: Group, file: str) -> None:

@@ -14,7 +14,9 @@ from openem_nb.oscem._document import series_of
 from openem_nb.oscem._missing import Missing, missing
 from openem_nb.oscem.check import Problem, validate
 from openem_nb.oscem.document import get_at, is_quantity, set_at
+from openem_nb.oscem.doubts import doubts
 from openem_nb.oscem.provenance import GIVEN, Provenance
+from openem_nb.oscem.readers import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from openem_nb.oscem._compose import Composer
     from openem_nb.oscem._gather import Tilt
-    from openem_nb.oscem.readers import Finding
 
 __all__ = ["Extraction", "Missing", "made"]
 
@@ -205,6 +206,9 @@ def made(
 ) -> Extraction:
     """Return the extraction of what was composed."""
     gathered, document = composer.gathered, composer.document
+    for doubt in doubts(document, technique=technique):
+        hint = "Look whether the files say this, and give the right value yourself if need be."
+        gathered.findings.add(Finding("doubt", doubt.message, hint))
     files: dict[str, dict[str, int]] = {}
     for (source, kind), group in sorted(gathered.groups.items()):
         if group.count:

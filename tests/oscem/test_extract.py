@@ -455,3 +455,103 @@ def test_documents_of_all_samples_are_valid_by_the_official_schema(samples, name
     ]
     assert not problems
     assert not whole.problems
+
+
+TILTS = (
+    "T = TOMOGRAPHY: Digitized on somewhere\nPixelSpacing = 2.1\nVoltage = 300\n\n"
+    "[T =     TiltAxisAngle = -175.84  Binning = 1  SpotSize = 6]\n\n"
+    + "".join(
+        f"[ZValue = {n}]\nTiltAngle = {angle}\nExposureDose = 3\n"
+        f"DateTime = 03-May-23  13:{minute}:10\n\n"
+        for n, (angle, minute) in enumerate(((-6, 30), (-3, 20), (0, 10), (3, 15), (6, 25)))
+    )
+)
+
+
+def test_overviews_tell_of_the_microscope_and_no_more(tmp_path) -> None:
+    (tmp_path / "Position_1.mdoc").write_text(TILTS.replace("Voltage = 300\n", ""))
+    maps = tmp_path / "SearchMaps"
+    maps.mkdir()
+    overview = image_xml(software="Tomography", magnification=2250, pixel=6e-9, dose=1e19)
+    (maps / "SearchMap_1.xml").write_text(overview)
+    found = openem.extract(tmp_path, instruments=KRIOS)
+    assert at(found, "instrument.acceleration_voltage") == 300
+    assert at(found, "instrument.microscope.model") == "Titan Krios G4"
+    assert at(found, "acquisition.pixel_size") == 2.1
+    assert at(found, "acquisition.nominal_magnification") is None
+    assert at(found, "acquisition.dose_per_movie") == 3
+    assert at(found, "acquisition.date_time") == "2023-05-03T13:10:10+02:00"
+
+
+def test_a_tilt_series_is_put_in_the_order_of_exposure(tmp_path) -> None:
+    (tmp_path / "Position_1.mdoc").write_text(TILTS)
+    found = openem.extract(tmp_path, technique="cellular_tomo")
+    assert found.technique == "cellular_tomo"
+    assert "technique-taken" not in codes(found)
+    table = found.tilts()
+    assert list(table["angle"]) == [0, 3, -3, 6, -6]
+    assert list(table["accumulated_dose"]) == [3, 6, 9, 12, 15]
+    assert at(found, "acquisition.tilt_angle.increment") == 3
+    assert at(found, "acquisition.tilt_axis_angle") == -175.84
+    assert at(found, "acquisition.images_generated") == 5
+    (told,) = [one for one in found.findings if one.code == "tilt-series"]
+    assert "dose-symmetric (1)" in told.message
+
+
+def test_single_images_beside_tilt_series_are_set_aside(tmp_path) -> None:
+    write_images(tmp_path, 3)
+    (tmp_path / "Position_1.mdoc").write_text(TILTS)
+    found = openem.extract(tmp_path)
+    assert found.technique == "subtomo"
+    assert "set-aside" in codes(found)
+    assert at(found, "acquisition.images_generated") == 5
+    assert at(found, "acquisition.beamshift") is None
+    single = openem.extract(tmp_path, technique="spa")
+    assert at(single, "acquisition.images_generated") == 3
+    assert single.tilts().empty
+
+
+def movie(path, frames: int) -> None:
+    import numpy as np
+    import tifffile
+
+    path.parent.mkdir(exist_ok=True)
+    tifffile.imwrite(path, np.zeros((frames, 32, 24), np.uint8), photometric="minisblack")
+
+
+def test_movies_alone_tell_their_size_and_number(tmp_path) -> None:
+    for number in range(3):
+        movie(tmp_path / "movies" / f"{number}.tif", 5)
+    found = openem.extract(tmp_path)
+    assert found.files == {"tiff": {"file header": 3}}
+    assert at(found, "acquisition.frames_per_movie") == 5
+    assert at(found, "acquisition.images_generated") == 3
+    assert oscem.get_at(found.document, "acquisition.image_size") == {"width": 24, "height": 32}
+    assert {one.path for one in found.missing} >= {"acquisition.pixel_size"}
+
+
+def test_of_very_many_movies_some_are_looked_into(tmp_path, monkeypatch) -> None:
+    from openem_nb.oscem import _extract
+
+    monkeypatch.setattr(_extract, "HEADERS", 3)
+    for number in range(5):
+        movie(tmp_path / "movies" / f"{number}.tif", 5)
+    found = openem.extract(tmp_path)
+    assert "sampled" in codes(found)
+    assert at(found, "acquisition.frames_per_movie") == 5
+    assert at(found, "acquisition.images_generated") is None  # the others may be anything
+
+
+def test_image_files_that_are_no_movies_say_nothing(tmp_path) -> None:
+    write_images(tmp_path, 2)
+    movie(tmp_path / "processed" / "map_bin4.tif", 7)
+    found = openem.extract(tmp_path)
+    assert "no-movies" in codes(found)
+    assert at(found, "acquisition.image_size.width") == 4096
+    assert at(found, "acquisition.frames_per_movie") is None
+
+
+def test_what_is_implausible_is_told(tmp_path) -> None:
+    write_images(tmp_path, 1, voltage=3_000_000_000)
+    found = openem.extract(tmp_path)
+    assert any("voltage" in one.message for one in found.findings if one.code == "doubt")
