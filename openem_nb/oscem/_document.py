@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
@@ -114,8 +114,6 @@ def _other_session(to: Composer) -> None:
                 )
             )
         elif images is not None:
-            from datetime import datetime
-
             try:
                 start = datetime.fromisoformat(str(starts[0]))
             except ValueError:
@@ -227,9 +225,20 @@ def _sample(to: Composer, technique: str) -> None:
 
 
 def series_of(tilts: list[Tilt]) -> dict[str, list[Tilt]]:
-    """Return exposures by their series, each in the order of exposure."""
-    ordered = sorted(tilts, key=lambda one: (one.series, one.order))
-    return {name: list(found) for name, found in groupby(ordered, key=lambda one: one.series)}
+    """Return exposures by their series, each in the order of exposure.
+
+    Files list them by angle as often as by time. Where not all have a time, the dose that the
+    specimen had seen before tells the order, and where that is missing too, the file.
+    """
+    by_series: dict[str, list[Tilt]] = {}
+    for tilt in tilts:
+        by_series.setdefault(tilt.series, []).append(tilt)
+    for found in by_series.values():
+        if all(one.seconds is not None for one in found):
+            found.sort(key=lambda one: one.seconds or 0.0)
+        elif all(one.prior_dose is not None for one in found):
+            found.sort(key=lambda one: one.prior_dose or 0.0)
+    return dict(sorted(by_series.items()))
 
 
 def _tilt(to: Composer) -> None:

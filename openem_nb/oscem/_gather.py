@@ -177,8 +177,8 @@ class Tilt:
     angle: float
     """Degrees."""
     time: str = ""
-    order: float = 0.0
-    """Seconds since 1970, by which a series is put in the order of exposure."""
+    seconds: float | None = None
+    """Seconds since 1970, by the clock of the microscope."""
     dose: float | None = None
     """Electrons per Å²."""
     prior_dose: float | None = None
@@ -319,7 +319,7 @@ class Gathered:
                 series=file,
                 angle=angle,
                 time=str(values.get("time", "")),
-                order=when.timestamp() if when is not None else float(len(self.tilts)),
+                seconds=when.timestamp() if when is not None else None,
                 dose=_number(values, "dose"),
                 prior_dose=_number(values, "prior_dose"),
                 defocus=_number(values, "defocus_nominal"),

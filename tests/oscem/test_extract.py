@@ -498,6 +498,17 @@ def test_a_tilt_series_is_put_in_the_order_of_exposure(tmp_path) -> None:
     assert "dose-symmetric (1)" in told.message
 
 
+def test_gotcha_16_the_dose_seen_before_tells_the_order_where_times_do_not(tmp_path) -> None:
+    text = "".join(
+        f"[ZValue = {n}]\nTiltAngle = {angle}\nExposureDose = 3\nPriorRecordDose = {prior}\n\n"
+        for n, (angle, prior) in enumerate(((-6, 12), (-3, 6), (0, 0), (3, 3), (6, 9)))
+    )
+    (tmp_path / "a.mdoc").write_text(text)
+    assert list(openem.extract(tmp_path).tilts()["angle"]) == [0, 3, -3, 6, -6]
+    (tmp_path / "a.mdoc").write_text(text.replace("PriorRecordDose = 6", "Other = 6"))
+    assert list(openem.extract(tmp_path).tilts()["angle"]) == [-6, -3, 0, 3, 6]
+
+
 def test_single_images_beside_tilt_series_are_set_aside(tmp_path) -> None:
     write_images(tmp_path, 3)
     (tmp_path / "Position_1.mdoc").write_text(TILTS)
