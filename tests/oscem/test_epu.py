@@ -355,3 +355,11 @@ def test_readers_give_what_they_say_they_supply(reader) -> None:
     assert given <= epu.SUPPLIES | tomo5.SUPPLIES | {"defocus_planned_min"}
     unread = reader.SUPPLIES - given - {"beam_convergence", "frames_planned", "beam_tilt_x"}
     assert unread <= {"beam_tilt_y", "image_shift_x", "image_shift_y"}
+
+
+def test_texts_are_of_a_length_and_form_that_a_person_reads() -> None:
+    text = image_xml(detector="Falcon\n 4i", holder="x" * 100_000, source="a\u202eb")
+    values = one(text).values
+    assert values["detector"] == "Falcon 4i"
+    assert len(values["holder"]) == 400
+    assert "\u202e" not in values["electron_source"]

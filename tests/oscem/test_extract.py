@@ -394,6 +394,19 @@ def test_progress_is_told_and_the_work_can_be_cancelled(session) -> None:
     assert threading.active_count() == before
 
 
+def test_names_that_no_text_can_hold_are_shown_with_a_mark(tmp_path) -> None:
+    import os
+
+    folder = tmp_path / "s" / os.fsdecode(b"Gr\xfcn\x1b[2J")
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"FoilHole_1_Data_\xff.xml")).write_text(image_xml())
+    found = openem.extract(tmp_path / "s")
+    assert at(found, "acquisition.images_generated") == 1
+    draft = found.write_draft(tmp_path / "draft.json").read_text("utf-8")
+    assert "\x1b" not in draft
+    assert found.provenance["acquisition.pixel_size"].file.startswith("Gr")
+
+
 def test_files_that_no_reader_knows_are_counted(session) -> None:
     (session / "a.jpg").touch()
     (session / "b.jpg").touch()

@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from openem_nb._texts import one_line
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.oscem.readers._reading import QUANTITIES, Finding, Quantity, Reading, Value
 
@@ -124,7 +125,7 @@ def _below(
         return
     folders = []
     for name, link, is_folder in entries:
-        place = prefix + name
+        place = prefix + (name if name.isprintable() else one_line(name))
         if link:
             if is_folder or _format(name) is not None:
                 yield Found(folder / name, place, None, "link")
@@ -136,9 +137,9 @@ def _below(
             others(Path(name).suffix.lower())
     for name in folders:
         if depth >= _DEPTH:
-            yield Found(folder / name, prefix + name, None, "deep")
+            yield Found(folder / name, prefix + one_line(name), None, "deep")
         else:
-            yield from _below(folder / name, f"{prefix}{name}/", depth + 1, others)
+            yield from _below(folder / name, f"{prefix}{one_line(name)}/", depth + 1, others)
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, bool, bool]]:

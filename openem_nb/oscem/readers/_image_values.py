@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
+from openem_nb._texts import one_line
 from openem_nb.oscem.readers import _image_xml as xml
 from openem_nb.oscem.readers._reading import Finding, Kind, Reading, Value
 from openem_nb.oscem.readers._xml import NotUsable
@@ -95,6 +96,12 @@ _RULES_PIXEL: Final = {
     "dose_linear": "electrons per pixel ÷ (pixel size)²",
 }
 SUPPLIES: Final = frozenset(_TAGS)
+_FREE: Final = (
+    *("software", "detector", "camera", "gain_reference", "c2_name", "objective_aperture"),
+    *("phase_plate", "holder", "grid_square", "movie"),
+)
+"""Texts that are put in after the others, some of them names of files."""
+_LONGEST: Final = 400
 
 _DATA: Final = re.compile(r"FoilHole_.*_Data_", re.IGNORECASE)
 _OVERVIEW: Final = re.compile(
@@ -161,8 +168,8 @@ def _reading(said: dict[str, str], path: Path, kind: Kind, source: str, software
     get = said.get
     values: dict[str, Value] = {}
     for name, place in _TEXTS:
-        if (text := get(place)) is not None:
-            values[name] = text
+        if (text := get(place)) is not None and (harmless := _harmless(text)):
+            values[name] = harmless
     for name, place, factor in _NUMBERS:
         if (text := get(place)) is not None and (found := number(text)) is not None:
             values[name] = found * factor
@@ -184,7 +191,17 @@ def _reading(said: dict[str, str], path: Path, kind: Kind, source: str, software
         values["grid_square"] = path.parent.parent.name
     if kind in ("image", "tilt"):
         values["movie"] = path.stem
+    for name in _FREE:
+        if isinstance(found_text := values.get(name), str):
+            values[name] = _harmless(found_text)
     return Reading(source, kind, values, tags, rules, findings)
+
+
+def _harmless(text: str) -> str:
+    """Return a text of a length that a person reads, on one line and without hidden letters."""
+    if text.isprintable() and len(text) <= _LONGEST:
+        return text
+    return one_line(text[: 4 * _LONGEST])[:_LONGEST]
 
 
 def _odd(said: dict[str, str], values: dict[str, Value]) -> tuple[Finding, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb._texts import one_line
 from openem_nb.oscem.readers import _image_values
 from openem_nb.oscem.readers._reading import Finding, Reading, Value
 from openem_nb.oscem.readers._xml import NotUsable, content, ended, local, parse
@@ -96,7 +97,7 @@ def _fractions(data: bytes) -> Reading:
                 "info",
             )
         )
-    said = {local(child.tag): (child.text or "").strip() for child in info}
+    said = {local(child.tag): one_line((child.text or "")[:1600])[:400] for child in info}
     values: dict[str, Value] = {}
     findings: list[Finding] = []
     if said.get("Detector"):
@@ -149,7 +150,7 @@ def _session(data: bytes) -> Reading:
         for key, value in element.items():
             if local(key) == "Ref" and value in by_id:
                 text = by_id[value].text or ""
-        if text := text.strip():
+        if text := one_line(text[:1600])[:400]:
             places.setdefault(f"{_above(element, root)}/{name}", []).append(text)
     return Reading(
         SOURCE,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openem_nb._texts import one_line
 from openem_nb.oscem.readers import _image_values
 from openem_nb.oscem.readers._reading import Finding, Reading, Value
 from openem_nb.oscem.readers._xml import NotUsable, content, ended, local, parse
@@ -55,7 +56,7 @@ def _session(data: bytes) -> Reading:
         parent = element.getparent()
         if len(element) or parent is None or local(parent.tag) != "TomographySession":
             continue
-        if text := (element.text or "").strip():
+        if text := one_line((element.text or "")[:1600])[:400]:
             said.setdefault(local(element.tag), text)
     values: dict[str, Value] = {name: said[tag] for name, tag in _TAGS.items() if said.get(tag)}
     if values:
