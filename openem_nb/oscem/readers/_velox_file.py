@@ -1,7 +1,8 @@
 """What is in a Velox EMD file, and of it what is safe to open.
 
 HDF5 may hold links to other files, data sets whose bytes lie elsewhere, and chunks that unpack to
-any size. None of that is followed or read.
+any size. None of that is followed or read; nor are texts of variable length, whose heap, where it
+is damaged, keeps the library busy for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from openem_nb.oscem.readers._reading import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NO_METADATA", "image_size", "metadata", "signals", "software"]
+__all__ = ["NO_METADATA", "image_size", "metadata", "signals"]
 
 MOST_SIGNALS: Final = 200
 LARGEST_METADATA: Final = 8 << 20
@@ -80,21 +81,6 @@ def _contained(dataset: Any) -> bool:
     """Return whether a data set lies in this file and unpacks to a size that is sensible."""
     chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
     return not dataset.external and not dataset.is_virtual and chunk <= LARGEST_CHUNK
-
-
-def software(emd: Any) -> str:
-    """Return the name of the program that wrote the file, empty if it does not say so."""
-    import h5py
-
-    version = _child(emd, "Version", h5py.Dataset)
-    if version is None or version.size != 1 or not _contained(version):
-        return ""
-    value = version[()] if version.shape == () else version[0]
-    try:
-        said = json.loads(value)
-    except (ValueError, TypeError, RecursionError):
-        return ""
-    return "Velox" if isinstance(said, dict) and said.get("format") == "Velox" else ""
 
 
 def metadata(signal: Any) -> tuple[dict[str, Any], tuple[Finding, ...]]:

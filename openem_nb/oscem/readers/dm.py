@@ -177,9 +177,9 @@ def _binning(tags: object, bar: object, values: dict[str, Any]) -> None:
     if isinstance(pair, dict):
         pair = list(pair.values())
     if isinstance(pair, list) and len(pair) == 2:
-        both = [positive(one) for one in pair]
+        both = [whole(one) for one in pair]
     else:
-        both = [positive(branch(bar, "Binning"))] * 2
+        both = [whole(branch(bar, "Binning"))] * 2
     if both[0] is not None and both[1] is not None:
         values["binning_x"], values["binning_y"] = both
 

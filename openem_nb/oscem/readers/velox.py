@@ -28,7 +28,6 @@ from openem_nb.oscem.readers._velox_file import (
     image_size,
     metadata,
     signals,
-    software,
 )
 
 if TYPE_CHECKING:
@@ -68,13 +67,26 @@ TAGS: Final[Mapping[str, str]] = {
     "sample_name": "Sample.SampleId",
     "screen_current": "Optics.ScreenCurrent",
     "serial": "Instrument.ComputerName",
-    "software": "Version",
+    "software": "file format",
     "stage_tilt": "Stage.AlphaTilt",
     "time": "Acquisition.AcquisitionStartDatetime.DateTime",
     "voltage": "Optics.AccelerationVoltage",
     "width": "Data",
 }
 SUPPLIES: Final[frozenset[str]] = frozenset(TAGS)
+
+_BROKEN: Final = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    SystemError,
+)
+"""What HDF5 raises, depending on the place, where it reads what makes no sense."""
 
 _PROBE_MODES: Final = {"1": "Nano probe", "2": "Micro probe"}
 _OPERATING_MODES: Final = {"1": "TEM", "2": "STEM"}
@@ -96,10 +108,8 @@ def _read(file: BinaryIO, size: int) -> tuple[Reading, ...]:
     file.seek(0)
     try:
         with h5py.File(file, "r") as emd:
-            writer = software(emd)
-            found = [_signal(group, kind, writer) for kind, group in signals(emd)]
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        # HDF5 says with any of these that what it reads makes no sense
+            found = [_signal(group, kind) for kind, group in signals(emd)]
+    except _BROKEN as error:
         raise damaged("Velox") from error
     if not found:
         return (reading(SOURCE, "signal", {}, TAGS, findings=(NO_METADATA,)),)
@@ -114,12 +124,12 @@ def _at(tree: object, *names: str) -> Any:
     return tree
 
 
-def _signal(signal: Any, kind: str, writer: str) -> Reading:
+def _signal(signal: Any, kind: str) -> Reading:
     meta, findings = metadata(signal)
     if not meta:
         return reading(SOURCE, "signal", {}, TAGS, findings=findings)
     optics, stage = _at(meta, "Optics"), _at(meta, "Stage")
-    rules: dict[str, str] = {}
+    rules = {"software": "EMD with metadata as JSON is the format of Velox"}
     mode = text(_at(optics, "OperatingMode"))
     mode = _OPERATING_MODES.get(mode, mode)
     detector = _detector(meta)
@@ -138,7 +148,7 @@ def _signal(signal: Any, kind: str, writer: str) -> Reading:
         "sample_name": text(_at(meta, "Sample", "SampleId")),
         "screen_current": _current(optics, rules),
         "serial": _serial(meta, rules),
-        "software": writer,
+        "software": "Velox",
         "stage_tilt": _signed(_at(stage, "AlphaTilt"), 180 / math.pi),
         "time": _time(_at(meta, "Acquisition", "AcquisitionStartDatetime", "DateTime")),
         "voltage": _times(_at(optics, "AccelerationVoltage"), 1e-3),
