@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _entries import MODEL, whole
 
 from openem_nb import mmcif
 from openem_nb.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GOOD = """data_X
 _entry.id X

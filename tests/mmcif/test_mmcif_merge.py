@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gemmi
 import pytest
@@ -14,6 +14,9 @@ from gemmi import cif
 from openem_nb import mmcif
 from openem_nb.errors import InvalidInput
 from openem_nb.mmcif._mapping import CATEGORIES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PDB = """HEADER    LIPID BINDING PROTEIN                   28-SEP-94   1ABC
 CRYST1   45.650   47.560   77.610  90.00  90.00  90.00 P 21 21 21    4
