@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 import tifffile
 from mrcfile.dtypes import get_ext_header_dtype
+
+if TYPE_CHECKING:
+    import random
 
 TILT_HEADER = """PixelSpacing = 2.66
 Voltage = 300
