@@ -111,6 +111,8 @@ class _Form:
     skips: tuple[int, ...]
     """Length of the tag before each text."""
     constants: tuple[tuple[str, str], ...]
+    brackets: int
+    """How many closing brackets there are, most of them in the names of keys."""
 
 
 _forms: dict[bytes, _Form] = {}
@@ -144,7 +146,7 @@ def texts(data: bytes) -> dict[str, str]:
 
 def _by_form(data: bytes, form: _Form) -> dict[str, str] | None:
     """Return the texts, or None where the file needs the parser."""
-    if not _plain(data):
+    if not _plain(data) or data.count(b"]") != form.brackets:  # "]]>" may not stand in a text
         return None
     parts = data.split(b"<")
     if form.keys is not None and form.keys(parts) != form.key_texts:
@@ -159,11 +161,9 @@ def _by_form(data: bytes, form: _Form) -> dict[str, str] | None:
     return found
 
 
-_FORBIDDEN: Final = (
-    *(bytes((code,)) for code in range(32) if chr(code) not in "\t\n"),
-    *(b"&", b"]]>", b"\xef\xbf\xbe", b"\xef\xbf\xbf"),
-)
-"""What is no plain text to the parser: what XML forbids or changes, entities, ends of sections."""
+_FORBIDDEN: Final = (*(code for code in range(32) if chr(code) not in "\t\n"), ord("&"), 0xEF)
+"""Bytes that the parser refuses or changes: controls, entities, and the first byte of the letters
+that are none (U+FFFE and U+FFFF), which a few others share."""
 
 
 def _plain(data: bytes) -> bool:
@@ -278,6 +278,7 @@ def _form(data: bytes, markup: bytes, walk: _Walk) -> _Form | None:
         places=places,
         skips=tuple(len(parts[at].partition(b">")[0].decode()) + 1 for at in indices),
         constants=tuple(walk.constants.items()),
+        brackets=data.count(b"]"),
     )
 
 
