@@ -11,6 +11,7 @@ import pytest
 from openem_nb import oscem
 from openem_nb.errors import InvalidMetadata, NotFound
 from openem_nb.panels.metadata import MetadataPanel
+from openem_nb.practice.sessions import write_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,6 +190,23 @@ def test_two_documents_are_compared(panel: MetadataPanel, ask: Any, tmp_path: Pa
     panel.compare_form.submit({"path": str(path)})
     panel.job.result(10)
     assert "There is no difference." in panel.differences.value
+
+
+def test_what_was_extracted_says_where_it_comes_from(
+    closing: Any, ask: Any, tmp_path: Path
+) -> None:
+    truth = write_session(tmp_path / "session", kind="serialem-spa", images=8)
+    panel = closing(MetadataPanel(oscem.extract(truth.folder)))
+    assert {row["key"] for row in panel.problems.rows} >= {"instrument.illumination"}
+
+    def details(path: str) -> dict[str, str]:
+        return dict(ask(panel.tree, "details", id=path)["content"]["rows"])
+
+    assert details("acquisition.pixel_size")["File"].endswith(".mdoc")
+    edit(ask, panel, "acquisition.pixel_size", "0.8", "Å")
+    assert details("acquisition.pixel_size")["Where from"] == "edited here"
+    assert "File" not in details("acquisition.pixel_size")
+    assert made_by(panel.code()) == panel.document
 
 
 def test_an_older_document_is_brought_up_to_date(closing: Any, ask: Any) -> None:
