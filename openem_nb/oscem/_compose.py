@@ -12,8 +12,6 @@ from openem_nb.oscem.provenance import INSTRUMENT_FILE, Provenance
 from openem_nb.oscem.readers import QUANTITIES, Finding, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from openem_nb.oscem._gather import Gathered, Group, Tally
 
 __all__ = ["INSTRUMENT_FILE", "Composer", "Pick", "clean", "near", "text_of"]
@@ -220,13 +218,11 @@ class Composer:
         self.put(path or quantity.path, int(value) if whole else value, pick, unit=quantity.unit)
         return pick
 
-    def spread(self, names: Iterable[str], path: str) -> bool:
+    def spread(self, name: str, path: str) -> None:
         """Write smallest and largest as ``minimal`` and ``maximal``; one value is both."""
-        for name in names:
-            for group, tally in self.said(name):
-                self._range(name, group, tally, path, ("minimal", "maximal"))
-                return True
-        return False
+        for group, tally in self.said(name):
+            self._range(name, group, tally, path, ("minimal", "maximal"))
+            return
 
     def box(self, name: str, axis: str, path: str) -> None:
         """Write one axis of a box: ``x_min`` and ``x_max``."""
@@ -238,16 +234,17 @@ class Composer:
         self, name: str, group: Group, tally: Tally, path: str, ends: tuple[str, str]
     ) -> None:
         count = tally.count
-        for end, value in zip(ends, (tally.low, tally.high), strict=True):
+        one = tally.low == tally.high
+        words = ("smallest of all", "largest of all")
+        for end, value, word in zip(ends, (tally.low, tally.high), words, strict=True):
             if value is None:
                 continue
-            rule = "" if tally.low == tally.high else f"{_ENDS[end[-3:]]} of all"
             self.put(
                 f"{path}.{end}",
                 float(value),
                 Pick(value, group, tally, count, count),
                 unit=QUANTITIES[name].unit,
-                rule=rule,
+                rule="" if one else word,
             )
 
 
@@ -271,9 +268,6 @@ def _origin(
         unit,
         tuple(text_of(one) for one in tally.values if not near(one, pick.value))[:20],
     )
-
-
-_ENDS: Final = {"mal": "smallest or largest", "min": "smallest", "max": "largest"}
 
 
 def _place(source: str) -> int:

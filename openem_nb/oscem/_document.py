@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb.oscem._compose import INSTRUMENT_FILE, Composer, Pick, text_of
 from openem_nb.oscem._detectors import detectors
 from openem_nb.oscem._exposure import acquisition
+from openem_nb.oscem.provenance import GIVEN
 from openem_nb.oscem.readers import Finding
 from openem_nb.oscem.readers._tilts import tilt_scheme
 
@@ -76,11 +77,24 @@ def set_aside(gathered: Gathered, technique: str) -> None:
 
 
 def compose(
-    gathered: Gathered, *, technique: str, instrument: Instrument | None, zone: str, si: bool
+    gathered: Gathered,
+    *,
+    technique: str,
+    given: bool,
+    instrument: Instrument | None,
+    zone: str,
+    si: bool,
 ) -> Composer:
-    """Return a composer whose document holds everything that is true of the session."""
+    """Return a composer whose document holds everything that is true of the session.
+
+    Parameters
+    ----------
+    given :
+        Whether a person said the technique.
+    """
     to = Composer(gathered, si=si)
-    to.put("acquisition.technique", technique, source="technique", rule="kind of session")
+    source, rule = (GIVEN, "") if given else ("all files", "the kinds of files that are there")
+    to.put("acquisition.technique", technique, source=source, rule=rule)
     _other_session(to)
     acquisition(to, instrument, zone)
     detectors(to, instrument)
@@ -275,6 +289,15 @@ def _tilt(to: Composer) -> None:
             )
         else:
             to.needed[f"{path}.increment"] = "no series has two different angles"
+    if to.gathered.tilts_left:
+        to.find(
+            Finding(
+                "many-tilts",
+                f"{to.gathered.tilts_left} exposures of tilt series are counted and not listed one"
+                " by one.",
+                level="info",
+            )
+        )
     axis = to.pick("tilt_axis")
     if axis is not None:
         to.put("acquisition.tilt_axis_angle", float(axis.value), axis)

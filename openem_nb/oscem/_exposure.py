@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -26,13 +27,16 @@ _BOXES: Final = (
     ("beam_tilt", "beamtilt"),
     ("image_shift", "imageshift"),
 )
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII
+)
 _PAUSE: Final = timedelta(hours=24)
 
 
 def acquisition(to: Composer, instrument: Instrument | None, zone: str) -> None:
     """Write everything below ``acquisition`` but detectors and tilt."""
     _when(to, instrument, zone)
-    to.spread(("defocus_nominal",), f"{_A}.nominal_defocus")
+    to.spread("defocus_nominal", f"{_A}.nominal_defocus")
     if not to.said("defocus_nominal"):
         _planned(to)
     _measured(to)
@@ -62,7 +66,7 @@ def acquisition(to: Composer, instrument: Instrument | None, zone: str) -> None:
     _count(to, "optics_group", f"{_A}.beamtiltgroups")
     _count(to, "grid", f"{_A}.grids_imaged")
     to.same("screen_current")
-    to.spread(("temperature",), f"{_A}.temperature")
+    to.spread("temperature", f"{_A}.temperature")
     if to.same("holder") is None and instrument is not None and instrument.holder:
         to.put(f"{_A}.holder", instrument.holder, source=INSTRUMENT_FILE, tag="holder")
     if instrument is not None and instrument.cryogen:
@@ -93,7 +97,7 @@ def _when(to: Composer, instrument: Instrument | None, zone: str) -> None:
     path = f"{_A}.date_time"
     count = times.count
     if True in times.earliest:
-        text = times.earliest[True][1].replace("z", "Z")
+        text = times.earliest[True][1]
         to.put(
             path,
             _rfc3339(text),
@@ -134,15 +138,8 @@ def _when(to: Composer, instrument: Instrument | None, zone: str) -> None:
 
 
 def _rfc3339(text: str) -> str:
-    """Return a time in the form of the schema; digits of the second stay as they are."""
-    date, time = text[:10], text[10:].lstrip("T ").strip()
-    if len(time) > 5 and time[5:6] in "+-Z":  # no seconds
-        time = f"{time[:5]}:00{time[5:]}"
-    try:
-        datetime.fromisoformat(f"{date}T{time}")
-    except ValueError:
-        return datetime.fromisoformat(text).isoformat()
-    return f"{date}T{time}"
+    """Return a time in the form of the schema, as it is written where that is its form."""
+    return text if _RFC3339.fullmatch(text) else datetime.fromisoformat(text).isoformat()
 
 
 def _planned(to: Composer) -> None:
@@ -160,7 +157,7 @@ def _measured(to: Composer) -> None:
         group, tally = measured[0]
         target = group.tallies.get("defocus_nominal")
         if target is None or tally.count == target.count:
-            to.spread(("defocus_measured",), f"{_A}.calibrated_defocus")
+            to.spread("defocus_measured", f"{_A}.calibrated_defocus")
             return
     lens = to.said("defocus_lens")
     if lens and lens[0][1].low is not None and lens[0][1].high is not None:
@@ -169,8 +166,7 @@ def _measured(to: Composer) -> None:
             Finding(
                 "lens-defocus",
                 f"The objective lens stood at {' to '.join(ends)} nm; this counts from where"
-                " focus was last"
-                " reset and is no measured defocus. calibrated_defocus is left out.",
+                " focus was last reset and is no measured defocus. calibrated_defocus is left out.",
                 "Give calibrated_defocus from a CTF fit.",
                 "info",
             )

@@ -120,7 +120,14 @@ def extract(
     taken = technique or technique_of(gathered)
     set_aside(gathered, taken)
     instrument = instrument_of(gathered, known, given=instruments is not None)
-    to = compose(gathered, technique=taken, instrument=instrument, zone=time_zone, si=si)
+    to = compose(
+        gathered,
+        technique=taken,
+        given=technique is not None,
+        instrument=instrument,
+        zone=time_zone,
+        si=si,
+    )
     return made(
         folder=top,
         technique=taken,

@@ -146,11 +146,12 @@ class Times:
         """Take in one more time; returns it, None where the text is none."""
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            zoned = moment.tzinfo is not None
+            when = moment if zoned else moment.replace(tzinfo=UTC)
+            hour = int(when.timestamp()) // 3600
+        except (ValueError, OverflowError):
             self.odd += 1
             return None
-        zoned = moment.tzinfo is not None
-        when = moment if zoned else moment.replace(tzinfo=UTC)
         self.count += 1
         if zoned not in self.earliest or when < self.earliest[zoned][0]:
             self.earliest[zoned] = (when, text)
@@ -158,7 +159,7 @@ class Times:
         if zoned not in self.latest or when > self.latest[zoned][0]:
             self.latest[zoned] = (when, text)
         if len(self.hours) < _HOURS:
-            self.hours.add(int(when.timestamp()) // 3600)
+            self.hours.add(hour)
         return when
 
 
@@ -199,9 +200,8 @@ class Group:
     count: int = 0
     tallies: dict[str, Tally] = field(default_factory=dict)
     times: Times = field(default_factory=Times)
-    extra: dict[str, Value] = field(default_factory=dict)
-    """Of the first file: what has no common name."""
     file: str = ""
+    """The first one."""
 
 
 class Findings:
@@ -240,6 +240,7 @@ class Gathered:
         self.findings = Findings()
         self.tilts: list[Tilt] = []
         self.tilts_left = 0
+        """Exposures of tilt series beyond those that are kept."""
         self.detectors: dict[str, dict[str, Value]] = {}
         """Of files of materials science: what belongs to each detector, by its name."""
         self._movies: set[str] = set()
@@ -252,7 +253,7 @@ class Gathered:
             key = (reading.source, reading.kind)
             group = self.groups.get(key)
             if group is None:
-                group = self.groups[key] = Group(*key, file=file, extra=dict(reading.extra))
+                group = self.groups[key] = Group(*key, file=file)
             if reading.values or not reading.findings:
                 group.count += 1
             for finding in reading.findings:

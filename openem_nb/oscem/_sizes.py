@@ -57,7 +57,7 @@ def sizes(to: Composer) -> None:
     if header.width is None and binned is not None and binned.group.source == "epu":
         _perhaps_preview(to, float(binned.value))
     for name, pick in zip(("width", "height"), both, strict=True):
-        if pick is not None:
+        if pick is not None and float(pick.value) == int(pick.value):
             to.put(f"{_A}.image_size.{name}", int(pick.value), pick)
     if pixel is not None:
         value = float(pixel.value) * scale

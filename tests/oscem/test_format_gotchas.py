@@ -208,6 +208,23 @@ def test_gotcha_12_times_with_seven_digits_zones_and_clock_changes(tmp_path) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("2025-03-01T10:00:00.1234567Z", "2025-03-01T10:00:00.1234567Z"),
+        ("2025-03-01 10:00:00+0100", "2025-03-01T10:00:00+01:00"),
+        ("2025-03-01T10:00+01:00", "2025-03-01T10:00:00+01:00"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("2025-13-45T99:99:99+01:00", None),
+    ],
+)
+def test_gotcha_12_times_are_written_as_the_schema_wants_them(tmp_path, text, written) -> None:
+    write_images(tmp_path, 1, time=text)
+    found = openem.extract(tmp_path)
+    assert at(found, "acquisition.date_time") == written
+    assert bool(found.problems) is (written is None)
+
+
+@pytest.mark.parametrize(
     ("local", "zoned", "code"),
     [
         ("03-May-23  13:28:10", "2023-05-03T13:28:10+02:00", ""),
