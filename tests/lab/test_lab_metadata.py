@@ -147,5 +147,8 @@ def test_the_tree_can_be_read_in_the_dark_and_in_a_narrow_window(page: Any) -> N
     wide = panel.evaluate("(one) => one.scrollWidth - one.clientWidth")
     assert wide <= 1
     shot(page, "metadata-narrow", panel)
+    session(page).scroll_into_view_if_needed()
+    wide = session(page).evaluate("(one) => one.scrollWidth - one.clientWidth")
+    assert wide <= 1
     page.page.set_viewport_size(size)
     page.theme("JupyterLab Light")

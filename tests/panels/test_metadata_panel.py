@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openem_nb import oscem
+from openem_nb import oscem, scicat
 from openem_nb.errors import InvalidMetadata, NotFound
 from openem_nb.panels.metadata import MetadataPanel
 from openem_nb.practice.sessions import write_session
@@ -16,6 +16,8 @@ from openem_nb.practice.sessions import write_session
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from openem_nb.practice import Facility
 
 EVIL = "<img src=x onerror=alert(1)>\u202egpj\x1b[2J"
 
@@ -233,6 +235,17 @@ def test_a_file_that_is_not_there_is_an_error_in_words(panel: MetadataPanel) -> 
         panel.job.result(10)
     assert isinstance(panel.errors.error, NotFound)
     assert panel.document == document()  # what was there stays
+
+
+def test_the_metadata_of_a_data_set_are_shown(
+    closing: Any, ask: Any, catalogue: Facility, ada: str
+) -> None:
+    kept = {"Voltage": quantity(300, "kV"), "acquisition": {"odd": EVIL}}
+    pid = catalogue.scicat["practice"].add_dataset(scientificMetadata=kept)
+    panel = closing(MetadataPanel(scicat.get(pid).metadata))
+    assert panel.document == kept
+    shown = rows(ask, panel)
+    assert (shown["Voltage"]["text"], shown["Voltage"]["unit"]) == ("300", "kV")
 
 
 def test_free_metadata_are_shown_and_edited_without_a_schema(closing: Any, ask: Any) -> None:
