@@ -52,7 +52,8 @@ def test_the_same_seed_writes_the_same_files_and_another_one_others(tmp_path, ki
     write_session(tmp_path / "c", kind=kind, images=12, seed=5)
     first, again, other = (content(tmp_path / name) for name in "abc")
     assert first == again
-    assert set(first.values()) & set(other.values()) == {first["PRACTICE.txt"]}
+    beside = {first["PRACTICE.txt"], first["instrument.toml"]}
+    assert set(first.values()) & set(other.values()) == beside
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -62,7 +63,7 @@ def test_every_session_says_that_it_is_practice(tmp_path, kind) -> None:
     assert re.fullmatch(r"PRACTICE-\d{4}", truth.serial)
     assert "No microscope took it" in (tmp_path / "a" / "PRACTICE.txt").read_text()
     written = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
-    assert len(written) == truth.files + 1
+    assert len(written) == truth.files + 2
     assert sum(b"practice" in path.read_bytes().lower() for path in written) >= truth.files / 2
 
 

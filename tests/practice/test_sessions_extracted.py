@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openem_nb import oscem
-from openem_nb.practice.sessions import KINDS, write_session
+from openem_nb.practice.sessions import INSTRUMENT, KINDS, write_session
 
 if TYPE_CHECKING:
     from openem_nb.practice.sessions import SessionTruth
@@ -90,3 +90,17 @@ def test_two_sessions_in_one_folder_are_told(tmp_path) -> None:
     assert any("session" in one.code or "serial" in one.code for one in found.findings), [
         one.code for one in found.findings
     ]
+
+
+@pytest.mark.parametrize("kind", ["epu", "serialem", "serialem-spa"])
+def test_what_the_files_do_not_say_comes_from_the_file_of_the_microscope(tmp_path, kind) -> None:
+    truth = write_session(tmp_path / "a", kind=kind, images=20)
+    found = oscem.extract(tmp_path / "a", instruments=tmp_path / "a" / INSTRUMENT)
+    assert found.problems == ()
+    assert oscem.get_at(found.document, "instrument.cs")["value"] == 2.7
+    assert oscem.get_at(found.document, "instrument.microscope.model") == "Titan Krios G4"
+    assert found.provenance["instrument.cs"].source == "instrument file"
+    known = {path: value for path, value in truth.values.items() if "microscope.model" not in path}
+    for path, value in known.items():
+        if path.startswith("acquisition.") and not isinstance(value, tuple | str):
+            assert oscem.get_at(found.document, path) == value

@@ -6,7 +6,7 @@
 (0.831, 'Å')
 """
 
-from openem_nb.practice.sessions._write import KINDS, write_session
+from openem_nb.practice.sessions._write import INSTRUMENT, KINDS, write_session
 from openem_nb.practice.sessions.truth import FaultName, SessionKind, SessionTruth
 
-__all__ = ["KINDS", "FaultName", "SessionKind", "SessionTruth", "write_session"]
+__all__ = ["INSTRUMENT", "KINDS", "FaultName", "SessionKind", "SessionTruth", "write_session"]

@@ -19,7 +19,7 @@ from openem_nb.practice.sessions.truth import FaultName, SessionKind, SessionTru
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["KINDS", "write_session"]
+__all__ = ["INSTRUMENT", "KINDS", "write_session"]
 
 KINDS: Final[tuple[SessionKind, ...]] = get_args(SessionKind)
 _FAULTS: Final[dict[FaultName, tuple[SessionKind, ...]]] = {
@@ -36,6 +36,8 @@ _WRITERS: Final[dict[SessionKind, Callable[..., SessionTruth]]] = {
     "serialem-spa": write_movies,
     "velox": write_velox,
 }
+INSTRUMENT: Final = "instrument.toml"
+"""File beside a session's own that describes its microscope, as a facility would."""
 MOST: Final = 100_000
 _FEWEST: Final = 8
 """Exposures of a session with faults, so that something is left that can be read."""
@@ -56,7 +58,8 @@ def write_session(
     """Write the files that a microscope session leaves, and return what is true of them.
 
     The same arguments write the same files. Names of sessions begin with ``practice``, serial
-    numbers with ``PRACTICE``, and a note lies beside the files.
+    numbers with ``PRACTICE``, and a note lies beside the files. So does ``instrument.toml``, which
+    says what a facility knows of the microscope and its files do not; it is read where it is named.
 
     Parameters
     ----------
@@ -99,7 +102,35 @@ def write_session(
     (folder / "PRACTICE.txt").write_text(_NOTE, encoding="utf-8")
     rng = random.Random(f"practice session {kind} {seed}")
     more = {"overviews": overviews} if kind == "epu" else {}
-    return _WRITERS[kind](folder, rng, images, f"practice_{kind}_{seed}", wanted, **more)
+    truth = _WRITERS[kind](folder, rng, images, f"practice_{kind}_{seed}", wanted, **more)
+    (folder / INSTRUMENT).write_text(_instrument(truth.serial), encoding="utf-8")
+    return truth
+
+
+def _instrument(serial: str) -> str:
+    """Return what a facility would say of the microscope of a session."""
+    return f"""\
+# Practice data: there is no such microscope. What the files of its sessions do not say.
+
+[{serial}]
+name = "Titan Krios G4"
+pdbx = "TFS KRIOS"
+manufacturer = "Practice Instruments"
+cs = 2.7
+electron_source = "FieldEmission"
+illumination = "Parallel"
+imaging = "BrightField"
+filter_model = "Selectris"
+time_zone = "Europe/Zurich"
+
+[{serial}.detectors.EF-Falcon]
+name = "Falcon 4i"
+pdbx = "TFS FALCON 4i (4k x 4k)"
+
+[{serial}.detectors.Camera0]
+name = "K3"
+pdbx = "GATAN K3 (6k x 4k)"
+"""
 
 
 def _check(kind: str, images: int, faults: frozenset[str]) -> None:
