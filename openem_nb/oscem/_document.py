@@ -38,8 +38,8 @@ def technique_of(gathered: Gathered) -> str:
             )
         )
         return "subtomo"
-    if "signal" in kinds or any(
-        source in _MATERIALS for (source, _kind), group in gathered.groups.items() if group.count
+    if "image" not in kinds and (
+        "signal" in kinds or any(source in _MATERIALS for source, _kind in gathered.groups)
     ):
         return "general"
     return "spa"
@@ -49,15 +49,17 @@ def set_aside(gathered: Gathered, technique: str) -> None:
     """Forget what is said of exposures that are not of this technique.
 
     Single images beside tilt series, or tilt series beside single images, were taken with other
-    settings: a document of both would be true of neither.
+    settings: a document of both would be true of neither. Gain references and screenshots of
+    other programs are no exposures at all.
     """
     said = {kind for (_source, kind), group in gathered.groups.items() if group.count}
     if technique in TILTED and said & {"tilt", "tilt series"}:
-        others, words = {"image"}, "single images"
+        others, words = {"image", "signal"}, "single images"
     elif technique == "spa" and "image" in said:
-        others, words = {"tilt", "tilt series"}, "tilt series"
+        others, words = {"tilt", "tilt series", "signal"}, "tilt series or images of other programs"
     else:
         return
+    gathered.detectors.clear()
     groups = [one for one in gathered.groups.values() if one.kind in others and one.count]
     if groups:
         count = sum(one.count for one in groups if one.kind != "tilt series")

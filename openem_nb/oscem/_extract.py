@@ -173,7 +173,7 @@ def _gather(
             if found.format is None:
                 gathered.findings.add(_PROBLEMS[found.problem], found.name)
                 continue
-            if found.format.header:
+            if found.format.movies:
                 counted[found.format.name] += 1
                 if counted[found.format.name] > HEADERS:
                     continue
@@ -182,7 +182,7 @@ def _gather(
     def take(batch: list[tuple[Found, bytes | None, tuple[Reading, ...]]]) -> None:
         for found, data, header in batch:
             readings = header or read(found, data=data)
-            if found.format is not None and found.format.header and _header(readings):
+            if found.format is not None and found.format.movies and _header(readings):
                 headers.append((found.name, readings))
             else:
                 gathered.add(readings, found.name)
@@ -215,7 +215,7 @@ def _fetch(batch: list[Found]) -> list[tuple[Found, bytes | None, tuple[Reading,
     """Return the bytes of each file, or what its header says; None where the reader has to look."""
     fetched: list[tuple[Found, bytes | None, tuple[Reading, ...]]] = []
     for found in batch:
-        if found.format is not None and found.format.header:
+        if found.format is not None and found.format.large:
             fetched.append((found, None, read(found)))
             continue
         try:

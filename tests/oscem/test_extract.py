@@ -575,6 +575,36 @@ def test_image_files_that_are_no_movies_say_nothing(tmp_path) -> None:
     assert at(found, "acquisition.frames_per_movie") is None
 
 
+def test_a_gain_reference_is_no_image(tmp_path) -> None:
+    from _header_files import dm, dm_tree
+
+    write_images(tmp_path, 2)
+    before = openem.extract(tmp_path).document
+    (tmp_path / "gain.dm4").write_bytes(dm(dm_tree()))
+    found = openem.extract(tmp_path)
+    assert found.technique == "spa"
+    assert found.document == before
+    assert "set-aside" in codes(found)
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "image.dm3").write_bytes(dm(dm_tree()))
+    assert openem.extract(only).technique == "general"
+
+
+def test_every_file_of_materials_science_is_read(tmp_path, monkeypatch) -> None:
+    from _header_files import velox, velox_metadata
+
+    from openem_nb.oscem import _extract
+
+    monkeypatch.setattr(_extract, "HEADERS", 3)
+    for number in range(5):
+        (tmp_path / f"{number}.emd").write_bytes(velox(("a", velox_metadata())))
+    found = openem.extract(tmp_path)
+    assert found.technique == "general"
+    assert at(found, "acquisition.images_generated") == 5
+    assert "sampled" not in codes(found)
+
+
 def test_what_is_implausible_is_told(tmp_path) -> None:
     write_images(tmp_path, 1, voltage=3_000_000_000)
     found = openem.extract(tmp_path)

@@ -49,21 +49,23 @@ class Format:
     """Name for people."""
     endings: tuple[str, ...]
     """How names of its files end, in lower case."""
-    header: bool = False
-    """Whether these are image files of which only the header is read: they are many and large."""
+    large: bool = False
+    """Whether these are image files, of which the reader opens what it needs."""
+    movies: bool = False
+    """Whether there are as many as exposures, so that the headers of some tell of all."""
 
 
 _FORMATS: Final = (
     Format("epu", "EPU", (".xml", ".dm")),
     Format("tomo5", "Tomography 5", (".xml", ".dm")),
     Format("serialem", "SerialEM", (".mdoc",)),
-    Format("mrc", "MRC", (".mrc", ".mrcs", ".st", ".rec"), header=True),
-    Format("tiff", "TIFF", (".tif", ".tiff"), header=True),
-    Format("eer", "EER", (".eer",), header=True),
-    Format("velox", "Velox EMD", (".emd",), header=True),
-    Format("prz", "Panta Rhei PRZ", (".prz",), header=True),
-    Format("dm", "Gatan DM3/DM4", (".dm3", ".dm4"), header=True),
-    Format("tia", "FEI TIA", (".emi", ".ser"), header=True),
+    Format("mrc", "MRC", (".mrc", ".mrcs", ".st", ".rec"), large=True, movies=True),
+    Format("tiff", "TIFF", (".tif", ".tiff"), large=True, movies=True),
+    Format("eer", "EER", (".eer",), large=True, movies=True),
+    Format("velox", "Velox EMD", (".emd",), large=True),
+    Format("prz", "Panta Rhei PRZ", (".prz",), large=True),
+    Format("dm", "Gatan DM3/DM4", (".dm3", ".dm4"), large=True),
+    Format("tia", "FEI TIA", (".emi", ".ser"), large=True),
 )
 FORMATS: Final[Mapping[str, Format]] = {one.name: one for one in _FORMATS}
 """All formats by name."""
