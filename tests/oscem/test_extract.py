@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import tracemalloc
 
 import jsonschema
 import pytest
@@ -609,3 +610,17 @@ def test_what_is_implausible_is_told(tmp_path) -> None:
     write_images(tmp_path, 1, voltage=3_000_000_000)
     found = openem.extract(tmp_path)
     assert any("voltage" in one.message for one in found.findings if one.code == "doubt")
+
+
+def test_memory_does_not_grow_with_the_session(tmp_path) -> None:
+    """What stays of each further image is no more than its name."""
+    peaks = []
+    for count in (300, 2400):
+        folder = tmp_path / f"{count}"
+        write_images(folder, count, dose=[4e21 + n * 1e17 for n in range(count)])
+        openem.extract(folder)
+        tracemalloc.start()
+        openem.extract(folder)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 5_000_000  # their readings alone would be 12 MB
