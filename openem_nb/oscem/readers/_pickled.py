@@ -19,8 +19,18 @@ __all__ = ["Refused", "plain"]
 MOST_STEPS: Final = 1_000_000
 MOST_DEPTH: Final = 64
 
-_NUMPY: Final = frozenset(("numpy.core.multiarray", "numpy._core.multiarray", "numpy"))
-_KNOWN: Final = frozenset(("_reconstruct", "scalar", "ndarray", "dtype", "_codecs encode"))
+_NUMPY: Final = frozenset(
+    (
+        "numpy",
+        "numpy.core.multiarray",
+        "numpy.core.numeric",
+        "numpy._core.multiarray",
+        "numpy._core.numeric",
+    )
+)
+_KNOWN: Final = frozenset(
+    ("_reconstruct", "_frombuffer", "scalar", "ndarray", "dtype", "_codecs encode")
+)
 _FORMATS: Final = {
     "f8": "d",
     "f4": "f",
@@ -237,6 +247,7 @@ _EMPTY: Final[dict[str, type]] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY
 _IGNORED: Final = frozenset(("PROTO", "FRAME"))
 _ARGUMENTS: Final = frozenset(
     (
+        "BYTEARRAY8",
         "BINBYTES",
         "BINBYTES8",
         "BINFLOAT",
@@ -283,6 +294,8 @@ def _described(name: str, arguments: list[Any]) -> Any:
         return _Kind(code.lstrip("<>=|"), ">" if code.startswith(">") else "<")
     if name == "_reconstruct":
         return _Array()
+    if name == "_frombuffer":
+        return _Array(_elements([arguments[2], arguments[1], None, arguments[0]]))
     if name == "scalar" and isinstance(arguments[0], _Kind):
         kind = arguments[0]
         raw = arguments[1]
@@ -296,6 +309,8 @@ def _described(name: str, arguments: list[Any]) -> Any:
 
 def _bytes(value: Any) -> bytes:
     """Return bytes, which old pickles write as text of Latin-1."""
+    if isinstance(value, bytearray):
+        return bytes(value)
     return value.encode("latin-1") if isinstance(value, str) else bytes(_the(bytes, value))
 
 
@@ -351,7 +366,7 @@ class _Finish:
             return {key: self.value(one, depth + 1) for key, one in value.items()}
         if isinstance(value, list):
             return [self.value(one, depth + 1) for one in value]
-        if isinstance(value, bytes):
+        if isinstance(value, (bytes, bytearray)):
             return value.decode("latin-1")
         if value is None or isinstance(value, (str, int, float, bool)):
             return value
