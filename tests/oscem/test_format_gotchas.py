@@ -25,6 +25,22 @@ from openem_nb.oscem._gather import Times
 from openem_nb.oscem.instruments import Instrument
 from openem_nb.oscem.readers import Reading, epu
 
+NUMBERS = range(1, 28)
+ELSEWHERE = {
+    27: "the names of the dictionary are chosen when mmCIF is written: tests/mmcif",
+}
+"""Numbers that have no test of this name in this folder, and why."""
+
+
+def test_each_number_has_a_test_or_a_reason() -> None:
+    found = {
+        int(number)
+        for path in Path(__file__).parent.glob("test_*.py")
+        for number in re.findall(r"^def test_gotcha_(\d+)_", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert found | set(ELSEWHERE) == set(NUMBERS)
+    assert not found & set(ELSEWHERE)
+
 
 def image(text: str, name: str = "FoilHole_1_Data_2.xml") -> Reading:
     (reading,) = epu.read_epu(Path(name), data=text.encode())
