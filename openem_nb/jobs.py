@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic, TextIO, TypeVar
 
+from openem_nb._amounts import format_bytes, format_duration
 from openem_nb._texts import one_line
 from openem_nb.errors import Cancelled
-from openem_nb.values import format_bytes, format_duration
 
 __all__ = ["Job", "JobRunner", "JobState", "Progress", "ProgressState", "follow", "runner"]
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from openem_nb._amounts import counted, format_bytes, format_duration
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -88,38 +90,3 @@ def for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
         return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
     return frame.astype(object).map(harmless)
-
-
-def counted(number: int, name: str) -> str:
-    """Return a number with its noun: ``1 file``, ``1,200 files``."""
-    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
-
-
-_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-
-
-def format_bytes(size: float) -> str:
-    """Return a size in bytes as text in decimal units, three digits: ``1.25 GB``."""
-    value = float(size)
-    for unit in _BYTE_UNITS:
-        if abs(value) < 999.5 or unit == _BYTE_UNITS[-1]:
-            break
-        value /= 1000
-    if unit == "B":
-        return f"{value:.0f} B"
-    return f"{value:.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a time span as text with at most two units: ``2 h 5 min``."""
-    total = max(0, round(seconds))
-    if total < 60:
-        return f"{total} s"
-    minutes, rest = divmod(total, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
