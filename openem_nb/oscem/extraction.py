@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openem_nb import units
 from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidMetadata
 from openem_nb.oscem._document import series_of
@@ -62,6 +63,7 @@ class Extraction:
     _tilts: tuple[Tilt, ...] = field(default=(), repr=False)
     _waiting: Mapping[str, tuple[Any, Provenance]] = field(default_factory=dict, repr=False)
     _needed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _si: bool = field(default=True, repr=False)
 
     def complete(self, values: Mapping[str, Any]) -> Extraction:
         """Return the extraction with values that a person gives; this one stays as it is.
@@ -84,6 +86,8 @@ class Extraction:
         for path, value in values.items():
             if isinstance(value, str):
                 value = read_answer(path, value, technique=self.technique)
+            if self._si and is_quantity(value) and units.is_known(value["unit"]):
+                value = units.quantity(value["value"], value["unit"], si=True)
             set_at(document, path, value)
             provenance[path] = _given(path, value)
         waiting = dict(self._waiting)
@@ -227,6 +231,7 @@ def made(
         _tilts=tuple(gathered.tilts),
         _waiting=composer.waiting,
         _needed=composer.needed,
+        _si=composer.si,
     )
 
 

@@ -58,7 +58,8 @@ def test_extract_writes_a_document_or_prints_it(tmp_path) -> None:
     assert done.stdout == f"Document: {target}\n"
     document = oscem.read(target)
     assert oscem.validate(document) == ()
-    assert document["instrument"]["cs"] == {"value": 2.7, "unit": "mm"}
+    assert document["instrument"]["cs"]["value"] == 2.7
+    assert document["instrument"]["cs"]["valueSI"] == pytest.approx(0.0027)
     done = openem("extract", str(tmp_path / "a"), "--json")
     assert json.loads(done.stdout)["acquisition"]["images_generated"] == truth.images
 
