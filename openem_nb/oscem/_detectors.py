@@ -48,8 +48,8 @@ def detectors(to: Composer, instrument: Instrument | None) -> None:
         to.find(
             Finding(
                 "unknown-detector",
-                f"The files name the detector {text_of(internal.value)} only, which is where it"
-                " sits and not what it is.",
+                f"The files name the detector {text_of(internal.value)} only, which is its place"
+                " and not what it is.",
                 f"Write its name under detectors.{text_of(internal.value)} in the instrument file.",
             )
         )

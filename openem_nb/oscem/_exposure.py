@@ -314,7 +314,7 @@ def _movies(to: Composer) -> None:
             f"{_A}.images_generated",
             count,
             Pick(count, best, tally, count, count),
-            tag=f"(number of files: {kind})",
+            tag=f"(counted: {kind})",
         )
         return
 

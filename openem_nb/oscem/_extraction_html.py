@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from openem_nb.oscem.readers import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,7 +20,7 @@ _LEVELS = {"error": "⛔ Error", "warning": "⚠ Warning", "info": "ℹ Note"}
 def html_of(found: Extraction) -> str:
     """Return what was found as HTML: files, findings, what is missing, and all values."""
     counted = ", ".join(
-        f"{count:,} {escape(source)} ({escape(kind)})"
+        f"{count:,} {escape(_label(source))} ({escape(kind)})"
         for source, kinds in found.files.items()
         for kind, count in kinds.items()
     )
@@ -42,7 +44,7 @@ def html_of(found: Extraction) -> str:
         (
             one.path,
             f"{one.value} {one.unit}".strip(),
-            f"{one.source} {one.kind}".strip(),
+            f"{_label(one.source)}{f' ({one.kind})' if one.kind else ''}",
             f"{one.agreed} of {one.total}" if one.total else "",
             one.tag,
             one.rule,
@@ -58,11 +60,20 @@ def html_of(found: Extraction) -> str:
     return "".join(parts)
 
 
+def _label(source: str) -> str:
+    return FORMATS[source].label if source in FORMATS else source
+
+
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     left = 'style="text-align:left"'  # notebooks put what is in cells to the right
     head = "".join(f'<th scope="col" {left}>{escape(one)}</th>' for one in heads)
     body = "".join(
-        "<tr>" + "".join(f"<td {left}>{escape(cell)}</td>" for cell in row) + "</tr>"
+        "<tr>" + "".join(f"<td{_short(cell)}>{escape(cell)}</td>" for cell in row) + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _short(cell: str) -> str:
+    """Keep a value with its unit on one line."""
+    return ' style="white-space: nowrap"' if len(cell) < 32 else ""
