@@ -38,6 +38,8 @@ _BATCH: Final = 32
 _THREADS: Final = 4
 _AHEAD: Final = 1 << 20
 """Bytes of a file that are fetched ahead at most; larger ones are read when their turn comes."""
+_ENDINGS: Final = 1000
+"""Different endings of names that no reader knows, of which the files are counted."""
 _EXPOSURES: Final = ("image", "tilt", "tilt series", "signal")
 HEADERS: Final = 100
 """Image files of one format of which the header is read; further ones are counted only."""
@@ -168,8 +170,12 @@ def _gather(
     headers: list[tuple[str, tuple[Reading, ...]]] = []
     counted: Counter[str] = Counter()
 
+    def other(ending: str) -> None:
+        if ending in others or len(others) < _ENDINGS:
+            others[ending] += 1
+
     def wanted() -> Iterator[Found]:
-        for found in find(top, others=lambda ending: others.update((ending,))):
+        for found in find(top, others=other):
             if found.format is None:
                 gathered.findings.add(_PROBLEMS[found.problem], found.name)
                 continue
