@@ -7,11 +7,10 @@ of the file before anything is read by them, and numbers that are not finite are
 from __future__ import annotations
 
 import io
-import math
 import stat
 import struct
 from contextlib import contextmanager
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from openem_nb.oscem.readers._reading import Finding, Kind, Reading
@@ -35,6 +34,7 @@ __all__ = [
     "whole",
 ]
 
+_INFINITE: Final = float("inf")
 _LONGEST: Final = 400
 """Characters that are kept of one text."""
 
@@ -55,13 +55,15 @@ _LENGTHS: Final[Mapping[str, float]] = {
 
 def number(value: object) -> float | None:
     """Return a finite number, or None for anything else: empty text, words, NaN, infinity."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, bytes)):
+    if value.__class__ is not str and (
+        isinstance(value, bool) or not isinstance(value, (int, float, bytes))
+    ):
         return None
     try:
         found = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return found if -_INFINITE < found < _INFINITE else None
 
 
 def positive(value: object) -> float | None:
@@ -87,6 +89,8 @@ def text(value: object) -> str:
         value = value.split(b"\0", 1)[0].decode("utf-8", "replace")
     if not isinstance(value, str):
         return ""
+    if len(value) <= _LONGEST and value.isprintable() and "  " not in value:
+        return value.strip()
     words = " ".join(value[: 4 * _LONGEST].split())
     return "".join(letter for letter in words if letter.isprintable())[:_LONGEST]
 
@@ -96,7 +100,8 @@ def basename(value: str) -> str:
 
     Folders are dropped: they hold the names of people and of projects.
     """
-    return text(PureWindowsPath(value.strip()).name)
+    name = value.rstrip(" \t\r\n\\/").replace("\\", "/").rpartition("/")[2]
+    return text(name.rpartition(":")[2])  # of a drive
 
 
 def angstroms(value: object, unit: str) -> float | None:

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import date
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Mdoc", "Section", "Titles", "parse", "parse_titles", "stamp"]
 
 _SECTION: Final = re.compile(r"^\[[ \t]*(ZValue|FrameSet|MontSection|Image)[ \t]*=", re.MULTILINE)
+_KINDS: Final = frozenset(("ZValue", "FrameSet", "MontSection", "Image"))
 _SPACES: Final = re.compile(r"[ \t]{2,}")
 # English in every locale
 _MONTHS: Final = {
@@ -24,6 +31,7 @@ _MONTHS: Final = {
     )
 }
 _STAMP: Final = re.compile(r"(\d{1,4})-([A-Za-z]{3})-(\d{1,4})\s+(\d{1,2}):(\d{2}):(\d{2})(\.\d+)?")
+_CLOCK: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?", re.ASCII)
 _AXIS: Final = re.compile(
     r"(?:Tilt axis angle|TiltAxisAngle)\s*=\s*(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
 )
@@ -37,15 +45,58 @@ LONGEST_LINE: Final = 20_000
 """Characters of one line; longer ones are no metadata and are dropped."""
 
 
-@dataclass(frozen=True, slots=True)
 class Section:
-    """One section below the header."""
+    """One section below the header.
 
-    kind: str
-    """``ZValue``, ``FrameSet``, ``MontSection`` or ``Image``."""
-    name: str
-    """Number of the image, or its file."""
-    values: dict[str, str]
+    A tilt series has a thousand lines and a session a hundred series, so a section keeps its lines
+    as they were taken apart; all sections with the same keys share one shape.
+    """
+
+    __slots__ = ("_flat", "_shape", "kind", "name")
+
+    def __init__(self, kind: str, name: str, flat: list[str | None], shape: _Shape) -> None:
+        self.kind = kind
+        """``ZValue``, ``FrameSet``, ``MontSection`` or ``Image``."""
+        self.name = name
+        """Number of the image, or its file."""
+        self._flat = flat
+        self._shape = shape
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Values by their keys. Of a key that comes twice the last one holds, as in SerialEM."""
+        return {key: self._flat[place] or "" for key, place in self._shape.places.items()}
+
+    @property
+    def wanted(self) -> tuple[str | None, ...]:
+        """Values of the keys that :func:`parse` was asked for, in their order."""
+        return self._shape.pick(self._flat)
+
+    def get(self, key: str) -> str | None:
+        """Return one value, None if there is none."""
+        return self._flat[self._shape.places.get(key, -1)]
+
+    def without_last(self) -> Section:
+        """Return the section without its last pair."""
+        pairs = dict(list(self.values.items())[:-1])
+        return Section(self.kind, self.name, *_shaped(pairs, self._shape.wanted))
+
+
+class _Shape:
+    """The keys of sections in their order, and where their values are in a flat list.
+
+    The list holds key, value, key, value, and at its end None: the value of what is missing.
+    """
+
+    __slots__ = ("keys", "pick", "places", "wanted")
+
+    def __init__(self, keys: list[str], wanted: tuple[str, ...]) -> None:
+        self.keys = keys
+        self.wanted = wanted
+        self.places = {key: 2 * number + 1 for number, key in enumerate(keys)}
+        # two more than asked for: of one place alone there would be no tuple
+        found = itemgetter(*(self.places.get(key, -1) for key in wanted), -1, -1)
+        self.pick: Callable[[list[str | None]], tuple[str | None, ...]] = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +129,11 @@ class Mdoc:
     """Whether the last line ends as lines do; False for a file that broke off."""
 
 
-def parse(content: str) -> Mdoc:
+def parse(content: str, wanted: tuple[str, ...] = ()) -> Mdoc:
     """Return header, titles and sections of an mdoc file.
 
-    Every text is readable in some way: one that is no mdoc has no sections and no keys.
+    Every text is readable in some way: one that is no mdoc has no sections and no keys. Values of
+    the keys ``wanted`` are at hand in each section at once.
     """
     ended = content.endswith(("\n", "\r", "\0"))
     if "\r" in content:
@@ -92,42 +144,44 @@ def parse(content: str) -> Mdoc:
     sections: list[Section] = []
     late: list[str] = []
     if first:
-        shape = _Shape()
-        for part in content[begin:].split("\n["):
+        shape = _Shape([], wanted)
+        for part in content[begin + 1 :].split("\n["):
             top, _, body = part.partition("\n")
-            kind, _, name = top.lstrip("[").rstrip().rstrip("]").partition("=")
-            kind = kind.strip()
-            if kind in ("ZValue", "FrameSet", "MontSection", "Image"):
-                sections.append(Section(kind, name.strip(), shape.pairs(body)))
+            kind, _, name = top.partition(" = ")
+            if kind not in _KINDS:  # written in another way, or something else
+                kind, _, name = top.strip().partition("=")
+                kind = kind.strip()
+            if kind in _KINDS:
+                flat, shape = _taken_apart(body, shape)
+                sections.append(Section(kind, name.rstrip("] \t").lstrip(), flat, shape))
             elif kind == "T":  # a title below the first section
-                late.append(name.strip())
+                late.append(name.rstrip("] \t").strip())
     return Mdoc(header, (*titles, *late), tuple(sections), ended)
 
 
-class _Shape:
-    """The keys of the sections of one file, which are nearly always the same ones in one order."""
+def _taken_apart(body: str, before: _Shape) -> tuple[list[str | None], _Shape]:
+    """Return the pairs of a section, and their shape: that of the section before if it fits.
 
-    __slots__ = ("keys",)
+    Keys and values come apart in one go where each line has exactly one `` = ``; that this was so
+    shows in the keys. Any other section is read line by line.
+    """
+    body = body.strip("\n")
+    flat: list[str | None] = [*body.replace(" = ", "\n").split("\n")]
+    keys = flat[::2]
+    if len(flat) % 2 == 0:
+        if keys == before.keys:
+            flat.append(None)
+            return flat, before
+        names = [key for key in keys if key is not None and key.isidentifier()]
+        if len(names) == len(keys) == body.count("\n") + 1:
+            flat.append(None)
+            return flat, _Shape(names, before.wanted)
+    return _shaped(_lines(body), before.wanted)
 
-    def __init__(self) -> None:
-        self.keys: list[str] = []
 
-    def pairs(self, body: str) -> dict[str, str]:
-        """Return the pairs of a section.
-
-        Keys and values are taken apart in one go where each line has exactly one `` = ``; that
-        this was so shows in the keys. Any other section is read line by line.
-        """
-        body = body.strip("\n")
-        flat = body.replace(" = ", "\n").split("\n")
-        keys = flat[::2]
-        if keys == self.keys and len(flat) % 2 == 0:
-            return dict(zip(keys, flat[1::2], strict=True))
-        lines = body.count("\n") + 1
-        if len(flat) == 2 * lines and all(map(str.isidentifier, keys)):
-            self.keys = keys
-            return dict(zip(keys, flat[1::2], strict=True))
-        return _lines(body)
+def _shaped(values: dict[str, str], wanted: tuple[str, ...]) -> tuple[list[str | None], _Shape]:
+    flat: list[str | None] = [word for pair in values.items() for word in pair]
+    return [*flat, None], _Shape(list(values), wanted)
 
 
 def _lines(body: str) -> dict[str, str]:
@@ -207,20 +261,26 @@ def stamp(value: str) -> str:
     in local time and with English months whatever the language of the computer. A year of two
     digits is of this century: the first of these files are of 2003.
     """
-    found = _STAMP.search(value)
-    month = _MONTHS.get(found.group(2).lower(), 0) if found else 0
-    if not found or not month:
+    words = value.split()
+    if len(words) != 2:
         return ""
-    first, last = found.group(1), found.group(3)
-    year, day = (int(first), int(last)) if len(first) == 4 else (int(last), int(first))
-    if year < 100:
-        year += 2000
-    hour, minute, second = int(found.group(4)), int(found.group(5)), int(found.group(6))
-    longest = (
-        29
-        if month == 2 and year % 4 == 0 and (year % 100 or year % 400 == 0)
-        else (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
-    )
-    if not (1990 <= year < 2200 and 1 <= day <= longest and hour < 24 and minute < 60 > second):
+    day, clock = _day(words[0]), words[1]
+    return f"{day}T{clock}" if day and _CLOCK.fullmatch(clock) else ""
+
+
+@lru_cache(maxsize=256)
+def _day(value: str) -> str:
+    """Return a day as ISO 8601; a session has one or two of them, and thousands of images."""
+    words = value.split("-")
+    month = _MONTHS.get(words[1].lower(), 0) if len(words) == 3 else 0
+    if not month or not (words[0] + words[2]).isdecimal() or not value.isascii():
         return ""
-    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{found.group(7) or ''}"
+    first, last = words[0], words[2]
+    day, year = (last, first) if len(first) == 4 else (first, last)
+    if len(day) > 2 or len(year) not in (2, 4):
+        return ""
+    try:
+        found = date(int(year) + (2000 if len(year) == 2 else 0), month, int(day))
+    except ValueError:
+        return ""
+    return found.isoformat() if found.year >= 1990 else ""
