@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["FrontEnd", "module", "style"]
 
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+Buffer = bytes | bytearray | memoryview
 
 _IMPORT = re.compile(r'^import \{[^}]+\} from "\.\./shared/([a-z_]+\.mjs)";\n', re.MULTILINE)
 _REMEMBERED = 100
 """Answers that are kept for front ends that ask again."""
+_REMEMBERED_BYTES = 64 << 20
+"""Bytes of pictures and tables in them; what is dropped for it is read again when asked again."""
 _log = logging.getLogger(__name__)
 
 
@@ -60,13 +63,14 @@ def style(name: str | None = None) -> str:
 class FrontEnd(anywidget.AnyWidget):
     """A widget whose front end asks for things by message and gets an answer to every message.
 
-    A request that comes twice, with the same key, is done once and answered twice.
+    A request that comes twice, with the same key, is done once and answered twice. Bytes travel
+    beside an answer, as they are: a handler returns them in a list under ``buffers``.
     """
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._handlers: dict[str, Handler] = {}
-        self._answered: dict[str, dict[str, Any]] = {}
+        self._answered: dict[str, tuple[dict[str, Any], list[Buffer]]] = {}
         self.on_msg(self._dispatch)
 
     def answer(self, action: str, handler: Handler) -> None:
@@ -78,10 +82,25 @@ class FrontEnd(anywidget.AnyWidget):
             return
         key = str(message.get("key"))
         if key not in self._answered:  # a front end without an answer asks again, with the same key
-            self._answered[key] = {**self._reply(message), "key": key}
-            while len(self._answered) > _REMEMBERED:
-                del self._answered[next(iter(self._answered))]
-        self.send(self._answered[key])
+            answer = self._reply(message)
+            buffers = answer.get("content", {}).pop("buffers", [])
+            self._answered[key] = {**answer, "key": key}, buffers
+            self._forget()
+        answer, buffers = self._answered[key]
+        if buffers:
+            self.send(answer, buffers=buffers)
+        else:
+            self.send(answer)
+
+    def _forget(self) -> None:
+        """Drop the oldest answers where there are too many, and never the newest."""
+        sizes = [sum(map(_size, buffers)) for _, buffers in self._answered.values()]
+        total = sum(sizes)
+        for key, size in zip(list(self._answered)[:-1], sizes, strict=False):
+            if len(self._answered) <= _REMEMBERED and total <= _REMEMBERED_BYTES:
+                break
+            del self._answered[key]
+            total -= size
 
     def _reply(self, message: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -92,3 +111,7 @@ class FrontEnd(anywidget.AnyWidget):
             _log.exception("A request of the front end failed: %r", message.get("action"))
             return {"type": "error", "message": f"Unexpected {type(error).__name__}: {error}"}
         return {"type": "reply", "content": dict(content or {})}
+
+
+def _size(buffer: Buffer) -> int:
+    return memoryview(buffer).nbytes

@@ -16,7 +16,8 @@ let counter = 0;
  * @param {import("@anywidget/types").AnyModel} model
  * @param {string} action
  * @param {Record<string, unknown>} content
- * @returns {Promise<Record<string, any>>} the answer; rejects with the kernel's words
+ * @returns {Promise<Record<string, any>>} the answer, with the bytes that came beside it, each a
+ *   DataView, in `buffers`; rejects with the kernel's words
  */
 export function request(model, action, content = {}) {
   counter += 1;
@@ -27,11 +28,11 @@ export function request(model, action, content = {}) {
       clearInterval(repeat);
       model.off("msg:custom", listen);
     };
-    /** @param {any} answer */
-    const listen = (answer) => {
+    /** @param {any} answer @param {DataView[]} [buffers] */
+    const listen = (answer, buffers) => {
       if (!answer || answer.key !== key) return;
       finish();
-      if (answer.type === "reply") resolve(answer.content ?? {});
+      if (answer.type === "reply") resolve({ ...answer.content, ...(buffers?.length ? { buffers } : {}) });
       else reject(new Error(answer.message));
     };
     const timer = setTimeout(() => {
