@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import oscem
@@ -142,6 +142,7 @@ def collect(document: Mapping[str, Any], technique: str, dictionary: Dictionary)
             covered.add(path)
             _write(made, dictionary, row, path, _row_number(document, row, number), value)
     _one_flag(document, made)
+    _first_of_several(made)
     _same_organisms(made)
     _derive(document, made)
     _without_item(document, made, covered)
@@ -206,10 +207,11 @@ def _elsewhere(document: Mapping[str, Any], row: Row, number: int) -> str | None
 def _row_number(document: Mapping[str, Any], row: Row, number: int) -> int:
     """Return the row of the category: grants and funders share rows where there are as many."""
     if row.item == "_pdbx_audit_support.funding_organization":
-        grants = oscem.get_at(document, "organizational.grants") or []
-        funders = oscem.get_at(document, "organizational.funder") or []
-        if len(grants) != len(funders):
-            return number + len(grants)
+        grants = oscem.get_at(document, "organizational.grants")
+        funders = oscem.get_at(document, "organizational.funder")
+        count = len(grants) if isinstance(grants, list) else 0
+        if count != len(funders):
+            return number + count
     return number if row.kind != "flag" else 1
 
 
@@ -219,6 +221,15 @@ def _one_flag(document: Mapping[str, Any], made: Collected) -> None:
     for path, _, value in found(document, "sample.ligands[].present"):
         if flag == "Y" and value is False:
             made.left_out.append(LeftOut(path, value, "an entry has one flag for all ligands"))
+
+
+def _first_of_several(made: Collected) -> None:
+    """Say that what holds for the acquisition was taken for the first of several detectors."""
+    count = len(made.rows.get("em_image_recording", {}))
+    for place, one in enumerate(made.entries):
+        of_all = one.item.startswith("_em_image_recording.") and "detectors[" not in one.path
+        if of_all and count > 1:
+            made.entries[place] = replace(one, note=f"taken for the first of {count} detectors")
 
 
 def _same_organisms(made: Collected) -> None:

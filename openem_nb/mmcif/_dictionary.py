@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import math
 import re
-import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -15,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 from gemmi import cif
 
 from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.mmcif._files import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Dictionary", "Item", "dictionary", "dictionary_version", "unpacked"]
-
-_LARGEST: Final = 1 << 30  # bytes of a dictionary or a model, unpacked
+__all__ = ["Dictionary", "Item", "dictionary", "dictionary_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,8 @@ class Item:
     low: float | None = None
     """Smallest value that a deposition accepts without a question."""
     high: float | None = None
+    limits: tuple[tuple[float | None, float | None], ...] = ()
+    """Open intervals, and single values, outside of which nothing may be; empty if all may."""
     about: str = ""
     """What the dictionary says of it, as one paragraph."""
     parent: str = ""
@@ -55,7 +55,21 @@ class Item:
             return f"{value!r} is not one of the {len(self.choices)} values that may stand there"
         if self.pattern and not re.fullmatch(self.pattern, value):
             return f"{value!r} is not of the type {self.type!r}"
+        if self.limits and not self._within(value):
+            return f"{value} is outside what the dictionary allows"
         return ""
+
+    def _within(self, value: str) -> bool:
+        try:
+            number = float(value.partition("(")[0])
+        except ValueError:
+            return False
+        return any(
+            number in (low, high)
+            if low == high
+            else (low is None or low < number) and (high is None or number < high)
+            for low, high in self.limits
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +81,18 @@ class Dictionary:
     """All items by name."""
     keys: Mapping[str, tuple[str, ...]] = field(repr=False)
     """Names of the items that tell the rows of a category apart, by category."""
+    spellings: Mapping[str, str] = field(repr=False)
+    """Names of all items by their letters in lower case."""
     data: bytes = field(repr=False)
     """The file, unpacked. gemmi takes a document away when it learns the rules from it."""
 
     def category(self, name: str) -> tuple[Item, ...]:
         """Return the items of a category in the order of the dictionary."""
         return tuple(item for item in self.items.values() if item.category == name)
+
+    def spelt(self, tag: str) -> str:
+        """Return a tag as the dictionary spells it; capitals mean nothing in CIF."""
+        return self.spellings.get(tag.lower(), tag)
 
     def __getitem__(self, name: str) -> Item:
         try:
@@ -114,32 +134,6 @@ def dictionary(path: Path | str | None = None) -> Dictionary:
     return _from_file(path, stat.st_mtime_ns, stat.st_size)
 
 
-def unpacked(path: Path) -> bytes:
-    """Return the content of a file, unpacked if it is packed with gzip.
-
-    Raises
-    ------
-    NotFound
-        If there is no such file.
-    InvalidInput
-        If it is damaged, or larger than a gigabyte.
-    """
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else path.open("rb") as file:
-            data: bytes = file.read(_LARGEST + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InvalidInput(f"{path} is damaged: {error}.", hint="Fetch the file again.") from error
-    except OSError as error:
-        raise NotFound(
-            f"{path} cannot be read: {error.strerror or error}.", hint="Check its name."
-        ) from error
-    if len(data) > _LARGEST:
-        raise InvalidInput(f"{path} is larger than a gigabyte when unpacked.")
-    return data
-
-
 @lru_cache(maxsize=1)
 def _shipped() -> Dictionary:
     packed = files("openem_nb.mmcif").joinpath("pdbx_em.dic.gz").read_bytes()
@@ -176,7 +170,9 @@ def _read(data: bytes) -> Dictionary:
             items[name] = _item(name, frame, frames, types, mandatory, parents)
         else:
             keys[name] = tuple(map(cif.as_string, frame.find_values("_category_key.name")))
-    return Dictionary(cif.as_string(version), items, keys, data)
+    return Dictionary(
+        cif.as_string(version), items, keys, {name.lower(): name for name in items}, data
+    )
 
 
 def _declared(frames: Mapping[str, cif.Block]) -> tuple[dict[str, bool], dict[str, str]]:
@@ -213,7 +209,8 @@ def _item(
     )
     offered = [cif.as_string(v) for v in frame.find_values("_pdbx_item_enumeration.value")]
     known = [cif.as_string(v) for v in frame.find_values("_item_enumeration.value")]
-    low, high = _range(frame)
+    limits = _ranges(frame, "_item_range.")
+    low, high = _widest(_ranges(frame, "_pdbx_item_range.") or limits)
     return Item(
         name=name,
         category=name[1:].partition(".")[0],
@@ -224,6 +221,7 @@ def _item(
         choices=tuple(dict.fromkeys(offered or known)),
         low=low,
         high=high,
+        limits=limits,
         about=" ".join(cif.as_string(frame.find_value(_DESCRIPTION) or "").split()),
         parent=parent,
     )
@@ -233,19 +231,18 @@ _TYPE: Final = "_item_type.code"
 _DESCRIPTION: Final = "_item_description.description"
 
 
-def _range(frame: cif.Block) -> tuple[float | None, float | None]:
-    """Return the limits of the deposition system where it has any, else those of the archive.
+def _ranges(frame: cif.Block, table: str) -> tuple[tuple[float | None, float | None], ...]:
+    return tuple(
+        (_number(low), _number(high)) for low, high in frame.find(table, ["minimum", "maximum"])
+    )
 
-    A range is written as rows of limits; rows whose limits are equal add the limit itself.
-    """
-    for table in ("_pdbx_item_range.", "_item_range."):
-        rows = [
-            (_number(low), _number(high)) for low, high in frame.find(table, ["minimum", "maximum"])
-        ]
-        wide = [row for row in rows if row[0] != row[1]] or rows
-        if wide:
-            return wide[0]
-    return None, None
+
+def _widest(
+    ranges: tuple[tuple[float | None, float | None], ...],
+) -> tuple[float | None, float | None]:
+    """Return the limits of an interval; rows whose limits are equal only add the limit itself."""
+    wide = [row for row in ranges if row[0] != row[1]] or list(ranges)
+    return wide[0] if wide else (None, None)
 
 
 def _number(raw: str) -> float | None:

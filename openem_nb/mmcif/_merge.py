@@ -118,7 +118,8 @@ def _merge_category(
     rows = [dict(row) for row in existing]
     taken: set[int] = set()
     said: list[Row] = []
-    sources = {cif.as_string(r["_entity_src_gen.entity_id"]) for r in model.rows("entity_src_gen")}
+    source = "_entity_src_gen.entity_id"
+    sources = {cif.as_string(row.get(source, "?")) for row in model.rows("entity_src_gen")}
     for place, own in enumerate(table[category], 1):
         linked = _linked(category, own, made, entities)
         if linked is None or (
@@ -241,8 +242,10 @@ def renamed(model: Model, entry_id: str) -> dict[str, list[dict[str, str]]]:
     made: dict[str, list[dict[str, str]]] = {}
     for name in model.block.get_mmcif_category_names():
         category = name.strip("_.")
-        rows = model.rows(category)
         ties = ("_entry.id", f"_{category}.entry_id")
+        if not any(len(model.block.find_values(tie)) for tie in ties[category != "entry" :]):
+            continue  # the coordinates, of which there may be millions
+        rows = model.rows(category)
         if any(cif.as_string(row.get(tie, "?")) == old for row in rows for tie in ties):
             made[category] = [
                 {

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import gemmi
 from gemmi import cif
 
 from openem_nb.errors import InvalidInput
-from openem_nb.mmcif._dictionary import unpacked
+from openem_nb.mmcif._dictionary import dictionary
+from openem_nb.mmcif._files import category_of, decoded, document_of, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ class Model:
         """Return the rows of a category, by item, as they are quoted in the file."""
         if category not in self._rows:
             columns = self.block.get_mmcif_category(f"_{category}.", raw=True)
-            names = [f"_{category}.{name}" for name in columns]
+            names = [dictionary().spelt(f"_{category}.{name}") for name in columns]
             cells = zip(*columns.values(), strict=True)
             self._rows[category] = [dict(zip(names, row, strict=True)) for row in cells]
         return self._rows[category]
@@ -102,7 +103,7 @@ class Model:
     def _pieces(self) -> tuple[str, list[tuple[str, str]], str] | None:
         """Cut the first block before each item; None if lines do not tell items apart."""
         lines = re.findall(r"[^\n]*\n|[^\n]+", self.text)
-        starts = [(item.line_number - 1, _category(item)) for item in self.block]
+        starts = [(item.line_number - 1, category_of(item)) for item in self.block]
         end = self._end(lines)
         numbers = [number for number, _ in starts]
         if (
@@ -159,39 +160,23 @@ def read_model(path: Path | str) -> Model:
         If it is neither, or damaged.
     """
     path = Path(path)
-    data = unpacked(path)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"{path.name} is not a text: byte {error.start} is no UTF-8.",
-            hint="Save the model as mmCIF again; PDBx/mmCIF allows ASCII alone.",
-        ) from error
-    try:
-        if any(_PDB.match(line) for line in text[:10_000].splitlines()) and "\n_" not in text:
-            text = _from_pdb(text, path)
-        document = cif.read_string(text)
-    except (ValueError, RuntimeError) as error:
-        raise InvalidInput(
-            f"{path.name} cannot be read: {error}.",
-            hint="Give the model as mmCIF or in PDB format.",
-        ) from error
-    if len(document) == 0 or not len(list(document[0])):
-        raise InvalidInput(f"{path.name} holds no data block.", hint="It is not a model in mmCIF.")
-    return Model(document, text, path.name)
+    text = decoded(unpacked(path), path.name)
+    if any(_PDB.match(line) for line in text[:10_000].splitlines()) and "\n_" not in text:
+        text = _from_pdb(text, path)
+    return Model(document_of(text, path.name), text, path.name)
 
 
 def _from_pdb(text: str, path: Path) -> str:
-    structure = gemmi.read_pdb_string(text)
+    try:
+        structure = gemmi.read_pdb_string(text)
+    except (ValueError, RuntimeError) as error:
+        raise InvalidInput(
+            f"{path.name} cannot be read as a model in PDB format: {error}.",
+            hint="Give the model as mmCIF.",
+        ) from error
     if not len(structure):
         raise InvalidInput(f"{path.name} holds no atoms.")
     structure.setup_entities()
     structure.name = structure.name or path.name.partition(".")[0]
     written: str = structure.make_mmcif_document().as_string()
     return written
-
-
-def _category(item: cif.Item) -> str:
-    pair: Any = item.pair  # gemmi does not say of what type it is
-    tag = pair[0] if pair is not None else item.loop.tags[0] if item.loop is not None else ""
-    return str(tag).removeprefix("_").partition(".")[0].lower()

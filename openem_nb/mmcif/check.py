@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from gemmi import cif
 
 from openem_nb._texts import one_line
-from openem_nb.errors import InvalidInput
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
-from openem_nb.mmcif._dictionary import unpacked
+from openem_nb.mmcif._files import decoded, document_of, unpacked
 from openem_nb.mmcif._layout import given_by_us
 from openem_nb.mmcif._mapping import CATEGORIES
 from openem_nb.mmcif._questions import asked_categories, label, who_knows
@@ -173,20 +172,11 @@ def parsed(path_or_text: Path | str) -> tuple[cif.Document, str]:
     NotFound, InvalidInput
         As :func:`check_mmcif`.
     """
-    text = isinstance(path_or_text, str) and ("\n" in path_or_text or "data_" in path_or_text[:5])
-    data = str(path_or_text).encode() if text else unpacked(Path(path_or_text))
-    name = "the text" if text else Path(path_or_text).name
-    try:
-        document = cif.read_string(data)
-    except (ValueError, RuntimeError) as error:
-        said = re.sub(r"^\w+:(\d+)(:\S+)?", r"line \1", str(error))
-        raise InvalidInput(
-            f"{name} is no whole CIF file: {said}.",
-            hint="Look at that line: a quote, a loop or the end of the file may be missing.",
-        ) from error
-    if not len(document):
-        raise InvalidInput(f"{name} holds no data block.", hint="A CIF file starts with data_.")
-    return document, name if not text else document[0].name
+    if isinstance(path_or_text, str) and ("\n" in path_or_text or path_or_text[:5] == "data_"):
+        document = document_of(path_or_text, "the text")
+        return document, document[0].name
+    path = Path(path_or_text)
+    return document_of(decoded(unpacked(path), path.name), path.name), path.name
 
 
 def _validate(document: cif.Document, words: Dictionary, *, deposition: bool) -> list[str]:
@@ -236,7 +226,7 @@ def _classed(
 ) -> tuple[Level, Code, str, str]:
     """Return level, kind, words and remedy of one message."""
     first = text.partition("\n")[0]
-    known = words.items.get(item)
+    known = words.items.get(words.spelt(item))
     if text.startswith("category indicated as "):
         return "info", "context", f"The category is marked {first.split()[3].rstrip(':')}.", ""
     if "is for pdb internal use" in text:
@@ -299,7 +289,7 @@ def _own(document: cif.Document, words: Dictionary) -> Iterator[Message]:
         for category in CATEGORIES:
             table = block.find_mmcif_category(f"_{category}.")
             for column, tag in enumerate(table.tags):
-                item = words.items.get(str(tag))
+                item = words.items.get(words.spelt(str(tag)))
                 if item is None:
                     continue
                 values = [row[column] for row in table]

@@ -78,7 +78,7 @@ def from_mmcif(path_or_text: Path | str, *, dictionary: Path | str | None = None
     parts, name = parsed(path_or_text)
     block = parts[0]
     words = dictionary_at(dictionary)
-    rows = {category: _rows(block, category) for category in CATEGORIES}
+    rows = {category: _rows(block, category, words) for category in CATEGORIES}
     if not any(found for category, found in rows.items() if category.startswith("em_")):
         raise InvalidInput(
             f"{name} holds nothing of electron microscopy.",
@@ -98,9 +98,9 @@ def from_mmcif(path_or_text: Path | str, *, dictionary: Path | str | None = None
     return made
 
 
-def _rows(block: cif.Block, category: str) -> list[dict[str, str]]:
+def _rows(block: cif.Block, category: str, words: Dictionary) -> list[dict[str, str]]:
     columns = block.get_mmcif_category(f"_{category}.", raw=True)
-    names = [f"_{category}.{name}" for name in columns]
+    names = [words.spelt(f"_{category}.{name}") for name in columns]
     return [
         {
             name: cif.as_string(raw)

@@ -13,8 +13,9 @@ import pytest
 
 from openem_nb import mmcif
 from openem_nb.errors import InvalidInput, NotFound
-from openem_nb.mmcif import _dictionary
-from openem_nb.mmcif._dictionary import dictionary, unpacked
+from openem_nb.mmcif import _files
+from openem_nb.mmcif._dictionary import dictionary
+from openem_nb.mmcif._files import unpacked
 from openem_nb.mmcif._mapping import CATEGORIES
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "trim_dictionary.py"
@@ -139,7 +140,7 @@ def test_a_missing_file_and_a_damaged_one_are_told_apart(tmp_path: Path) -> None
 def test_a_file_that_unpacks_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_dictionary, "_LARGEST", 1000)
+    monkeypatch.setattr(_files, "_LARGEST", 1000)
     bomb = tmp_path / "bomb.cif.gz"
     bomb.write_bytes(gzip.compress(b" " * 1001))
     with pytest.raises(InvalidInput, match="larger"):

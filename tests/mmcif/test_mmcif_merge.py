@@ -212,10 +212,13 @@ def test_a_model_in_pdb_format_is_written_as_mmcif(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "no data block"),
-        (b"hello", "cannot be read"),
+        (b"hello", "line 1"),
         (b"data_x\n", "no data block"),
-        (b"data_x\nloop_\n_a.b\n_a.c\n1\n", "cannot be read"),
-        (b"data_x\n_a.b 'unterminated\n", "cannot be read"),
+        (b"data_x\nloop_\n_a.b\n_a.c\n1\n", "line 2"),
+        (b"data_x\nloop_\n_a.b\n_c.c\n1 2\n", "line 2 mixes"),
+        (b"data_x\nloop_\n_a.b\n1\nloop_\n_a.c\n2\n", "line 5 is the second"),
+        (b"data_x\nloop_\n_a.b\n1\n_a.c 2\n", "line 5"),
+        (b"data_x\n_a.b 'unterminated\n", "line 2"),
         (b"data_x\n_a.b \xff\xfe\n", "no UTF-8"),
         (gzip.compress(MODEL.encode())[:-20], "damaged"),
     ],
@@ -226,6 +229,18 @@ def test_what_is_no_model_is_refused_in_words(tmp_path: Path, content: bytes, sa
     with pytest.raises(InvalidInput, match=said) as caught:
         mmcif.to_mmcif(whole(), path)
     assert "bad.cif" in str(caught.value)
+
+
+def test_capitals_of_tags_mean_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "m.cif"
+    tags = "_EM_imaging.ID 4\n_em_imaging.entry_id 1ABC\n_em_imaging.Nominal_CS 1.4\n#\n"
+    path.write_text(MODEL.replace("#\nloop_\n_citation", f"#\n{tags}loop_\n_citation", 1))
+    made = mmcif.to_mmcif(whole(), path)
+    assert made.text.lower().count("_em_imaging.nominal_cs") == 1
+    assert value(made.text, "_em_imaging.nominal_cs") == "2.7"
+    assert value(made.text, "_em_image_recording.imaging_id") == "4"
+    assert "_em_imaging.nominal_cs" in {one.item for one in made.conflicts}
+    assert mmcif.from_mmcif(path).document["instrument"]["cs"] == {"value": 1.4, "unit": "mm"}
 
 
 def test_the_model_file_is_not_written_to(model: Path) -> None:

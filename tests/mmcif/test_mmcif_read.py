@@ -30,7 +30,12 @@ def values(row: Row) -> st.SearchStrategy[Any]:
     whole_number = item.type in ("int", "positive_int")
     if row.kind in ("quantity", "defocus", "length"):
         # in any unit of the same kind, that is what documents are like
-        low, high = (-90, 90) if row.unit == "°" else (1, 10_000)
+        low, high = (1, 89) if row.item.endswith("increment") else (1, 10_000)
+        low, high = (-89, 89) if row.item.endswith("_angle") else (low, high)
+        for least, most in item.limits:  # what lies beyond is refused, and asked
+            if most is not None and most != least:
+                target = row.target or item.unit
+                high = min(high, math.floor(units.convert(most, target, row.unit)) - 1)
         number: Any = st.integers(low, high)
         if not whole_number:
             number |= st.floats(low, high, allow_nan=False)
@@ -40,8 +45,8 @@ def values(row: Row) -> st.SearchStrategy[Any]:
         return number.map(lambda n: {"value": sign * n, "unit": row.unit})
     if row.kind == "number":
         if item.name == "_em_buffer.pH":
-            return st.floats(0, 14).map(lambda n: round(n, 3))
-        return st.integers(1, 10**6)
+            return st.floats(0.1, 13.9).map(lambda n: round(n, 3))
+        return st.integers(1001, 99_999)
     if row.kind in ("truth", "flag"):
         return st.booleans()
     if row.kind in ("choice", "software"):
