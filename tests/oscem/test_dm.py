@@ -199,3 +199,20 @@ def test_the_reader_gives_what_it_promises() -> None:
     given = set(read(dm(tree))[0].values) | set(read(b"", "CountRef_a.dm4")[0].values)
     assert given == SUPPLIES
     assert set(QUANTITIES) >= SUPPLIES
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_rosettasciio_reads_the_same_tags(version: int) -> None:
+    api = pytest.importorskip(
+        "rsciio.digitalmicrograph._api", reason="the extra for materials science is not installed"
+    )
+    data = dm(dm_tree(), version=version)
+    oracle = api.DigitalMicrographReader(io.BytesIO(data))
+    oracle.parse_file()
+    theirs = oracle.tags_dict["ImageList"]["TagGroup1"]["ImageTags"]
+    tree, whole = read_tags(io.BytesIO(data), len(data))
+    ours = branch(tree, "ImageList", "1", "ImageTags")
+    assert whole
+    assert ours["Microscope Info"] == theirs["Microscope Info"]
+    assert ours["Session Info"] == theirs["Session Info"]
+    assert ours["GMS Version"] == theirs["GMS Version"]
