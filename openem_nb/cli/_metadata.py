@@ -193,10 +193,9 @@ def mmcif(
 ) -> None:
     """Write an OSC-EM document as mmCIF for OneDep, and list what is still asked for."""
     from openem_nb import mmcif as convert
-    from openem_nb import oscem
 
     given = convert.read_answers(answers or ())
-    made = convert.to_mmcif(oscem.read(document), model, wins=wins, answers=given)
+    made = convert.to_mmcif(_document(document), model, wins=wins, answers=given)
     made.write(output)
     print(f"{output}: {counted(len(made.written), 'value')} of the document")
     for conflict in made.conflicts:
@@ -238,7 +237,7 @@ def check(
 def _check_document(file: Path, technique: str | None) -> bool:
     from openem_nb import oscem
 
-    document = oscem.read(file)
+    document = _document(file)
     problems = oscem.validate(document, technique=technique)
     for problem in problems:
         say(f"error: {problem}")
@@ -247,6 +246,18 @@ def _check_document(file: Path, technique: str | None) -> bool:
     if not problems:
         say(f"{file} is a valid document of {technique or oscem.technique_of(document)}.")
     return not problems
+
+
+def _document(file: Path) -> dict[str, Any]:
+    """Return a document, or what a draft has of one."""
+    from openem_nb import oscem
+
+    found = oscem.read(file)
+    if {"draft", "missing"} <= found.keys() and isinstance(found["draft"], dict):
+        say(f"{file} is a draft.", err=True)
+        inner: dict[str, Any] = found["draft"]
+        return inner
+    return found
 
 
 def _check_mmcif(file: Path, dictionary: Path | None) -> bool:

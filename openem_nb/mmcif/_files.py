@@ -37,7 +37,9 @@ def unpacked(path: Path) -> bytes:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InvalidInput(f"{path} is damaged: {error}.", hint="Fetch the file again.") from error
     except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise NotFound(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Check its name."
+        ) from error
     if len(data) > _LARGEST:
         raise InvalidInput(f"{path} is larger than a gigabyte when unpacked.")
     return data

@@ -13,6 +13,8 @@ import gemmi
 import pytest
 
 from openem_nb import oscem
+from openem_nb.cli._metadata import extract
+from openem_nb.errors import Cancelled
 from openem_nb.practice.sessions import write_session
 
 COMMAND = [sys.executable, "-W", "error", "-m", "openem_nb"]
@@ -137,6 +139,30 @@ def test_check_and_upgrade_of_a_document(tmp_path) -> None:
     assert "date_time" in done.stdout
     assert oscem.read(new) == oscem.read(good)
     assert "nothing to change" in openem("upgrade", str(good)).stdout
+
+
+def test_a_draft_is_checked_and_converted_as_what_it_is(tmp_path) -> None:
+    write_session(tmp_path / "a", kind="serialem")
+    draft, target = tmp_path / "draft.json", tmp_path / "out.cif"
+    assert openem("extract", str(tmp_path / "a"), "-o", str(draft), "--draft").returncode == 0
+    done = openem("check", str(draft))
+    assert done.returncode == 1
+    assert "is a draft" in done.stderr
+    assert "error: instrument.illumination is missing" in done.stdout
+    assert "error: acquisition is missing" not in done.stdout
+    assert openem("mmcif", str(draft), "-o", str(target)).returncode == 0
+    block = gemmi.cif.read(str(target))[0]
+    assert block.find_value("_em_experiment.reconstruction_method") == "'SUBTOMOGRAM AVERAGING'"
+
+
+def test_an_extraction_that_is_interrupted_is_cancelled(tmp_path, monkeypatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(oscem, "extract", interrupted)
+    with pytest.raises(Cancelled, match="cancelled"):
+        extract(tmp_path, tmp_path / "oscem.json")
+    assert not (tmp_path / "oscem.json").exists()
 
 
 @pytest.mark.parametrize(
