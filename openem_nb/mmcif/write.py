@@ -11,6 +11,7 @@ from openem_nb import oscem
 from openem_nb.errors import InvalidInput
 from openem_nb.mmcif._collect import LeftOut, collect
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
+from openem_nb.mmcif._facility import ask_facility, known
 from openem_nb.mmcif._layout import as_raw_text, as_text, layout
 from openem_nb.mmcif._mapping import CATEGORIES
 from openem_nb.mmcif._merge import merge, renamed
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from openem_nb.mmcif._merge import Merged
     from openem_nb.mmcif._model import Model
     from openem_nb.mmcif.deposition import Conflict
+    from openem_nb.oscem.instruments import Instrument, Instruments
 
 __all__ = ["to_mmcif"]
 
@@ -42,6 +44,7 @@ def to_mmcif(
     wins: Literal["metadata", "model"] = "metadata",
     entry_id: str | None = None,
     answers: Mapping[str, Any] | None = None,
+    instruments: Instruments | Instrument | Path | str | None = None,
     dictionary: Path | str | None = None,
 ) -> Deposition:
     """Return a document as mmCIF, alone or merged into the file of a coordinate model.
@@ -65,6 +68,10 @@ def to_mmcif(
         Identifier of the entry; that of the model, or ``UNNAMED``, if none is given.
     answers :
         Values for open questions, by :attr:`Question.key`; they stand above the document.
+    instruments :
+        What the facility says of its microscopes, as for :func:`openem_nb.extract`; by default all
+        files in the configuration folder. It fills in the list's word for model and detector where
+        the document has a serial number, or a name of the house.
     dictionary :
         A newer PDBx/mmCIF dictionary than the one in the package.
 
@@ -98,6 +105,7 @@ def to_mmcif(
     file = None if model is None else read_model(model)
     name = entry_id or (file.entry_id if file else None) or _UNNAMED
     made = collect(document, oscem.technique_of(document), words)
+    ask_facility(document, made, known(instruments), words)
     answer(made, answers or {}, words)
     table = layout(made.rows, name, words)
     conflicts: tuple[Conflict, ...] = ()

@@ -204,6 +204,41 @@ def test_a_serial_number_is_no_model() -> None:
     assert "serial number" in asked.why
 
 
+@pytest.mark.parametrize("model", ["TITAN52339260", "Our big one"])
+def test_the_facility_knows_what_is_behind_its_own_names(tmp_path, model: str) -> None:
+    file = tmp_path / "house.toml"
+    file.write_text(
+        '[TITAN52339260]\nname = "Our big one"\npdbx = "TFS KRIOS"\n'
+        '[TITAN52339260.detectors.BM-Falcon]\nname = "Falcon"\n'
+        'pdbx = "FEI FALCON III (4k x 4k)"\n'
+        '[TALOS1234567]\nname = "Our small one"\npdbx = "TFS TALOS"\n'
+    )
+    document = whole()
+    document["instrument"]["microscope"]["model"] = model
+    document["acquisition"]["detectors"] = [{"name": "BM-Falcon"}, {"name": "EF-CCD"}]
+    made = mmcif.to_mmcif(document, instruments=file)
+    assert value(made.text, "_em_imaging.microscope_model") == "TFS KRIOS"
+    assert value(made.text, "_em_imaging.microscope_serial_number") == "TITAN52339260"
+    assert value(made.text, "_em_image_recording.film_or_detector_model") == (
+        "FEI FALCON III (4k x 4k)"
+    )
+    asked = {one.key for one in made.missing}
+    assert "_em_imaging.microscope_model" not in asked
+    assert "_em_image_recording.film_or_detector_model[2]" in asked
+    assert "instrument.microscope.model" not in {one.path for one in made.left_out}
+    (entry,) = [one for one in made.entries if one.item == "_em_imaging.microscope_model"]
+    assert "TITAN52339260" in entry.note
+
+
+def test_a_name_that_two_microscopes_have_tells_nothing(tmp_path) -> None:
+    file = tmp_path / "house.toml"
+    file.write_text('[TITAN1]\nname = "X"\npdbx = "TFS KRIOS"\n[TITAN2]\nname = "X"\n')
+    document = whole()
+    document["instrument"]["microscope"]["model"] = "X"
+    made = mmcif.to_mmcif(document, instruments=file)
+    assert "_em_imaging.microscope_model" in {one.key for one in made.missing}
+
+
 def test_several_detectors_authors_grants_and_molecules_have_rows_of_their_own() -> None:
     document = whole()
     document["acquisition"]["detectors"].append({"name": "BM-Ceta"})
