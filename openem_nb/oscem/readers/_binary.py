@@ -55,9 +55,10 @@ _LENGTHS: Final[Mapping[str, float]] = {
 
 def number(value: object) -> float | None:
     """Return a finite number, or None for anything else: empty text, words, NaN, infinity."""
-    if value.__class__ is not str and (
-        isinstance(value, bool) or not isinstance(value, (int, float, bytes))
-    ):
+    if isinstance(value, str):
+        if "_" in value:  # Python reads 1_000, no microscope writes it
+            return None
+    elif isinstance(value, bool) or not isinstance(value, (int, float, bytes)):
         return None
     try:
         found = float(value)
@@ -92,7 +93,8 @@ def text(value: object) -> str:
     if len(value) <= _LONGEST and value.isprintable() and "  " not in value:
         return value.strip()
     words = " ".join(value[: 4 * _LONGEST].split())
-    return "".join(letter for letter in words if letter.isprintable())[:_LONGEST]
+    harmless = "".join(letter for letter in words if letter.isprintable())
+    return harmless.strip()[:_LONGEST].rstrip()
 
 
 def basename(value: str) -> str:

@@ -34,8 +34,8 @@ SOURCE: Final = "serialem"
 
 SUPPLIES: Final[frozenset[str]] = frozenset(TAGS)
 
-LARGEST: Final = 64 * 1024 * 1024
-"""Bytes of one mdoc that are read: a tilt series has 30 kB, the largest montages some MB."""
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of one mdoc that are read: a tilt series has 30 kB, a stack of ten thousand images 8 MB."""
 
 _NO_DOSE: Final = Finding(
     "dose-unknown",
