@@ -1,0 +1,290 @@
+"""Particle picks: where particles lie in micrographs, as picking programs write it.
+
+Read are STAR files of RELION and of the programs that write like it, CBOX of crYOLO, BOX of EMAN,
+and plain coordinates. Places are pixels of the micrograph, x along the rows and y from the first
+row of the file; in MRC files that row is the bottom of the picture. BOX and CBOX give the corner of
+a box nearest to the first pixel (EMAN1 manual; crYOLO manual, "CBOX"), STAR gives the centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from openem_nb.errors import DamagedFile, InvalidInput, NotFound
+from openem_nb.images._star import numbers, read_star, texts, write_star
+from openem_nb.values import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gemmi import cif
+    from numpy.typing import NDArray
+
+__all__ = ["Picks", "read_picks", "write_picks"]
+
+_SUFFIXES: Final = (".star", ".cbox", ".box", ".coords", ".txt")
+_LARGEST_TEXT: Final = 64 << 20
+"""Bytes of a BOX file, which holds the picks of one micrograph."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picks:
+    """Particles of one micrograph or of many."""
+
+    x: NDArray[np.float64]
+    """Columns of the centres, pixels of the micrograph."""
+    y: NDArray[np.float64]
+    """Rows of the centres, pixels, counted from the first row of the file."""
+    diameter: float | None = None
+    """Side of the boxes in pixels; None where the file does not say it."""
+    score: NDArray[np.float64] | None = None
+    """Figure of merit of each, higher is better; its scale is that of the program."""
+    kind: NDArray[np.int64] | None = None
+    """Class of each, None where they were not classified."""
+    angle: NDArray[np.float64] | None = None
+    """In-plane angle of each in degrees, as the program has written it."""
+    micrographs: tuple[str, ...] | None = None
+    """Micrograph of each, as the file names it; None where the file is of one micrograph."""
+    pixel_size: float | None = None
+    """Å of a pixel in which ``x`` and ``y`` count, where the file says it."""
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        of = "" if self.micrographs is None else f" in {len(self.names):,} micrographs"
+        return f"<{counted(len(self), 'pick')}{of}>"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The micrographs that have picks, each once, in the order of the file."""
+        return tuple(dict.fromkeys(self.micrographs or ()))
+
+    def where(self, chosen: NDArray[Any]) -> Picks:
+        """Return the chosen picks.
+
+        Parameters
+        ----------
+        chosen :
+            Truth value of each pick, or numbers of picks.
+        """
+        index = np.asarray(chosen)
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        names = self.micrographs
+        return replace(
+            self,
+            x=self.x[index],
+            y=self.y[index],
+            score=None if self.score is None else self.score[index],
+            kind=None if self.kind is None else self.kind[index],
+            angle=None if self.angle is None else self.angle[index],
+            micrographs=None if names is None else tuple(names[place] for place in index),
+        )
+
+    def above(self, score: float) -> Picks:
+        """Return those with at least this figure of merit.
+
+        Raises
+        ------
+        InvalidInput
+            If the picks have none.
+        """
+        if self.score is None:
+            raise InvalidInput(
+                "These picks have no figure of merit.", hint="Take all of them, or pick again."
+            )
+        return self.where(self.score >= score)
+
+    def scaled(self, pixel_size: float | None) -> Picks:
+        """Return the picks in pixels of another size, Å; as they are where one is not known.
+
+        Picks of a movie in super-resolution are often counted in pixels of its binned sum.
+        """
+        if pixel_size is None or self.pixel_size is None or not pixel_size > 0:
+            return self
+        factor = self.pixel_size / pixel_size
+        return replace(
+            self,
+            x=self.x * factor,
+            y=self.y * factor,
+            diameter=None if self.diameter is None else self.diameter * factor,
+            pixel_size=pixel_size,
+        )
+
+    def of(self, micrograph: Path | str) -> Picks:
+        """Return those of one micrograph, found by its file name without folder and ending.
+
+        Picks of a single micrograph are returned as they are: their file does not name it.
+        """
+        if self.micrographs is None:
+            return self
+        wanted = _stem(str(micrograph))
+        same = {name: _stem(name) == wanted for name in self.names}
+        return self.where(np.fromiter((same[one] for one in self.micrographs), bool, len(self)))
+
+
+def _stem(name: str) -> str:
+    """Return what names a micrograph: ``000012@Movies/m_1.mrcs`` and ``m_1.eer`` are the same."""
+    return PurePosixPath(name.rpartition("@")[2].replace("\\", "/")).stem
+
+
+def read_picks(path: Path | str) -> Picks:
+    """Read particle picks.
+
+    Parameters
+    ----------
+    path :
+        A STAR file (``rlnCoordinateX``…), CBOX, BOX, or a text of two columns: the centres.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    InvalidInput
+        If its name does not end in ``.star``, ``.cbox``, ``.box``, ``.coords`` or ``.txt``.
+    DamagedFile
+        If it holds no coordinates.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InvalidInput(
+            f"{path.name} is not named as a file of picks.",
+            hint=f"Known are {', '.join(_SUFFIXES)}.",
+        )
+    if suffix == ".star":
+        return _read_star(path)
+    return _read_cbox(path) if suffix == ".cbox" else _read_box(path)
+
+
+def _read_star(path: Path) -> Picks:
+    document = read_star(path)
+    for block in document:
+        x, y = numbers(block, "_rlnCoordinateX"), numbers(block, "_rlnCoordinateY")
+        if x is not None and y is not None:
+            kind = numbers(block, "_rlnClassNumber")
+            names = texts(block, "_rlnMicrographName", "_rlnMicrographMovieName")
+            found = Picks(
+                x,
+                y,
+                score=numbers(block, "_rlnAutopickFigureOfMerit", "_rlnParticleFigureOfMerit"),
+                kind=None if kind is None else np.nan_to_num(kind, nan=-1).astype(np.int64),
+                angle=numbers(block, "_rlnAnglePsi"),
+                micrographs=None if names is None else tuple(names),
+                pixel_size=_pixel_size(document),
+            )
+            return _placed(path, found)
+    raise DamagedFile(
+        f"{path.name} has no columns rlnCoordinateX and rlnCoordinateY.",
+        hint="Give the STAR file of the particles, not that of the micrographs.",
+    )
+
+
+def _pixel_size(document: cif.Document) -> float | None:
+    """Return the size of a pixel that all groups of optics share, Å; None where they differ."""
+    for block in document:
+        sizes = numbers(block, "_rlnMicrographPixelSize", "_rlnMicrographOriginalPixelSize")
+        if sizes is not None:
+            one = float(sizes[0])
+            return one if one > 0 and (sizes == one).all() else None
+    return None
+
+
+def _read_cbox(path: Path) -> Picks:
+    document = read_star(path)
+    for block in document:
+        corner = [numbers(block, f"_Coordinate{axis}") for axis in "XY"]
+        sides = [numbers(block, name) for name in ("_Width", "_Height")]
+        if all(one is not None for one in (*corner, *sides)):
+            return _placed(path, _boxes(corner, sides, numbers(block, "_Confidence")))
+    if document.find_block("cryolo") is not None:  # looked at, and nothing was found
+        return Picks(np.empty(0), np.empty(0))
+    raise DamagedFile(
+        f"{path.name} has no boxes of crYOLO in it.", hint="Write it with crYOLO 1.8 or later."
+    )
+
+
+def _read_box(path: Path) -> Picks:
+    try:
+        if path.stat().st_size > _LARGEST_TEXT:
+            raise InvalidInput(
+                f"{path.name} is too large for the picks of one micrograph.",
+                hint="Give a STAR file for many micrographs.",
+            )
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise NotFound(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Look at its name."
+        ) from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        words = line.replace(",", " ").split()
+        if not words or words[0][0] in "#;":
+            continue
+        try:
+            rows.append([float(word) for word in words[:5]])
+        except ValueError:
+            raise DamagedFile(
+                f"Line {number} of {path.name} is no line of coordinates.",
+                hint="Each line holds x, y, width and height, or x and y alone.",
+            ) from None
+    widths = {len(row) for row in rows}
+    if len(widths) > 1 or widths & {0, 1, 3}:
+        raise DamagedFile(
+            f"The lines of {path.name} do not hold x, y, width and height, or x and y alone.",
+            hint="Export the picks once more.",
+        )
+    table = np.array(rows, np.float64).reshape(len(rows), *(widths or {2}))
+    if table.shape[1] == 2:
+        return _placed(path, Picks(table[:, 0], table[:, 1]))
+    # the fifth column of BOX is a flag of EMAN1 (-3 in files of all programs), or a confidence
+    score = table[:, 4] if table.shape[1] > 4 and (table[:, 4] >= 0).all() else None
+    return _placed(path, _boxes([table[:, 0], table[:, 1]], [table[:, 2], table[:, 3]], score))
+
+
+def _boxes(corner: Sequence[Any], sides: Sequence[Any], score: NDArray[np.float64] | None) -> Picks:
+    if score is not None and np.isnan(score).all():
+        score = None
+    side = np.nanmedian(sides[0]) if len(sides[0]) else np.nan
+    diameter = float(side) if side > 0 else None
+    return Picks(corner[0] + sides[0] / 2, corner[1] + sides[1] / 2, diameter, score)
+
+
+def _placed(path: Path, picks: Picks) -> Picks:
+    """Return picks whose coordinates are numbers; refuse a file in which none is."""
+    there = np.isfinite(picks.x) & np.isfinite(picks.y)
+    if there.all():
+        return picks
+    if not there.any():
+        raise DamagedFile(
+            f"No coordinate in {path.name} is a number.", hint="Export the picks once more."
+        )
+    return picks.where(there)
+
+
+def write_picks(path: Path | str, picks: Picks, *, micrograph: str | None = None) -> Path:
+    """Write picks as a STAR file that RELION imports; return its path.
+
+    Parameters
+    ----------
+    micrograph :
+        Name of the micrograph, for picks that do not have it.
+    """
+    path = Path(path)
+    names = picks.micrographs if micrograph is None else (micrograph,) * len(picks)
+    columns: dict[str, Any] = {} if names is None else {"rlnMicrographName": names}
+    columns |= {"rlnCoordinateX": picks.x, "rlnCoordinateY": picks.y}
+    for name, values in (
+        ("rlnAutopickFigureOfMerit", picks.score),
+        ("rlnClassNumber", picks.kind),
+        ("rlnAnglePsi", picks.angle),
+    ):
+        if values is not None:
+            columns[name] = values
+    write_star(path, "particles", columns)
+    return path

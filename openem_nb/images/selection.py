@@ -1,0 +1,195 @@
+"""What a person thinks of micrographs: good, bad, a note; as CSV and as STAR.
+
+CSV is for spreadsheets and people, STAR for RELION: there the block ``micrographs`` holds the kept
+micrographs with the columns that RELION has names for, which is how a selection is imported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from openem_nb._folders import write_whole
+from openem_nb.errors import DamagedFile, InvalidInput, NotFound
+from openem_nb.images._star import numbers, read_star, texts, write_star
+from openem_nb.values import for_spreadsheets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MARKS", "read_selection", "write_selection"]
+
+Keep = Literal["all", "good", "not bad"]
+
+MARKS: Final = ("good", "bad", "")
+"""What a micrograph can be; the last is that nobody has said it."""
+_RELION: Final = {
+    "defocus_u": "rlnDefocusU",
+    "defocus_v": "rlnDefocusV",
+    "angle": "rlnDefocusAngle",
+    "phase_shift": "rlnPhaseShift",
+    "score": "rlnCtfFigureOfMerit",
+    "resolution": "rlnCtfMaxResolution",
+    "voltage": "rlnVoltage",
+    "cs": "rlnSphericalAberration",
+    "amplitude_contrast": "rlnAmplitudeContrast",
+    "pixel_size": "rlnMicrographPixelSize",
+    "total": "rlnAccumMotionTotal",
+    "early": "rlnAccumMotionEarly",
+    "late": "rlnAccumMotionLate",
+}
+"""Measurements that RELION has a name for; theirs and its units are the same (Å, kV, mm, °)."""
+_GROUPS: Final = ("ctf_", "motion_")
+"""What a table of many measurements writes before their names."""
+_NAMES: Final = ("micrograph", "name", "path")
+_BYTES: Final = 256 << 20
+
+
+def write_selection(
+    path: Path | str, frame: pd.DataFrame, *, name: str = "name", keep: Keep = "all"
+) -> Path:
+    """Write marks and notes; return the path.
+
+    Parameters
+    ----------
+    path :
+        Ends in ``.csv`` or ``.star``.
+    frame :
+        One row for each micrograph, with the columns ``mark`` (good, bad or empty) and ``note``;
+        whatever else it holds is written too, to STAR only what RELION has a name for.
+    name :
+        Column with the names.
+    keep :
+        ``"good"`` writes those that are marked good, ``"not bad"`` all that are not marked bad.
+
+    Raises
+    ------
+    InvalidInput
+        If the name of the file ends otherwise, or a column is missing.
+    """
+    path = Path(path)
+    for column in (name, "mark", "note"):
+        if column not in frame:
+            raise InvalidInput(
+                f"The table has no column {column!r}.", hint="Give what Gallery.marks returns."
+            )
+    chosen = frame
+    if keep == "good":
+        chosen = frame[frame["mark"] == "good"]
+    elif keep == "not bad":
+        chosen = frame[frame["mark"] != "bad"]
+    elif keep != "all":
+        raise InvalidInput(f"{keep!r} is no choice.", hint="Choose all, good or not bad.")
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        write_whole(path, for_spreadsheets(chosen).to_csv(index=False))
+    elif suffix == ".star":
+        write_star(path, "micrographs", _columns(chosen, name))
+    else:
+        raise InvalidInput(
+            f"{path.name} is neither CSV nor STAR.", hint="Let it end in .csv or .star."
+        )
+    return path
+
+
+def _columns(frame: pd.DataFrame, name: str) -> dict[str, Any]:
+    columns: dict[str, Any] = {"rlnMicrographName": [str(one) for one in frame[name]]}
+    for column in frame:
+        short = str(column)
+        for group in _GROUPS:
+            short = short.removeprefix(group)
+        label = _RELION.get(short)
+        if label and label not in columns and frame[column].dtype.kind in "fiu":
+            columns[label] = frame[column].tolist()
+    columns["openemMark"] = [one or None for one in frame["mark"]]
+    if frame["note"].astype(bool).any():
+        columns["openemNote"] = [one or None for one in frame["note"]]
+    return columns
+
+
+def read_selection(path: Path | str) -> pd.DataFrame:
+    """Read marks and notes from CSV or STAR: columns ``name``, ``mark``, ``note``.
+
+    Of a STAR file without marks, what ``rlnSelected`` says counts, and without that all
+    micrographs that it lists are good.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    DamagedFile
+        If it is no table with names of micrographs.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".star":
+        return _read_star(path)
+    return _read_csv(path)
+
+
+def _read_star(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    for block in read_star(path):
+        names = texts(block, "_rlnMicrographName", "_rlnMicrographMovieName")
+        if names is None:
+            continue
+        marks = texts(block, "_openemMark")
+        selected = numbers(block, "_rlnSelected")
+        if marks is None and selected is not None:
+            marks = ["good" if one else "bad" for one in selected]
+        notes = texts(block, "_openemNote")
+        return _checked(
+            path,
+            pd.DataFrame(
+                {
+                    "name": names,
+                    "mark": ["good"] * len(names) if marks is None else map(_said, marks),
+                    "note": [""] * len(names) if notes is None else map(_said, notes),
+                }
+            ),
+        )
+    raise DamagedFile(f"{path.name} lists no micrographs.", hint="It has no rlnMicrographName.")
+
+
+def _said(text: str) -> str:
+    return "" if text == "None" else text
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        if path.stat().st_size > _BYTES:
+            raise InvalidInput(f"{path.name} is too large for a selection.", hint="Split it.")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
+    except OSError as error:
+        raise NotFound(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Look at its name."
+        ) from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DamagedFile(
+            f"{path.name} is not a CSV file: {error}.", hint="Save it again."
+        ) from error
+    name = next((one for one in _NAMES if one in table), None)
+    if name is None or "mark" not in table:
+        raise DamagedFile(
+            f"{path.name} has no columns name and mark.", hint="Give a file that was saved here."
+        )
+    found = pd.DataFrame({"name": table[name], "mark": table["mark"].str.strip()})
+    found["note"] = table.get("note", "")
+    return _checked(path, found.map(_as_it_was))
+
+
+def _as_it_was(text: str) -> str:
+    """Return a text without the apostrophe that keeps spreadsheets from calculating it."""
+    return text[1:] if text.startswith("'") and text[1:2] in {"=", "+", "-", "@"} else text
+
+
+def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    wrong = sorted(set(frame["mark"]) - set(MARKS))
+    if wrong:
+        raise DamagedFile(
+            f"{path.name} marks a micrograph as {wrong[0]!r}.",
+            hint="A mark is good, bad or empty.",
+        )
+    return frame
