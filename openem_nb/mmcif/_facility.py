@@ -54,12 +54,8 @@ def ask_facility(
     for number, one in enumerate(detectors if isinstance(detectors, list) else (), 1):
         name = one.get("name") if isinstance(one, dict) else None
         for camera in found.detectors.values():
-            fits = name and name in (camera.camera, camera.name)
-            if (
-                fits
-                and camera.pdbx in words[_DETECTOR].choices
-                and not made.value(_DETECTOR, number)
-            ):
+            is_open = made.value(_DETECTOR, number) is None and camera.pdbx in offered
+            if is_open and name and name in (camera.camera, camera.name):
                 path = f"acquisition.detectors[{number - 1}].name"
                 made.put(_DETECTOR, Text(camera.pdbx, note=note), path=path, row=number)
     made.left_out[:] = [
