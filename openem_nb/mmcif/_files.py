@@ -97,8 +97,9 @@ def _check_loops(block: cif.Block, name: str) -> None:
             paired.add(category)
         else:
             mixed = {_category(tag) for tag in loop.tags} != {category}
-            if mixed or category in looped:
+            if mixed or category in looped or not loop.length():
                 what = "mixes categories" if mixed else f"is the second of _{category}"
+                what = what if loop.length() else "has no values"
                 raise InvalidInput(
                     f"{name} is no mmCIF: the loop on line {item.line_number} {what}.",
                     hint="In mmCIF each category stands in one place.",

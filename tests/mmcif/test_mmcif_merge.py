@@ -216,6 +216,7 @@ def test_a_model_in_pdb_format_is_written_as_mmcif(tmp_path: Path) -> None:
         (b"data_x\n", "no data block"),
         (b"data_x\nloop_\n_a.b\n_a.c\n1\n", "line 2"),
         (b"data_x\nloop_\n_a.b\n_c.c\n1 2\n", "line 2 mixes"),
+        (b"data_x\nloop_\n_a.b\nloop_\n_c.d\n1\n", "line 2 has no values"),
         (b"data_x\nloop_\n_a.b\n1\nloop_\n_a.c\n2\n", "line 5 is the second"),
         (b"data_x\nloop_\n_a.b\n1\n_a.c 2\n", "line 5"),
         (b"data_x\n_a.b 'unterminated\n", "line 2"),
