@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gemmi import cif
 
-from openem_nb.mmcif._mapping import CATEGORIES, CONSTANTS
+from openem_nb.mmcif._categories import CATEGORIES, CONSTANTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

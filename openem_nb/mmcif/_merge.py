@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from gemmi import cif
 
+from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._layout import parents_first
-from openem_nb.mmcif._mapping import CATEGORIES
 from openem_nb.mmcif.deposition import Conflict
 
 if TYPE_CHECKING:

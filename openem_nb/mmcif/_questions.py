@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import InvalidInput
+from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._convert import Text, foldable
 from openem_nb.mmcif._layout import given_by_us
-from openem_nb.mmcif._mapping import CATEGORIES, MAPPING
+from openem_nb.mmcif._mapping import MAPPING
 from openem_nb.mmcif.deposition import Question
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from gemmi import cif
 
 from openem_nb._texts import one_line
+from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
 from openem_nb.mmcif._files import decoded, document_of, unpacked
 from openem_nb.mmcif._layout import given_by_us
-from openem_nb.mmcif._mapping import CATEGORIES
 from openem_nb.mmcif._questions import asked_categories, label, who_knows
 
 if TYPE_CHECKING:

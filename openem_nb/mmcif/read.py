@@ -9,10 +9,11 @@ from gemmi import cif
 
 from openem_nb import oscem
 from openem_nb.errors import InvalidInput
+from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._convert import to_value
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
 from openem_nb.mmcif._layout import given_by_us
-from openem_nb.mmcif._mapping import CATEGORIES, MAPPING
+from openem_nb.mmcif._mapping import MAPPING
 from openem_nb.mmcif.check import parsed
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from gemmi import cif
 
 from openem_nb import oscem
 from openem_nb.errors import InvalidInput
+from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._collect import LeftOut, collect
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
 from openem_nb.mmcif._facility import ask_facility, known
 from openem_nb.mmcif._layout import as_raw_text, as_text, layout
-from openem_nb.mmcif._mapping import CATEGORIES
 from openem_nb.mmcif._merge import merge, renamed
 from openem_nb.mmcif._model import read_model
 from openem_nb.mmcif._questions import answer, questions

@@ -14,9 +14,9 @@ import pytest
 from openem_nb import mmcif
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.mmcif import _files
+from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._dictionary import dictionary
 from openem_nb.mmcif._files import unpacked
-from openem_nb.mmcif._mapping import CATEGORIES
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "trim_dictionary.py"
 

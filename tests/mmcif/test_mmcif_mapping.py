@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from openem_nb import mmcif, oscem, units
+from openem_nb.mmcif._categories import CATEGORIES, CONSTANTS
 from openem_nb.mmcif._dictionary import dictionary
 from openem_nb.mmcif._layout import given_by_us, parents_first
-from openem_nb.mmcif._mapping import CATEGORIES, CONSTANTS, MAPPING
+from openem_nb.mmcif._mapping import MAPPING
 from openem_nb.mmcif._words import TABLES, as_ascii, from_list, looks_like_serial, to_list
 
 WORDS = dictionary()

@@ -13,7 +13,7 @@ from gemmi import cif
 
 from openem_nb import mmcif
 from openem_nb.errors import InvalidInput
-from openem_nb.mmcif._mapping import CATEGORIES
+from openem_nb.mmcif._categories import CATEGORIES
 
 if TYPE_CHECKING:
     from pathlib import Path

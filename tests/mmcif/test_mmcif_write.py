@@ -10,8 +10,8 @@ from gemmi import cif
 
 from openem_nb import mmcif
 from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._dictionary import dictionary
-from openem_nb.mmcif._mapping import CATEGORIES
 
 EXPECTED = {
     "_em_imaging.microscope_model": "TFS KRIOS",
