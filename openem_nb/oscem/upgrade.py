@@ -174,7 +174,7 @@ def _objects(work: _Work) -> None:
     acquisition, instrument = work.document.get("acquisition"), work.document.get("instrument")
     if isinstance(acquisition, dict):
         binning = acquisition.get("binning_camera")
-        if _is_number(binning):
+        if _is_number(binning) and float(binning).is_integer():
             acquisition["binning_camera"] = {"height": binning, "width": binning}
             work.say(("acquisition", "binning_camera"), f"{binning} is height and width now")
         axis = acquisition.get("tilt_axis_angle")
