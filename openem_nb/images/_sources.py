@@ -1,0 +1,83 @@
+"""What measurements are made of: an array, or a micrograph that has to be read first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from openem_nb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ImageLike", "known_pixel_size", "pixels", "positive"]
+
+
+@runtime_checkable
+class ImageLike(Protocol):
+    """An opened micrograph, as far as measurements need to know it."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a frame."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of the movie; 1 for a single image."""
+
+    @property
+    def pixel_size(self) -> float | None:
+        """Å, or None."""
+
+    @property
+    def voltage(self) -> float | None:
+        """KV, or None."""
+
+    def frame(self, i: int = 0) -> NDArray[Any]:
+        """Return one frame, (y, x)."""
+
+    def average(self) -> NDArray[np.float32]:
+        """Return the mean of all frames, (y, x)."""
+
+
+def pixels(source: NDArray[Any] | ImageLike) -> NDArray[Any]:
+    """Return the image to measure: an array as it is, a single image, or the mean of a movie.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not one image of real numbers.
+    """
+    if isinstance(source, ImageLike):
+        return source.average() if source.frames > 1 else source.frame(0)
+    array = np.asarray(source)
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "buif":
+        raise InvalidInput(
+            f"A measurement needs one image of real numbers (y, x); this has the shape "
+            f"{array.shape} and the type {array.dtype}.",
+            hint="Choose a frame, or average the movie first.",
+        )
+    return array
+
+
+def known_pixel_size(source: object, given: float | None) -> float | None:
+    """Return the pixel size in Å that was given, else that of the micrograph, else None."""
+    value = getattr(source, "pixel_size", None) if given is None else given
+    return None if value is None else positive(value, "pixel size", "Å")
+
+
+def positive(value: float, name: str, unit: str) -> float:
+    """Return a number that has to be above zero.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not, or is no number at all.
+    """
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise InvalidInput(
+            f"The {name} is {value}, and has to be above 0 {unit}.", hint=f"Give it in {unit}."
+        )
+    return number
