@@ -1,0 +1,244 @@
+"""The workers of a Dask scheduler: on this machine, on Slurm, or at any address."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import dask
+import distributed
+from distributed.diagnostics.plugin import WorkerPlugin
+
+from openem_nb.errors import InvalidInput, Unreachable
+from openem_nb.mining._work import ENVIRONMENT, settle, work
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from openem_nb.mining.files import ImageFile
+    from openem_nb.mining.parameters import Parameters
+
+__all__ = ["Cluster", "start"]
+
+_ADDRESS: Final = re.compile(r"(tcp|tls|ucx|ws|wss|inproc)://\S+")
+_RETRIES: Final = 2
+"""How often a task is tried again after an error of a worker."""
+_SECONDS: Final = 15.0
+"""How long a scheduler may take to answer."""
+_POLL: Final = 1.0
+"""Seconds between two questions how many workers there are."""
+
+
+class Settle(WorkerPlugin):  # type: ignore[misc]  # distributed is half typed
+    """Sets up every worker, also those that come later or again."""
+
+    name = "openem-mining"
+
+    def setup(self, worker: Any) -> None:
+        """Tell the allocator of the worker's process."""
+        del worker
+        settle()
+
+
+class Cluster:
+    """A scheduler and its workers.
+
+    Parameters
+    ----------
+    client :
+        Connection to the scheduler.
+    name :
+        What it is, for people.
+    own :
+        What was started here and ends with the run.
+    """
+
+    def __init__(self, client: Any, name: str, own: contextlib.ExitStack) -> None:
+        self._client, self.name, self._own = client, name, own
+        self._count, self._asked = 0, -_POLL
+        try:
+            client.register_plugin(Settle())
+        except Exception as error:
+            own.close()
+            raise InvalidInput(
+                f"The workers of {name} cannot be used: {error}.",
+                hint="Install the same release of openem_nb where scheduler and workers run.",
+            ) from error
+
+    def workers(self) -> int:
+        """Return how many tasks run at once; workers may come and go."""
+        now = time.monotonic()
+        if now - self._asked >= _POLL:
+            self._asked = now
+            with _no_scheduler(self.name):
+                self._count = sum(self._client.nthreads().values())
+        return self._count
+
+    def submit(self, files: Sequence[ImageFile], parameters: Parameters, folder: Path) -> Any:
+        """Have files measured by one of the workers."""
+        return self._client.submit(work, files, parameters, folder, pure=False, retries=_RETRIES)
+
+    def check(self) -> None:
+        """Raise ``Unreachable`` when the scheduler is gone."""
+        if self._client.status in {"closed", "closing"}:
+            raise _gone(self.name)
+        self.workers()
+
+    def close(self) -> None:
+        """End what was started here."""
+        self._own.close()
+
+
+@contextlib.contextmanager
+def _no_scheduler(name: str) -> Any:
+    try:
+        yield
+    except (OSError, TimeoutError, distributed.comm.CommClosedError) as error:
+        raise _gone(name) from error
+
+
+def _gone(name: str) -> Unreachable:
+    return Unreachable(
+        f"The scheduler of {name} does not answer any more.",
+        hint="What was measured is kept; start it again to go on.",
+    )
+
+
+def start(cluster: Any, workers: int | None, options: dict[str, Any]) -> Cluster:
+    """Return the workers that are asked for, starting them where they are not there yet."""
+    with contextlib.ExitStack() as stack:
+        if isinstance(cluster, distributed.Client):
+            _no_options(options, "A client that is connected")
+            client, name = cluster, _address(cluster)
+        elif cluster == "local":
+            made = stack.enter_context(_local(workers, options))
+            client, name = _connected(made, stack), "this machine"
+        elif cluster == "slurm":
+            made = stack.enter_context(_slurm(workers, options))
+            client, name = _connected(made, stack), "Slurm"
+        elif isinstance(cluster, str) and _ADDRESS.fullmatch(cluster):
+            _no_options(options, "A scheduler that runs already")
+            client, name = _connected(cluster, stack), cluster
+        elif hasattr(cluster, "scheduler_address"):
+            _no_options(options, "A cluster that runs already")
+            client, name = _connected(cluster, stack), cluster.scheduler_address
+        else:
+            raise InvalidInput(
+                f"{cluster!r} is no cluster.",
+                hint="Give 'local', 'slurm', an address like tcp://10.0.0.5:8786, or a "
+                "distributed.Client; without one, threads of this process do it.",
+            )
+        return Cluster(client, name, stack.pop_all())
+
+
+def _no_options(options: dict[str, Any], what: str) -> None:
+    if options:
+        raise InvalidInput(
+            f"{what} takes no options, such as {next(iter(options))}.",
+            hint="Options are for cluster='local' or 'slurm'.",
+        )
+
+
+def _address(client: Any) -> str:
+    scheduler = client.scheduler
+    return str(scheduler.address) if scheduler is not None else "the client"
+
+
+def _connected(where: Any, stack: contextlib.ExitStack) -> Any:
+    try:
+        client = distributed.Client(where, timeout=_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise Unreachable(
+            f"No scheduler answers at {where}.",
+            hint="Start one with `dask scheduler`, or look at its address.",
+        ) from error
+    return stack.enter_context(client)
+
+
+@contextlib.contextmanager
+def _local(workers: int | None, options: dict[str, Any]) -> Any:
+    from openem_nb.mining.engines import cores
+
+    # the environment of workers is that of the configuration, and its own value wins over env=
+    environment = {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}
+    with dask.config.set(environment), tempfile.TemporaryDirectory(prefix="openem-") as folder:
+        given = {
+            "n_workers": workers or cores(),
+            "threads_per_worker": 1,
+            "processes": True,
+            "dashboard_address": None,
+            "host": "127.0.0.1",
+            "local_directory": folder,
+            "silence_logs": 40,
+            **options,
+        }
+        with _started(lambda: distributed.LocalCluster(**given), "local") as cluster:
+            yield cluster
+
+
+@contextlib.contextmanager
+def _slurm(workers: int | None, options: dict[str, Any]) -> Any:
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise InvalidInput(
+            "Slurm needs dask-jobqueue, which is not installed.",
+            hint="Install it with: pip install 'openem_nb[mining]'.",
+        ) from error
+    prologue = [f"export {name}={value}" for name, value in ENVIRONMENT.items()]
+    prologue += options.pop("job_script_prologue", [])
+    scheduler = {"dashboard_address": None, **options.pop("scheduler_options", {})}
+    given = {
+        "cores": 1,
+        "processes": 1,
+        "memory": "4GB",
+        "walltime": "01:00:00",
+        "python": sys.executable,
+        # a worker ends by itself before Slurm ends it, so that it hands on what it has not begun
+        "worker_extra_args": ["--lifetime", "55m", "--lifetime-stagger", "4m"],
+        "local_directory": os.environ.get("TMPDIR", tempfile.gettempdir()),
+        **options,
+        "job_script_prologue": prologue,
+        "scheduler_options": scheduler,
+    }
+    if "walltime" in options and "worker_extra_args" not in options:
+        given["worker_extra_args"] = _lifetime(str(options["walltime"]))
+    with _started(lambda: SLURMCluster(**given), "slurm") as cluster:
+        # as many as were asked for, and another one for each that Slurm has ended
+        cluster.adapt(minimum=workers or 1, maximum=workers or 1)
+        yield cluster
+
+
+def _lifetime(walltime: str) -> list[str]:
+    """Return how long a worker of a job lives: nine tenths of the time that the job has."""
+    days, _, clock = walltime.rpartition("-")
+    parts = [int(part) for part in clock.split(":")]
+    # Slurm reads 30 as minutes, 30:00 as minutes and seconds, 1:30:00 as hours first
+    hours, minutes, seconds = {1: (0, *parts, 0), 2: (0, *parts), 3: parts}[len(parts)]
+    total = (int(days or 0) * 24 + hours) * 3600 + minutes * 60 + seconds
+    return ["--lifetime", f"{int(total * 0.9)}s", "--lifetime-stagger", f"{int(total * 0.05)}s"]
+
+
+@contextlib.contextmanager
+def _started(make: Any, kind: str) -> Any:
+    try:
+        cluster = make()
+    except TypeError as error:
+        raise InvalidInput(
+            f"The workers cannot be started: {error}.", hint=f"Look at the options for {kind!r}."
+        ) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InvalidInput(
+            f"The workers cannot be started: {error}.",
+            hint="Look at the options; for Slurm, try `sinfo` in a terminal.",
+        ) from error
+    try:
+        yield cluster
+    finally:
+        cluster.close()

@@ -1,0 +1,57 @@
+"""What runs on a worker: a few files measured, with the settings that make it fast.
+
+Dask's nanny sets MALLOC_TRIM_THRESHOLD_ for its workers. To glibc any threshold that is set ends
+the one it adapts by itself, so that every large temporary array is fetched from the operating
+system anew and cleared page by page (https://github.com/dask/distributed/issues/3898): spectra took
+1.7 times as long. Thresholds above the size of any image keep the memory in the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from openem_nb.mining.files import ImageFile
+    from openem_nb.mining.parameters import Parameters
+
+__all__ = ["ENVIRONMENT", "THREADS", "settle", "work"]
+
+THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What tells linear algebra how many threads to use; a worker has a core to itself."""
+_KEEP: Final = 1 << 30
+"""Bytes below which memory is kept: 1 GiB."""
+ENVIRONMENT: Final = {
+    **dict.fromkeys(THREADS, "1"),
+    "MALLOC_TRIM_THRESHOLD_": str(_KEEP),
+    "MALLOC_MMAP_THRESHOLD_": str(_KEEP),
+}
+"""Environment of the processes that we start ourselves."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
+
+
+def work(files: Sequence[ImageFile], parameters: Parameters, folder: Path) -> list[dict[str, Any]]:
+    """Measure some files and return their rows."""
+    from openem_nb.mining.measure import measure
+
+    return [measure(file, parameters, folder) for file in files]
+
+
+def settle() -> bool:
+    """Set up this process, which is a worker's; return whether the allocator could be told."""
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
+    if not sys.platform.startswith("linux"):
+        return False
+    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+        library = ctypes.CDLL(None)
+        return bool(
+            library.mallopt(_M_MMAP_THRESHOLD, _KEEP) and library.mallopt(_M_TRIM_THRESHOLD, _KEEP)
+        )
+    return False

@@ -1,0 +1,123 @@
+"""The columns of the table of measurements: one row for each file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+__all__ = ["COLUMNS", "LASTING", "Column", "chosen", "table", "tidy"]
+
+LASTING: Final = ("DamagedFile", "InvalidInput", "InvalidMetadata", "NotFound")
+"""Problems of the file itself, which another try finds again; all others are worth one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a column holds."""
+
+    type: str
+    """Type in DuckDB: ``VARCHAR``, ``DOUBLE``, ``BIGINT`` or ``BOOLEAN``."""
+    unit: str
+    """Empty for numbers without one."""
+    text: str
+    """What it says, in words."""
+    measure: str = ""
+    """The measurement that fills it; empty for what is known of every file."""
+
+
+def _number(unit: str, text: str, measure: str = "") -> Column:
+    return Column("DOUBLE", unit, text, measure)
+
+
+COLUMNS: Final = {
+    "path": Column("VARCHAR", "", "absolute path of the file"),
+    "name": Column("VARCHAR", "", "path in the folder that was mined"),
+    "bytes": Column("BIGINT", "bytes", "size of the file"),
+    "mtime": Column("BIGINT", "ns", "when the file was changed, since 1970"),
+    "parameters": Column("VARCHAR", "", "which parameters it was measured with"),
+    "measured": _number("s", "when it was measured, since 1970"),
+    "seconds": _number("s", "how long that took"),
+    "problem": Column("VARCHAR", "", "why the file could not be measured; empty if it could"),
+    "problem_kind": Column("VARCHAR", "", "kind of the problem, a name"),
+    "left_out": Column("VARCHAR", "", "which measurements are not there, and why"),
+    "notes": Column("VARCHAR", "", "what is odd about the file"),
+    "format": Column("VARCHAR", "", "format of the file, by its content"),
+    "height": Column("BIGINT", "pixels", "rows of a frame"),
+    "width": Column("BIGINT", "pixels", "columns of a frame"),
+    "frames": Column("BIGINT", "", "frames, sections or tilts"),
+    "pixel_size": _number("Å", "size of a pixel"),
+    "voltage": _number("kV", "acceleration voltage"),
+    "thumbnail": Column(
+        "VARCHAR", "", "path of the JPEG in the folder of the results", "thumbnail"
+    ),
+    "spectrum": Column(
+        "VARCHAR", "", "path of the spectrum's JPEG in the folder of the results", "spectrum"
+    ),
+    "mean": _number("", "mean of the pixels", "statistics"),
+    "std": _number("", "standard deviation of the pixels", "statistics"),
+    "min": _number("", "smallest pixel", "statistics"),
+    "max": _number("", "largest pixel", "statistics"),
+    "median": _number("", "median of the pixels", "statistics"),
+    "hot_pixels": Column("BIGINT", "", "pixels far above all others", "statistics"),
+    "gradient": _number("", "how unevenly the frame is lit, relative to its mean", "statistics"),
+    "empty": Column("BOOLEAN", "", "whether there is nothing to see", "statistics"),
+    "ctf_defocus_u": _number(
+        "Å", "defocus along the axis of astigmatism; underfocus is positive", "ctf"
+    ),
+    "ctf_defocus_v": _number("Å", "defocus across it", "ctf"),
+    "ctf_defocus": _number("Å", "mean of the two", "ctf"),
+    "ctf_astigmatism": _number("Å", "difference of the two", "ctf"),
+    "ctf_angle": _number("°", "axis of astigmatism, counter-clockwise from x", "ctf"),
+    "ctf_phase_shift": _number("°", "phase shift of a phase plate", "ctf"),
+    "ctf_score": _number("", "correlation of the spectrum with the fit", "ctf"),
+    "ctf_resolution": _number("Å", "how far the fit holds", "ctf"),
+    "ctf_reliable": Column("BOOLEAN", "", "whether the fit is to be trusted", "ctf"),
+    "ice_ratio": _number("", "power in the ring of ice over the power beside it", "ice"),
+    "motion_total": _number("Å", "length of the specimen's way over all frames", "motion"),
+    "motion_early": _number("Å", "in the first frames", "motion"),
+    "motion_late": _number("Å", "in the rest", "motion"),
+}
+"""All columns, in their order. A value that could not be measured is empty."""
+
+
+def chosen(measures: Iterable[str]) -> list[str]:
+    """Return the columns that these measurements fill, and those of every file."""
+    known = {"", *measures}
+    return [name for name, column in COLUMNS.items() if column.measure in known]
+
+
+def tidy(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as plain data of the columns' types; what is no number is left out."""
+    found: dict[str, Any] = {}
+    for name, column in COLUMNS.items():
+        value = row.get(name)
+        if value is None:
+            continue
+        if column.type == "VARCHAR":
+            if value:
+                found[name] = str(value)
+        elif column.type == "BOOLEAN":
+            found[name] = bool(value)
+        elif math.isfinite(float(value)):
+            found[name] = int(value) if column.type == "BIGINT" else float(value)
+    return found
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table with all columns, each of one type whatever the rows hold."""
+    import pandas as pd
+
+    kinds = {"VARCHAR": "object", "DOUBLE": "float64", "BIGINT": "Int64", "BOOLEAN": "boolean"}
+    listed = list(rows)
+    return pd.DataFrame(
+        {
+            name: pd.Series([row.get(name) for row in listed], dtype=kinds[column.type])
+            for name, column in COLUMNS.items()
+        }
+    )

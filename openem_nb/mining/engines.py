@@ -1,0 +1,117 @@
+"""Where measuring is done: threads of this process, or the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+from openem_nb.errors import InvalidInput
+from openem_nb.mining._work import work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from openem_nb.jobs import Progress
+    from openem_nb.mining.files import ImageFile
+    from openem_nb.mining.parameters import Parameters
+
+__all__ = ["Engine", "Pending", "Threads", "engine"]
+
+
+class Pending(Protocol):
+    """Rows that are on their way."""
+
+    def result(self) -> list[dict[str, Any]]:
+        """Return them, or raise what has happened."""
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> Any:
+        """Call when they are there, from another thread."""
+
+    def cancel(self) -> Any:
+        """Do not begin with them, if nobody has."""
+
+
+class Engine(Protocol):
+    """Something that measures files."""
+
+    name: str
+    """What it is, for people."""
+
+    def workers(self) -> int:
+        """Return how many files it measures at once, now."""
+
+    def submit(self, files: Sequence[ImageFile], parameters: Parameters, folder: Path) -> Pending:
+        """Have some files measured."""
+
+    def check(self) -> None:
+        """Raise what makes it useless to wait on; called now and then."""
+
+    def close(self) -> None:
+        """Stop it, if it was started here."""
+
+
+class Threads:
+    """Threads of this process: nothing is started or copied, and it is there at once."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or cores()
+        self.name = f"{self._workers} threads" if self._workers > 1 else "1 thread"
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="openem-mining")
+
+    def workers(self) -> int:
+        """Return the number of threads."""
+        return self._workers
+
+    def submit(
+        self, files: Sequence[ImageFile], parameters: Parameters, folder: Path
+    ) -> Future[list[dict[str, Any]]]:
+        """Measure in one of the threads."""
+        return self._pool.submit(work, files, parameters, folder)
+
+    def check(self) -> None:
+        """Threads do not go away."""
+
+    def close(self) -> None:
+        """Wait for the files in work, and end the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def engine(
+    cluster: Any,
+    workers: int | None,
+    options: Mapping[str, Any] | None,
+    progress: Progress,
+) -> Engine:
+    """Return what was asked for.
+
+    Raises
+    ------
+    InvalidInput
+        If that is nothing known, or needs a package that is not installed.
+    """
+    if workers is not None and workers < 1:
+        raise InvalidInput(f"{workers} workers measure nothing.", hint="Give 1 at least.")
+    if cluster is None or cluster == "threads":
+        if options:
+            raise InvalidInput(
+                "Threads have no options.", hint="Options are for cluster='local' or 'slurm'."
+            )
+        return Threads(workers)
+    try:
+        from openem_nb.mining import _dask
+    except ImportError as error:
+        raise InvalidInput(
+            f"Clusters need a package that is not installed: {error.name}.",
+            hint="Install it with: pip install 'openem_nb[mining]'.",
+        ) from error
+    progress.update(message="Starting workers")
+    return _dask.start(cluster, workers, dict(options or {}))

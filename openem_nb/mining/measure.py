@@ -1,0 +1,246 @@
+"""Measure one file: everything that is asked for, with its pixels read once.
+
+What is wrong with a file is told in its row and stops nothing. What a file does not know and nobody
+gave is not assumed: the measurement that needs it is left out, with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from openem_nb import images
+from openem_nb.errors import InvalidInput, OpenEMError
+from openem_nb.mining.store import picture_name, write_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from openem_nb.images import Gain, Micrograph
+    from openem_nb.images.spectrum import Spectrum
+    from openem_nb.mining.files import ImageFile
+    from openem_nb.mining.parameters import Parameters
+
+__all__ = ["measure"]
+
+_FINE: Final = 0.6
+"""Å; smaller pixels are averaged for the spectrum, which nobody reads beyond twice that."""
+_QUICK_CELLS: Final = 500
+"""Cells across the spectrum from which the CTF is fitted quickly."""
+_KEPT: Final = 256 << 20
+"""Largest image in bytes whose memory a thread keeps for the next one."""
+
+_local = threading.local()
+
+
+def measure(file: ImageFile, parameters: Parameters, folder: Path) -> dict[str, Any]:
+    """Return the row of a file; its pictures are written below ``folder``.
+
+    Errors are part of the row and are never raised.
+    """
+    started = time.perf_counter()
+    row: dict[str, Any] = {
+        "path": file.text,
+        "name": file.name,
+        "bytes": file.bytes,
+        "mtime": file.mtime,
+        "parameters": parameters.key,
+        "measured": time.time(),
+    }
+    try:
+        with images.open_image(file.path) as found:
+            _measured(_Exposure(found, file, parameters, folder), row)
+    except MemoryError as error:
+        _problem(row, error, "There is not enough memory for it.")
+    except Exception as error:  # noqa: BLE001  (whatever is wrong with one file, the others go on)
+        _problem(row, error, _words(error))
+    row["seconds"] = time.perf_counter() - started
+    return row
+
+
+def _problem(row: dict[str, Any], error: BaseException, words: str) -> None:
+    row["problem"], row["problem_kind"] = words, type(error).__name__
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OpenEMError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"It cannot be read: {error.strerror or error}."
+    return f"{type(error).__name__}: {error}"
+
+
+class _Exposure:
+    """A file that is open, and what its measurements share."""
+
+    def __init__(
+        self, found: Micrograph, file: ImageFile, parameters: Parameters, folder: Path
+    ) -> None:
+        self.found, self.file, self.parameters, self.folder = found, file, parameters, folder
+        self.pixel_size = parameters.pixel_size or found.pixel_size
+        self.voltage = parameters.voltage or found.voltage
+
+    @functools.cached_property
+    def image(self) -> NDArray[Any]:
+        """The pixels: the mean of a movie, the middle section of a volume or tilt series."""
+        found, gain = self.found, self.parameters.gain
+        if found.is_movie or gain is not None:
+            return found.average(gain=None if gain is None else _gain(self.parameters))
+        return found.band(
+            0,
+            found.shape[0],
+            frame=found.frames // 2 if found.frames > 1 else 0,
+            out=_memory(found.shape, found.dtype),
+        )
+
+    @functools.cached_property
+    def small(self) -> NDArray[np.float32]:
+        """The picture that a thumbnail shows."""
+        factor = images.factor_for(self.found.shape, self.parameters.size)
+        return images.block_mean(self.image, factor)
+
+    @functools.cached_property
+    def spectrum(self) -> Spectrum:
+        """The spectrum that all measurements of frequencies share."""
+        from openem_nb.images.spectrum import periodogram
+
+        image, size = self.image, self.pixel_size
+        by = 1 if size is None else 2 ** max(0, math.floor(math.log2(2 * _FINE / size)))
+        if by > 1 and size is not None:
+            height, width = (side // by * by for side in image.shape)
+            image, size = images.block_mean(image[:height, :width], by), size * by
+        if self.parameters.quick:
+            return periodogram(image, pixel_size=size, cells=_QUICK_CELLS)
+        return periodogram(image, pixel_size=size)
+
+    def picture(self, kind: str, content: bytes, size: int) -> str:
+        """Write a picture and return what its row calls it."""
+        name = picture_name(self.file, kind, size)
+        write_picture(self.folder, name, content)
+        return name
+
+
+def _measured(exposure: _Exposure, row: dict[str, Any]) -> None:
+    found = exposure.found
+    row["format"], (row["height"], row["width"]) = found.format, found.shape
+    row["frames"] = found.frames
+    row["pixel_size"], row["voltage"] = exposure.pixel_size, exposure.voltage
+    row["notes"] = " ".join(found.notes)
+    exposure.image  # noqa: B018  (what cannot be read is the file's problem, not a measurement's)
+    left_out = []
+    for name in exposure.parameters.measures:
+        try:
+            row.update(_MEASURES[name](exposure))
+        except OpenEMError as error:
+            left_out.append(f"{name}: {error}")
+    row["left_out"] = " ".join(left_out)
+
+
+def _thumbnail(exposure: _Exposure) -> dict[str, Any]:
+    factor = images.factor_for(exposure.found.shape, exposure.parameters.size)
+    bar = exposure.parameters.size >= 256 and exposure.pixel_size is not None
+    content = images.jpeg(
+        exposure.small,
+        pixel_size=exposure.pixel_size * factor if bar and exposure.pixel_size else None,
+        origin=exposure.found.origin,
+    )
+    return {"thumbnail": exposure.picture("image", content, exposure.parameters.size)}
+
+
+def _statistics(exposure: _Exposure) -> dict[str, Any]:
+    from openem_nb.images.statistics import statistics
+
+    return _fields(
+        statistics(exposure.image),
+        *("mean", "std", "min", "max", "median", "hot_pixels", "gradient", "empty"),
+    )
+
+
+def _spectrum(exposure: _Exposure) -> dict[str, Any]:
+    side = exposure.parameters.size
+    content = images.jpeg(exposure.spectrum.picture(side), origin=exposure.found.origin)
+    return {"spectrum": exposure.picture("spectrum", content, side)}
+
+
+def _ctf(exposure: _Exposure) -> dict[str, Any]:
+    from openem_nb.images.ctf import ctf
+
+    parameters = exposure.parameters
+    needed = {"pixel size": exposure.pixel_size, "voltage": exposure.voltage, "Cs": parameters.cs}
+    missing = [name for name, value in needed.items() if value is None]
+    if missing or parameters.cs is None:
+        raise InvalidInput(f"{' and '.join(missing)} of the microscope are not known.")
+    if exposure.found.frames > 1 and not exposure.found.is_movie:
+        raise InvalidInput("Sections of a volume or tilt series are not fitted.")
+    fit = ctf(
+        exposure.spectrum,
+        voltage=exposure.voltage,
+        cs=parameters.cs,
+        amplitude_contrast=parameters.amplitude_contrast,
+        phase_shift=True if parameters.phase_plate else None,
+        quick=parameters.quick,
+    )
+    names = ("defocus_u", "defocus_v", "defocus", "astigmatism", "angle", "score", "resolution")
+    values = _fields(fit, *names, "reliable", before="ctf_")
+    if parameters.phase_plate:
+        values["ctf_phase_shift"] = fit.phase_shift
+    return values
+
+
+def _ice(exposure: _Exposure) -> dict[str, Any]:
+    from openem_nb.images.ice import ice
+
+    return _fields(ice(exposure.spectrum), "ratio", before="ice_")
+
+
+def _motion(exposure: _Exposure) -> dict[str, Any]:
+    from openem_nb.images.motion import motion
+
+    if not exposure.found.is_movie:
+        raise InvalidInput("It is no movie.")
+    gain = None if exposure.parameters.gain is None else _gain(exposure.parameters)
+    return _fields(motion(exposure.found, gain=gain), "total", "early", "late", before="motion_")
+
+
+_MEASURES: Final[dict[str, Callable[[_Exposure], dict[str, Any]]]] = {
+    "thumbnail": _thumbnail,
+    "statistics": _statistics,
+    "spectrum": _spectrum,
+    "ctf": _ctf,
+    "ice": _ice,
+    "motion": _motion,
+}
+
+
+def _fields(found: Any, *names: str, before: str = "") -> dict[str, Any]:
+    return {before + name: getattr(found, name) for name in names}
+
+
+def _memory(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    """Return memory for an image: this thread's own, which need not be cleared by the system."""
+    need = shape[0] * shape[1] * dtype.itemsize
+    if need > _KEPT:
+        return None
+    held: NDArray[np.uint8] | None = getattr(_local, "held", None)
+    if held is None or held.size < need:
+        held = _local.held = np.empty(need, np.uint8)
+    return held[:need].view(dtype).reshape(shape)
+
+
+def _gain(parameters: Parameters) -> Gain:
+    """Return the gain reference, read once in each process."""
+    return _read_gain(parameters.gain, parameters.flip_rotate, parameters.key)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_gain(path: Path, flip_rotate: str, key: str) -> Gain:
+    del key  # a reference that has changed has another one
+    return images.read_gain(path, flip_rotate=flip_rotate)

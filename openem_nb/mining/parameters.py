@@ -1,0 +1,125 @@
+"""What is measured, and with which values: the same for all files of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["DEFAULT", "MEASURES", "Parameters"]
+
+MEASURES: Final = {
+    "thumbnail": "a small JPEG",
+    "statistics": "mean, deviation and range of the pixels, hot pixels, gradient of illumination",
+    "spectrum": "a small JPEG of the power spectrum",
+    "ctf": "defocus, astigmatism, phase shift and how far the fit holds",
+    "ice": "how strongly the rings of crystalline ice stand out of the spectrum",
+    "motion": "how far the specimen moved over the frames of a movie",
+}
+"""What can be measured, in the order in which it is done."""
+DEFAULT: Final = ("thumbnail", "statistics", "spectrum", "ctf", "ice")
+"""What is measured where nothing else is asked for."""
+
+_VERSION: Final = 1
+"""Raised when a measurement changes, so that files are measured again."""
+_HOW: Final = "Give it as a number in the unit that the documentation names."
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What is measured, and the values that are the same for all files.
+
+    A value that is None is that of the file itself, where the file knows it.
+    """
+
+    measures: tuple[str, ...] = DEFAULT
+    """Names out of :data:`MEASURES`."""
+    voltage: float | None = None
+    """Acceleration voltage, kV."""
+    cs: float | None = None
+    """Spherical aberration, mm; hardly any file knows it, and without it no CTF is fitted."""
+    pixel_size: float | None = None
+    """Å of a pixel."""
+    amplitude_contrast: float = 0.07
+    """Part of the contrast that comes from amplitude."""
+    phase_plate: bool = False
+    """Whether a phase shift is fitted, too."""
+    quick: bool = False
+    """Whether the CTF is fitted in less time and less exactly."""
+    gain: Path | None = None
+    """Gain reference of movies, which their mean is multiplied by."""
+    flip_rotate: str = ""
+    """How the gain reference is turned before, as OSC-EM says it."""
+    size: int = 256
+    """Pixels of the longest side of a thumbnail."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured.
+
+        Raises
+        ------
+        InvalidInput
+            If a measure is unknown or a value impossible.
+        NotFound
+            If there is no such gain reference.
+        """
+        unknown = [name for name in self.measures if name not in MEASURES]
+        if unknown or not self.measures:
+            raise InvalidInput(
+                f"{unknown[0]!r} cannot be measured." if unknown else "Nothing is to be measured.",
+                hint=f"Choose from {', '.join(MEASURES)}.",
+            )
+        for name, unit in (("voltage", "kV"), ("cs", "mm"), ("pixel_size", "Å")):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InvalidInput(f"{name} is {value}, and has to be above 0 {unit}.", hint=_HOW)
+        if self.voltage is not None and self.voltage > 5000:
+            raise InvalidInput(
+                f"A voltage of {self.voltage:g} kV is none of an electron microscope.",
+                hint="Give it in kV: 300, not 300000.",
+            )
+        if not 0 <= self.amplitude_contrast <= 1:
+            raise InvalidInput(
+                f"The amplitude contrast is {self.amplitude_contrast}, and has to be 0 to 1.",
+                hint="Usual for ice are 0.07 to 0.1, for stain 0.2 and more.",
+            )
+        if not 16 <= self.size <= 2048:
+            raise InvalidInput(
+                f"Thumbnails of {self.size} pixels are not made.", hint="Give 16 to 2048."
+            )
+        if self.gain is not None and not Path(self.gain).is_file():
+            raise NotFound(f"There is no gain reference {self.gain}.", hint="Look at its name.")
+
+    @classmethod
+    def of(cls, measures: Iterable[str] | str, gain: Path | str | None, **more: Any) -> Parameters:
+        """Return parameters from what a person gives: names in any order, paths as text."""
+        names = (measures,) if isinstance(measures, str) else tuple(measures)
+        ordered = [name for name in MEASURES if name in names]
+        ordered += [name for name in names if name not in MEASURES]
+        path = None if gain is None else Path(gain).expanduser().absolute()
+        return cls(tuple(ordered), gain=path, **more)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The values as plain data; what the gain reference is tells its size and time."""
+        content = asdict(self)
+        content["version"] = _VERSION
+        content["measures"] = list(self.measures)
+        if self.gain is not None:
+            state = self.gain.stat()
+            content["gain"] = [str(self.gain), state.st_size, state.st_mtime_ns]
+        return content
+
+    @property
+    def key(self) -> str:
+        """What is the same for the same measurements only: 16 hexadecimal digits."""
+        text = json.dumps(self.content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

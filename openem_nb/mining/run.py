@@ -1,0 +1,250 @@
+"""Measure the files of a folder or data set, once each, on whatever there is to do it with."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import queue
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb import jobs, settings
+from openem_nb.mining.engines import engine
+from openem_nb.mining.files import find, root_of
+from openem_nb.mining.mined import Mined
+from openem_nb.mining.parameters import DEFAULT, Parameters
+from openem_nb.mining.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from openem_nb.jobs import Progress
+    from openem_nb.mining.engines import Engine, Pending
+    from openem_nb.mining.files import ImageFile
+
+__all__ = ["mine"]
+
+_FLYING: Final = 4
+"""Tasks per worker that are handed out at once: enough that none waits, and few enough that a
+scheduler is not flooded by a hundred thousand files."""
+_TASKS: Final = 300
+"""Tasks a second that a scheduler is asked for at most; it is busy for 2 ms with each."""
+_TASK: Final = 0.2
+"""Seconds that a task takes at least, so that it is worth handing out."""
+_QUICK: Final = frozenset({"thumbnail", "statistics"})
+_SECONDS: Final = {True: 0.03, False: 0.25}
+"""About how long a file takes with quick measurements only, and with others."""
+_LOOK: Final = 0.2
+"""Seconds after which is looked whether somebody wants to stop."""
+
+
+def mine(
+    source: Any,
+    *,
+    measures: Iterable[str] | str = DEFAULT,
+    voltage: float | None = None,
+    cs: float | None = None,
+    pixel_size: float | None = None,
+    amplitude_contrast: float = 0.07,
+    phase_plate: bool = False,
+    quick: bool = False,
+    gain: Path | str | None = None,
+    flip_rotate: str = "",
+    size: int = 256,
+    pattern: str | None = None,
+    out: Path | str | None = None,
+    cluster: Any = None,
+    workers: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    retry: bool = False,
+    on_rows: Callable[[list[dict[str, Any]]], None] | None = None,
+    progress: Progress | None = None,
+    wait: bool = True,
+) -> Mined:
+    """Measure every image of a folder: one row for each, in a table that grows while it runs.
+
+    Each row is written down at once. Started again, only files that are new, have changed, or could
+    not be measured by an accident are measured: whatever ended the run before, also the power. The
+    table does not depend on the order in which files were measured, nor on where.
+
+    Parameters
+    ----------
+    source :
+        Folder with its folders, file, list of files, or anything that has a ``folder``, such as a
+        data set that was retrieved.
+    measures :
+        Names out of :data:`~openem_nb.mining.MEASURES`.
+    voltage, cs, pixel_size, amplitude_contrast :
+        KV, mm, Å, part of 1; those that are given hold for all files. The CTF needs Cs.
+    phase_plate :
+        Look for a phase shift, too.
+    quick :
+        Fit the CTF in less time and less exactly.
+    gain, flip_rotate :
+        Gain reference of movies, and how it is turned before, as OSC-EM says it.
+    size :
+        Pixels of the longest side of a thumbnail.
+    pattern :
+        Only files whose name, or path in the folder, is like this: ``*_fractions.tiff``.
+    out :
+        Folder for table and pictures; by default one of this folder's own among the data.
+    cluster :
+        None measures in threads of this process; ``"local"`` in processes of this machine,
+        ``"slurm"`` in jobs of Slurm, an address such as ``tcp://10.0.0.5:8786`` or a connected
+        ``distributed.Client`` on the workers of that scheduler, which have to see the same folders.
+    workers :
+        How many threads, processes or jobs; by default one for each core, and one job.
+    options :
+        More for ``"local"`` (as for ``distributed.LocalCluster``) or ``"slurm"`` (as for
+        ``dask_jobqueue.SLURMCluster``: ``queue``, ``account``, ``walltime``, ``memory``...).
+    retry :
+        Measure files with a problem again, whatever it was.
+    on_rows :
+        Called with new rows as they are written down, from the thread that does it.
+    wait :
+        Return at the end; otherwise at once, while the work goes on in the background.
+
+    Raises
+    ------
+    NotFound
+        If there is no such folder, or no image in it.
+    InvalidInput
+        If a parameter is impossible, or a package for a cluster is missing.
+    Conflict
+        If another run writes into the same folder.
+    Unreachable
+        If no scheduler answers, or does so no more. What was measured is kept, as with all errors.
+    Cancelled
+        If ``progress`` was cancelled.
+
+    Examples
+    --------
+    >>> import openem_nb as openem
+    >>> mined = openem.mine("session/Images-Disc1", cs=2.7)  # doctest: +SKIP
+    >>> mined.frame[["name", "ctf_defocus", "ctf_resolution"]]  # doctest: +SKIP
+    """
+    parameters = Parameters.of(
+        measures,
+        gain,
+        voltage=voltage,
+        cs=cs,
+        pixel_size=pixel_size,
+        amplitude_contrast=amplitude_contrast,
+        phase_plate=phase_plate,
+        quick=quick,
+        flip_rotate=flip_rotate,
+        size=size,
+    )
+    folder = _default(source) if out is None else Path(out).expanduser().absolute()
+    mined = Mined(Store(folder), parameters.key, parameters.measures)
+    if on_rows is not None:
+        mined.subscribe(on_rows)
+
+    def run(progress: Progress) -> None:
+        found = find(source, pattern=pattern, progress=progress)
+        mined.files, mined.notes = len(found.files), found.notes
+        with mined.store.writing(parameters):
+            done = mined.store.done(parameters.key, retry=retry)
+            todo = [file for file in found.files if file.state not in done]
+            progress.update(0, total=len(found.files), unit="files", message="Measuring")
+            progress.advance(len(found.files) - len(todo), earlier=True)
+            if todo:
+                with_what = engine(cluster, workers, options, progress)
+                try:
+                    _measure(todo, mined, parameters, with_what, progress)
+                finally:
+                    with_what.close()
+
+    if wait:
+        run(progress or jobs.Progress())
+    else:
+        mined.job = jobs.runner().submit(run, title=f"Measuring {_title(source)}")
+    return mined
+
+
+def _title(source: Any) -> str:
+    root = root_of(source)
+    return "files" if root is None else root.name
+
+
+def _default(source: Any) -> Path:
+    """Return the folder for results of this source, the same each time."""
+    root = root_of(source)
+    if root is None:
+        source = list(source)
+        text, name = "\n".join(sorted(str(Path(one).absolute()) for one in source)), "files"
+    else:
+        text, name = str(root.resolve()), root.name or "root"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return settings.folders().data / "mining" / f"{name}-{digest}"
+
+
+def _batch(parameters: Parameters, workers: int) -> int:
+    """Return how many files a task has: one, unless tasks were too short for a scheduler.
+
+    All that a worker has in its hands is lost with it.
+    """
+    seconds = _SECONDS[_QUICK.issuperset(parameters.measures)]
+    return max(math.ceil(_TASK / seconds), round(workers / (seconds * _TASKS)))
+
+
+def _measure(
+    todo: Sequence[ImageFile],
+    mined: Mined,
+    parameters: Parameters,
+    with_what: Engine,
+    progress: Progress,
+) -> None:
+    """Hand files out, a few for each worker at a time, and write down what comes back."""
+    finished: queue.SimpleQueue[Pending] = queue.SimpleQueue()
+    flying: dict[Pending, Sequence[ImageFile]] = {}
+    again: list[Sequence[ImageFile]] = []  # batches that killed their worker, one by one
+    place = 0
+    try:
+        while place < len(todo) or flying or again:
+            workers = with_what.workers()
+            limit = max(2, _FLYING * workers)
+            while len(flying) < limit and (again or place < len(todo)):
+                if again:
+                    batch = again.pop()
+                else:
+                    many = _batch(parameters, workers)
+                    batch = todo[place : place + many]
+                    place += len(batch)
+                pending = with_what.submit(batch, parameters, mined.folder)
+                flying[pending] = batch
+                pending.add_done_callback(finished.put)
+            progress.check()
+            message = "Measuring" if workers else "Waiting for the first worker"
+            progress.update(message=f"{message} on {with_what.name}")
+            try:
+                pending = finished.get(timeout=_LOOK)
+            except queue.Empty:
+                with_what.check()
+                continue
+            batch = flying.pop(pending)
+            rows = _rows(pending, batch, mined, with_what, again)
+            if rows:
+                mined.add(rows)
+                progress.advance(len(rows))
+    finally:
+        for pending in flying:
+            pending.cancel()
+
+
+def _rows(
+    pending: Pending,
+    batch: Sequence[ImageFile],
+    mined: Mined,
+    with_what: Engine,
+    again: list[Sequence[ImageFile]],
+) -> list[dict[str, Any]]:
+    """Return the rows of a task; of one that ended its workers, a row that says so."""
+    try:
+        return pending.result()
+    except Exception as error:  # noqa: BLE001  (whatever ended a worker, the others go on)
+        with_what.check()  # unless nobody is there any more
+        if len(batch) > 1:
+            again.extend([file] for file in batch)
+            return []
+        return [mined.lost(batch[0], error)]
