@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from openem_nb.oscem.extraction import Extraction
+    from openem_nb.oscem.provenance import Provenance
 
 _NAMED = 3
 """Files that a finding names."""
+_CHANGED_UNIT = re.compile(r"\S+ to \S+")
 _FOLDER = Annotated[Path, typer.Argument(help="Folder of a microscope session.")]
 _TECHNIQUE = Annotated[
     str | None,
@@ -57,7 +61,7 @@ def extract(
     found = _extracted(folder, technique, instruments, time_zone, values)
     if as_json:
         print(json.dumps(found.document, indent=2, ensure_ascii=False))
-    elif output is None:
+    elif output is None and found.provenance:
         say(_values(found))
     _tell(found, missing=output is None or draft)
     if output is None:
@@ -81,7 +85,8 @@ def _extracted(
     from openem_nb.jobs import follow
 
     try:
-        with follow(sys.stderr) as progress:
+        # in a pipe or a log, lines that tell how far it is are of no use beside those that stay
+        with follow(sys.stderr) if sys.stderr.isatty() else nullcontext() as progress:
             found = oscem.extract(
                 folder,
                 technique=technique,
@@ -102,17 +107,31 @@ def _values(found: Extraction) -> str:
     rows = []
     for path, value in oscem.paths(found.document):
         origin = found.provenance.get(path)
-        place = "" if origin is None else f"{origin.source} {origin.kind}".strip()
-        if origin is not None and origin.total > 1:
-            place += f", {origin.agreed:,} of {origin.total:,} files"
-        elif origin is not None and origin.file:
-            place += f", {origin.file}"
-        rows.append((path, one_line(_plain(value)), one_line(place)))
+        rows.append((path, one_line(_plain(value)), one_line(_origin(origin))))
     width = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return "\n".join(
         f"{path:<{width[0]}}  {value:<{min(width[1], 32)}}  {place}".rstrip()
         for path, value, place in rows
     )
+
+
+def _origin(origin: Provenance | None) -> str:
+    """Return where a value comes from: who says it, in how many files, by which rule."""
+    if origin is None:
+        return ""
+    parts = [f"{origin.source} {origin.kind}".strip()]
+    told = [one for one in origin.rule.split("; ") if one and not _CHANGED_UNIT.fullmatch(one)]
+    if told and origin.source != "all files":
+        parts.append("; ".join(told))
+    if origin.total > 1:
+        what = "" if origin.kind == "tilt" else " files"  # sections of a tilt series are no files
+        if origin.agreed > 1 or not told:
+            parts.append(f"{origin.agreed:,} of {origin.total:,}{what}")
+        else:  # the earliest of many
+            parts[-1] += f" of {origin.total:,}{what}"
+    elif origin.file or origin.tag:
+        parts.append(origin.file or origin.tag)
+    return ", ".join(parts)
 
 
 def _plain(value: Any) -> str:
@@ -131,6 +150,7 @@ def _tell(found: Extraction, *, missing: bool) -> None:
             say(f"    {named}{f' and {more:,} more' if more > 0 else ''}", err=True)
         if finding.hint:
             say(f"    {as_commands(finding.hint)}", err=True)
+    missing = missing and bool(found.provenance)  # of a folder without metadata all is missing
     required = [one for one in found.missing if one.required] if missing else []
     for one in required:
         why = f" ({one.why})" if one.why else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from openem_nb.oscem._compose import INSTRUMENT_FILE, Composer, Pick, text_of
 from openem_nb.oscem._detectors import detectors
@@ -82,7 +82,7 @@ def compose(
     gathered: Gathered,
     *,
     technique: str,
-    given: bool,
+    shown: Literal["files", "given", "nowhere"],
     instrument: Instrument | None,
     zone: str,
     si: bool,
@@ -91,12 +91,17 @@ def compose(
 
     Parameters
     ----------
-    given :
-        Whether a person said the technique.
+    shown :
+        Who says the technique: the files, a person, or nobody.
     """
     to = Composer(gathered, si=si)
-    source, rule = (GIVEN, "") if given else ("all files", "the kinds of files that are there")
-    to.put("acquisition.technique", technique, source=source, rule=rule)
+    if shown == "nowhere":
+        to.needed["acquisition.technique"] = "no file shows it"
+    elif shown == "given":
+        to.put("acquisition.technique", technique, source=GIVEN)
+    else:
+        rule = "the kinds of files that are there"
+        to.put("acquisition.technique", technique, source="all files", rule=rule)
     _other_session(to)
     acquisition(to, instrument, zone)
     detectors(to, instrument)

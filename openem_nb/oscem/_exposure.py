@@ -209,6 +209,16 @@ def _dose(to: Composer) -> None:
         )
         return
     count = tally.count
+    if count < group.count:
+        to.find(
+            Finding(
+                "some-doses",
+                f"Only {count:,} of {group.count:,} exposures state a dose; dose_per_movie is the"
+                " mean of these.",
+                "Give dose_per_movie yourself if the others had another dose.",
+                files=(tally.file,),
+            )
+        )
     rule = "mean of all" if tally.low != tally.high else ""
     pick = Pick(tally.mean, group, tally, count, count)
     to.put(f"{_A}.dose_per_movie", float(tally.mean), pick, unit="1/Å^2", rule=rule)

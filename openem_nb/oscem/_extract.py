@@ -117,15 +117,16 @@ def extract(
     if not any(kind in _EXPOSURES for _source, kind in gathered.groups):
         for mirror in _mirrors(known, top):
             _gather(gathered, mirror, progress, others, shown=shown)
-    if not any(group.count for group in gathered.groups.values()):
+    empty = not any(group.count for group in gathered.groups.values())
+    if empty:
         gathered.findings.add(_NOTHING)
-    taken = technique or technique_of(gathered)
+    taken = technique or ("general" if empty else technique_of(gathered))
     set_aside(gathered, taken)
     instrument = instrument_of(gathered, known, given=instruments is not None)
     to = compose(
         gathered,
         technique=taken,
-        given=technique is not None,
+        shown="given" if technique is not None else "nowhere" if empty else "files",
         instrument=instrument,
         zone=time_zone,
         si=si,

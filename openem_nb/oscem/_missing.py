@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openem_nb.oscem.document import get_at
-from openem_nb.oscem.fields import FieldInfo, fields
+from openem_nb.oscem.fields import TECHNIQUES, FieldInfo, fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +79,7 @@ def _leaves(one: FieldInfo, known: Mapping[str, FieldInfo]) -> Iterator[FieldInf
 
 
 def _question(one: FieldInfo, why: str, required: bool) -> Missing:
+    choices = TECHNIQUES if one.path == "acquisition.technique" else one.choices
     return Missing(
-        one.path, one.description or one.name, one.choices, why, required, one.unit, one.type
+        one.path, one.description or one.name, choices, why, required, one.unit, one.type
     )

@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import units
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from openem_nb.oscem.fields import FieldInfo
 
-__all__ = ["read_answer", "read_answers"]
+__all__ = ["field_of", "read_answer", "read_answers"]
 
 _PLACE: Final = re.compile(r"\[\d+\]")
 _QUANTITY: Final = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)")
@@ -69,21 +70,40 @@ def read_answers(lines: Iterable[str], *, technique: str) -> dict[str, Any]:
 
 def read_answer(path: str, text: str, *, technique: str) -> Any:
     """Return the value that a text means at a path of a document; see :func:`read_answers`."""
-    known = {field.path: field for field in fields(technique)}
-    field = known.get(_PLACE.sub("[]", path))
-    if field is None:
-        near = difflib.get_close_matches(path, known, n=3)
-        raise InvalidInput(
-            f"A document of {technique} has no {path}.",
-            hint=f"Did you mean {' or '.join(near)}?"
-            if near
-            else f"openem.oscem.fields({technique!r}) lists all paths.",
-        )
+    field = field_of(path, technique=technique)
     if not text.strip():
         raise InvalidInput(
             f"{path} has no value.", hint="Leave the line out where the value is not known."
         )
     return _READERS.get(field.type, _text)(field, path, text.strip())
+
+
+def field_of(path: str, *, technique: str) -> FieldInfo:
+    """Return the field that stands at a path of a document.
+
+    A place of a list, such as ``sample.specimen_env.organism[0]``, is a field of what the list
+    holds.
+
+    Raises
+    ------
+    InvalidInput
+        If the schema has no such path; the hint names similar ones.
+    """
+    known = {field.path: field for field in fields(technique)}
+    general = _PLACE.sub("[]", path)
+    field = known.get(general)
+    if field is not None:
+        return field
+    above = known.get(general.removesuffix("[]"))
+    if above is not None and above.type == "list" and above.item is not None:
+        return replace(above, path=general, type=above.item, item=None)
+    near = difflib.get_close_matches(path, known, n=3)
+    raise InvalidInput(
+        f"A document of {technique} has no {path}.",
+        hint=f"Did you mean {' or '.join(near)}?"
+        if near
+        else f"openem.oscem.fields({technique!r}) lists all paths.",
+    )
 
 
 def _text(field: FieldInfo, path: str, text: str) -> Any:

@@ -6,7 +6,7 @@ import copy
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import units
 from openem_nb._folders import write_whole
@@ -16,6 +16,7 @@ from openem_nb.oscem._missing import Missing, missing
 from openem_nb.oscem.check import Problem, validate
 from openem_nb.oscem.document import get_at, is_quantity, set_at
 from openem_nb.oscem.doubts import doubts
+from openem_nb.oscem.fields import choose
 from openem_nb.oscem.provenance import GIVEN, Provenance
 from openem_nb.oscem.readers import Finding
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from openem_nb.oscem._gather import Tilt
 
 __all__ = ["Extraction", "Missing", "made"]
+
+_TECHNIQUE: Final = "acquisition.technique"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Extraction:
 
     folder: Path
     technique: str
+    """Whose schema the document follows. The document names it only where a file or a person does;
+    of a folder without metadata it is ``general``, the one that asks for least."""
     document: dict[str, Any] = field(repr=False)
     """OSC-EM, with true values only; it may lack what has to be there, see ``missing``."""
     provenance: Mapping[str, Provenance] = field(repr=False)
@@ -72,20 +77,25 @@ class Extraction:
         ----------
         values :
             By path. Text is read as the schema wants it there: ``"2.7 mm"`` for a quantity,
-            ``"yes"`` for a truth.
+            ``"yes"`` for a truth. ``acquisition.technique`` changes the schema.
 
         Raises
         ------
         InvalidInput
             If the schema has no such path, or the text is not what belongs there.
         """
-        from openem_nb.oscem.answers import read_answer
+        from openem_nb.oscem.answers import field_of, read_answer
 
+        technique = self.technique
+        if (other := values.get(_TECHNIQUE)) is not None:
+            technique = choose(other)
         document = copy.deepcopy(self.document)
         provenance = dict(self.provenance)
         for path, value in values.items():
             if isinstance(value, str):
-                value = read_answer(path, value, technique=self.technique)
+                value = read_answer(path, value, technique=technique)
+            else:
+                field_of(path, technique=technique)
             if self._si and is_quantity(value) and units.is_known(value["unit"]):
                 value = units.quantity(value["value"], value["unit"], si=True)
             set_at(document, path, value)
@@ -97,18 +107,19 @@ class Extraction:
                 continue
             with_it = copy.deepcopy(document)
             set_at(with_it, path, value)
-            if len(validate(with_it, technique=self.technique)) <= len(
-                validate(document, technique=self.technique)
+            if len(validate(with_it, technique=technique)) <= len(
+                validate(document, technique=technique)
             ) and _anchored(document, path):
                 document = with_it
                 provenance[path] = origin
                 del waiting[path]
         return replace(
             self,
+            technique=technique,
             document=document,
             provenance=provenance,
-            missing=missing(document, self.technique, self._needed),
-            problems=validate(document, technique=self.technique),
+            missing=missing(document, technique, self._needed),
+            problems=validate(document, technique=technique),
             _waiting=waiting,
         )
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TYPE_CHECKING, TypeGuard
 
 from openem_nb import units
 from openem_nb.errors import InvalidInput
@@ -270,7 +270,7 @@ def _value(work: _Work, holder: dict[str, Any], keys: Keys, info: FieldInfo) -> 
         work.say(keys, why)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -62,6 +62,17 @@ def test_what_cannot_be_meant_is_refused_with_what_is_expected(line, says) -> No
     assert caught.value.hint
 
 
+def test_a_place_of_a_list_takes_what_the_list_holds() -> None:
+    path = "sample.specimen_env.organism[1]"
+    assert read_answer(path, "Escherichia coli", technique="env_tomo") == "Escherichia coli"
+    member = read_answer("sample.ligands[0]", '{"present": true}', technique="spa")
+    assert member == {"present": True}
+    with pytest.raises(InvalidInput, match="an object as JSON"):
+        read_answer("sample.ligands[0]", "ATP", technique="spa")
+    with pytest.raises(InvalidInput, match="has no instrument"):
+        read_answer("instrument.cs[0]", "1 mm", technique="spa")
+
+
 def test_a_misspelt_path_is_asked_about_and_a_value_is_given_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         read_answer("acquisition.pixelsize", "1 Å", technique="spa")

@@ -316,7 +316,10 @@ def test_a_draft_keeps_what_is_there(tmp_path) -> None:
 
 def test_an_empty_folder_gives_an_empty_document(tmp_path) -> None:
     found = openem.extract(tmp_path)
-    assert found.document == {"acquisition": {"technique": "spa"}}
+    assert found.document == {}, "a technique that no file shows is not stated"
+    assert found.provenance == {}
+    asked = {one.path: one for one in found.missing}["acquisition.technique"]
+    assert asked.choices == oscem.TECHNIQUES
     assert {one.path for one in found.missing} >= {
         "acquisition.pixel_size",
         "acquisition.date_time",
@@ -326,6 +329,38 @@ def test_an_empty_folder_gives_an_empty_document(tmp_path) -> None:
         "instrument.microscope.model",
     }
     assert "no-metadata" in codes(found)
+
+
+def test_a_dose_of_some_exposures_says_of_how_many_it_is(tmp_path) -> None:
+    write_images(tmp_path, 3, dose=[4e21, 4e21, None], dose_on_camera=[26.9, 26.9, None])
+    found = openem.extract(tmp_path)
+    assert at(found, "acquisition.dose_per_movie") == pytest.approx(40)
+    (told,) = (one for one in found.findings if one.code == "some-doses")
+    assert "2 of 3 exposures" in told.message
+
+
+def test_a_technique_that_a_person_gives_changes_the_schema(tmp_path) -> None:
+    found = openem.extract(tmp_path).complete({"acquisition.technique": "env_tomo"})
+    assert found.technique == "env_tomo"
+    assert "acquisition.tilt_axis_angle" in {one.path for one in found.missing}
+    assert found.provenance["acquisition.technique"].source == "given by a person"
+    with pytest.raises(InvalidInput, match="not a technique"):
+        found.complete({"acquisition.technique": "sem"})
+
+
+def test_members_of_lists_can_be_given(tmp_path) -> None:
+    found = openem.extract(tmp_path, technique="env_tomo")
+    path = "sample.specimen_env.organism"
+    found = found.complete({f"{path}[0]": "Escherichia coli"}).complete({f"{path}[1]": "phage T4"})
+    assert oscem.get_at(found.document, path) == ["Escherichia coli", "phage T4"]
+    assert found.provenance[f"{path}[1]"].value == "phage T4"
+    with pytest.raises(InvalidInput, match="gap"):
+        found.complete({f"{path}[7]": "nothing"})
+
+
+def test_values_that_are_no_text_need_a_path_of_the_schema_too(session) -> None:
+    with pytest.raises(InvalidInput, match=r"no instrument\.cz"):
+        openem.extract(session).complete({"instrument.cz": {"value": 2.7, "unit": "mm"}})
 
 
 def test_all_that_is_missing_makes_a_valid_document(tmp_path) -> None:

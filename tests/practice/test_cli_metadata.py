@@ -45,9 +45,19 @@ def test_extract_shows_each_value_with_its_origin_and_what_one_should_know(tmp_p
     pixel = truth.values["acquisition.pixel_size"][0]
     assert f" {pixel:.10g} Å " in lines["acquisition.pixel_size"]
     assert "epu image, 19 of 19 files" in lines["acquisition.pixel_size"]
+    assert lines["acquisition.date_time"].endswith("epu image, earliest of 19 files")
     assert "instrument.cs" not in lines
+    assert "Reading the session" not in done.stderr, "no progress where nobody looks on"
     assert "break off" in done.stderr
     assert truth.faults["truncated"][0] in done.stderr
+
+
+def test_extract_says_of_an_empty_folder_that_it_is_empty_and_no_more(tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = openem("extract", str(tmp_path / "empty"))
+    assert done.stdout == ""
+    assert "No file in the folder holds metadata" in done.stderr
+    assert "missing:" not in done.stderr
 
 
 def test_extract_writes_a_document_or_prints_it(tmp_path) -> None:
