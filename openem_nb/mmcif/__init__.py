@@ -16,16 +16,16 @@ from openem_nb.mmcif._dictionary import dictionary_version
 from openem_nb.mmcif._mapping import mapping
 from openem_nb.mmcif.answers import read_answers
 from openem_nb.mmcif.check import Check, Message, check_mmcif
-from openem_nb.mmcif.deposition import Conflict, Deposition, Question
+from openem_nb.mmcif.deposition import Deposition, Disagreement, Question
 from openem_nb.mmcif.read import Restored, from_mmcif
 from openem_nb.mmcif.write import to_mmcif
 
 __all__ = [
     "Check",
-    "Conflict",
     "Coverage",
     "Covered",
     "Deposition",
+    "Disagreement",
     "Entry",
     "LeftOut",
     "Message",

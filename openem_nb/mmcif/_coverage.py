@@ -233,7 +233,7 @@ def _covered(
     refused = [
         one
         for one in (written.left_out if written else ())
-        if one.item == parameter.item or (places and one.path == places[0][0])
+        if (one.item == parameter.item if one.item else places and one.path == places[0][0])
     ]
     return Covered(parameter, able, there=False, who=who, why=refused[0].reason if refused else "")
 

@@ -9,7 +9,7 @@ from gemmi import cif
 
 from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._layout import parents_first
-from openem_nb.mmcif.deposition import Conflict
+from openem_nb.mmcif.deposition import Disagreement
 
 if TYPE_CHECKING:
     from openem_nb.mmcif._dictionary import Dictionary
@@ -42,7 +42,7 @@ class Merged:
     """Rows of the categories of the document, quoted for CIF; those of the model as they were."""
     changed: set[str] = field(default_factory=set)
     """Categories that are not as in the model."""
-    conflicts: list[Conflict] = field(default_factory=list)
+    conflicts: list[Disagreement] = field(default_factory=list)
     strangers: list[int] = field(default_factory=list)
     """Numbers of the molecules of the document whose sequence the model does not have."""
     numbers: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -147,7 +147,7 @@ def _merge_category(
             if raw is None or cif.is_null(raw):
                 rows[at][item] = cif.quote(value)
             elif not _equal(cif.as_string(raw), value) and item not in ties:
-                made.conflicts.append(Conflict(item, at + 1, value, cif.as_string(raw), wins))
+                made.conflicts.append(Disagreement(item, at + 1, value, cif.as_string(raw), wins))
                 if wins == "metadata":
                     rows[at][item] = cif.quote(value)
                 else:

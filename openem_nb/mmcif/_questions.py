@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb.errors import InvalidInput
 from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._convert import Text, foldable
+from openem_nb.mmcif._labels import label
 from openem_nb.mmcif._layout import given_by_us
 from openem_nb.mmcif._mapping import MAPPING
 from openem_nb.mmcif.deposition import Question
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from openem_nb.mmcif._dictionary import Dictionary, Item
     from openem_nb.mmcif._layout import Table
 
-__all__ = ["answer", "asked_categories", "label", "questions", "who_knows"]
+__all__ = ["answer", "applies", "asked_categories", "questions", "who_knows"]
 
 _ALWAYS: Final = (
     *("em_experiment", "em_entity_assembly", "em_entity_assembly_naturalsource"),
@@ -51,13 +52,6 @@ _KEY: Final = re.compile(r"(_\w+\.\w+)(?:\[([1-9]\d{0,3})\])?")
 def who_knows(item: str) -> str:
     """Return who has to supply an item: the depositor, the reconstruction, or OneDep itself."""
     return _WHO.get(item[1:].partition(".")[0], "depositor")
-
-
-def label(item: str) -> str:
-    """Return what an item is in words: ``imaging: microscope model``."""
-    category, _, name = item[1:].partition(".")
-    words = category.removeprefix("em_").removeprefix("pdbx_").replace("_", " ")
-    return f"{words}: {name.removeprefix('pdbx_').replace('_', ' ')}"
 
 
 def asked_categories(technique: str) -> tuple[str, ...]:
@@ -127,7 +121,7 @@ def questions(made: Collected, table: Table, dictionary: Dictionary) -> tuple[Qu
         category
         for category in CATEGORIES
         if category in table
-        or (category in asked_categories(made.technique) and _applies(table, category))
+        or (category in asked_categories(made.technique) and applies(table, category))
     ]
     if _says(table, "_em_entity_assembly.source") == "RECOMBINANT" and _RECOMBINANT not in wanted:
         wanted.append(_RECOMBINANT)
@@ -168,7 +162,7 @@ def _says(table: Table, item: str) -> str | None:
     return next((row[item] for row in rows if row.get(item)), None)
 
 
-def _applies(table: Table, category: str) -> bool:
+def applies(table: Table, category: str) -> bool:
     if category == "em_vitrification":
         return _says(table, "_em_specimen.vitrification_applied") != "NO"
     if category == "em_entity_assembly_naturalsource":

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._dictionary import dictionary
+from openem_nb.mmcif._labels import label
 from openem_nb.mmcif._layout import given_by_us
 from openem_nb.mmcif._mapping import MAPPING
-from openem_nb.mmcif._questions import asked_categories, label, who_knows
+from openem_nb.mmcif._questions import asked_categories, who_knows
 from openem_nb.oscem import readers
 
 if TYPE_CHECKING:

@@ -15,13 +15,14 @@ from openem_nb._texts import one_line
 from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
 from openem_nb.mmcif._files import decoded, document_of, unpacked
+from openem_nb.mmcif._labels import label
 from openem_nb.mmcif._layout import given_by_us
-from openem_nb.mmcif._questions import asked_categories, label, who_knows
+from openem_nb.mmcif._questions import applies, asked_categories, who_knows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from openem_nb.mmcif._dictionary import Dictionary
+    from openem_nb.mmcif._dictionary import Dictionary, Item
 
 __all__ = ["Check", "Message", "check_mmcif", "parsed"]
 
@@ -245,12 +246,11 @@ def _classed(
         remedy = f"Nearest: {', '.join(near)}." if near else "Choose one of the list."
         return "error", "list", f"{value!r} is not in {where}.", remedy
     if "value out of expected range" in text:
-        limits = f"{_limit(known.low)} to {_limit(known.high)}" if known else "the range"
         value = first.rpartition(": ")[2]
         if everywhere:
             said = f"{value} is outside what the dictionary allows."
             return "error", "range", said, "Check the value and its unit."
-        said = f"{value} is outside {limits}, which the deposition system expects."
+        said = f"{value} is not {_between(known)}, as the deposition system expects."
         return "warning", "range", said, "Check the unit; if the value is right, keep it."
     if "does not match the" in text or text.startswith("expected number"):
         remedy = f"The type is {known.type if known else 'another'}."
@@ -269,8 +269,17 @@ def _classed(
     return "warning", "other", f"{one_line(text)}.", ""
 
 
-def _limit(value: float | None) -> str:
-    return "anything" if value is None else f"{value:g}"
+def _between(known: Item | None) -> str:
+    """Return the range of a deposition in words; its limits themselves are outside of it."""
+    if known is None or known.low is known.high is None:
+        return "in the range"
+    if known.high is None:
+        return f"above {known.low:g}"
+    return (
+        f"below {known.high:g}"
+        if known.low is None
+        else f"between {known.low:g} and {known.high:g}"
+    )
 
 
 def _item_at(document: cif.Document, block: str, line: int | None) -> str:
@@ -334,8 +343,9 @@ def _asked(block: cif.Block, words: Dictionary) -> Iterator[Message]:
     technique = _TECHNIQUES.get(cif.as_string(method or "?"))
     if technique is None:
         return
+    table = {category: _said(block, category, words) for category in CATEGORIES}
     for category in asked_categories(technique):
-        if not len(block.find_mmcif_category(f"_{category}.")):
+        if not table[category] and applies(table, category):
             items = [
                 item.name.partition(".")[2]
                 for item in words.category(category)
@@ -350,3 +360,16 @@ def _asked(block: cif.Block, words: Dictionary) -> Iterator[Message]:
                 None,
                 block.name,
             )
+
+
+def _said(block: cif.Block, category: str, words: Dictionary) -> list[dict[str, str | None]]:
+    """Return the rows of a category by the dictionary's names, None for what is not known."""
+    columns = block.get_mmcif_category(f"_{category}.", raw=True)
+    names = [words.spelt(f"_{category}.{name}") for name in columns]
+    return [
+        {
+            name: None if cif.is_null(raw) else cif.as_string(raw)
+            for name, raw in zip(names, row, strict=True)
+        }
+        for row in zip(*columns.values(), strict=True)
+    ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from openem_nb.mmcif._collect import Entry, LeftOut
 
-__all__ = ["Conflict", "Deposition", "Question"]
+__all__ = ["Deposition", "Disagreement", "Question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class Disagreement:
     """An item of which document and model say different things."""
 
     item: str
@@ -75,7 +75,7 @@ class Deposition:
     """Every value of the document that is not in the file, with the reason."""
     missing: tuple[Question, ...] = field(repr=False)
     """What is still open, mandatory items first."""
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[Disagreement, ...] = ()
     dictionary: str = ""
     """Version of the PDBx/mmCIF dictionary."""
 

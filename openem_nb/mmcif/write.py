@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openem_nb.mmcif._layout import Table
     from openem_nb.mmcif._merge import Merged
     from openem_nb.mmcif._model import Model
-    from openem_nb.mmcif.deposition import Conflict
+    from openem_nb.mmcif.deposition import Disagreement
     from openem_nb.oscem.instruments import Instrument, Instruments
 
 __all__ = ["to_mmcif"]
@@ -108,7 +108,7 @@ def to_mmcif(
     ask_facility(document, made, known(instruments), words)
     answer(made, answers or {}, words)
     table = layout(made.rows, name, words)
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[Disagreement, ...] = ()
     if file is None:
         text = f"data_{name}\n#\n" + "".join(as_text(c, rows, words) for c, rows in table.items())
     else:
@@ -131,7 +131,7 @@ def _merged(
     wins: Literal["metadata", "model"],
     name: str,
     words: Dictionary,
-) -> tuple[str, tuple[Conflict, ...]]:
+) -> tuple[str, tuple[Disagreement, ...]]:
     """Return the file with the document in it; ``table`` and ``made`` say what came of them."""
     texts: dict[str, str] = {}
     block_name = None

@@ -52,7 +52,8 @@ def test_a_good_file_is_good() -> None:
     ("line", "item", "level", "code", "said"),
     [
         ("_em_buffer.pH 15", "_em_buffer.pH", "error", "range", "15 is outside"),
-        ("_em_vitrification.chamber_temperature 5", "", "warning", "range", "5 is outside 273"),
+        ("_em_vitrification.chamber_temperature 5", "", "warning", "range", "between 273 and"),
+        ("_em_imaging.c2_aperture_diameter 50", "", "warning", "range", "50 is not between 50 and"),
         ("_em_vitrification.cryogen_name ethane", "", "error", "list", "not in the list"),
         ("_em_vitrification.humidity wet", "", "error", "type", "expected number, got: wet"),
         ("_em_imaging.date 1st", "", "error", "type", "yyyy-mm-dd"),
@@ -192,3 +193,13 @@ def test_files_of_the_first_converter_are_seen_through(samples: Path) -> None:
     result = mmcif.check_mmcif(samples / "mmcif" / "oscem_converter" / "output.cif")
     missing = {one.item for one in result.errors if one.code == "missing"}
     assert {"_em_imaging.id", "_em_specimen.id", "_em_software.id"} <= missing
+
+
+def test_a_category_is_asked_for_only_where_it_applies() -> None:
+    method = GOOD.replace("HELICAL", "'SINGLE PARTICLE'")
+    asked = {one.item for one in mmcif.check_mmcif(method).infos if one.code == "asked"}
+    assert {"_em_vitrification", "_em_buffer", "_em_ctf_correction"} <= asked
+    dry = method.replace("vitrification_applied YES", "vitrification_applied NO")
+    asked = {one.item for one in mmcif.check_mmcif(dry).infos if one.code == "asked"}
+    assert "_em_vitrification" not in asked
+    assert "_em_buffer" in asked

@@ -131,8 +131,26 @@ def test_a_value_that_is_refused_is_not_there_and_says_why() -> None:
     assert not model.there
     assert "serial number" in model.why
     assert model.who == "microscope file"
+    assert bool(frame.loc["_em_imaging.microscope_serial_number"].there)
     slit = frame.loc["_em_imaging_optics.energyfilter_slit_width"]
     assert (bool(slit.there), slit.why) == (False, "the filter was not in use")
+
+
+def test_what_has_no_item_is_not_said_to_be_refused() -> None:
+    document = whole()
+    document["instrument"]["microscope"]["model"] = "House microscope"
+    rows = {one.parameter.name: one for one in mmcif.coverage(document).rows}
+    assert rows["imaging: microscope model"].why
+    assert rows["imaging: microscope serial number"].why == ""
+    assert rows["image set: name"].why == ""
+
+
+def test_parameters_are_named_in_words() -> None:
+    names = {one.parameter.name for one in mmcif.coverage(technique="subtomo").rows}
+    assert "imaging: nominal Cs" in names
+    assert "3D reconstruction: number of particles" in names
+    short = r"\b(max|min|num|avg|src|org|tax|id|molwt|cs|sph|chr)\b"
+    assert [name for name in names if re.search(short, name)] == []
 
 
 def test_of_tomography_it_asks_for_tilts_and_sections() -> None:
