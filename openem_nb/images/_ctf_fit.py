@@ -41,8 +41,10 @@ _ASTIGMATISMS: Final = (0, 150, 300, 450, 600, 750, 900)
 """Å; half differences of defocus that are tried, in directions 15 degrees apart."""
 _PHASES: Final = 15.0
 """Degrees between the phase shifts that are tried."""
-_ROUNDS: Final = 3
-"""How often depth and phase of the rings are fitted in turn."""
+_ROUNDS: Final = 8
+"""How often depth and phase of the rings are fitted in turn at most..."""
+_SETTLED: Final = 1.0
+"""...until neither defocus nor astigmatism move by more, Å."""
 _STEPS: Final = 6
 """Steps of least squares in each round."""
 
@@ -86,8 +88,8 @@ class Fit:
     """Depth of the rings at each frequency."""
     deviation: float
     """Standard deviation of the mean defocus, Å, as the noise of the spectrum leaves it."""
-    search: float
-    """How many standard deviations the best of the grid stood out of the noise."""
+    left: float
+    """What the fit leaves of the spectrum: squares over their variance, summed."""
 
     def direction(self, rings: Rings) -> NDArray[np.float64]:
         """Return the defocus in the direction of each bin."""
@@ -153,8 +155,9 @@ def fit(
     low, high = phase_shift
     count = 1 if high <= low else max(2, math.ceil((high - low) / _PHASES))
     phases = [math.radians(low + (high - low) * i / count) for i in range(count)]
-    best = _search(rings, optics, defocus, phases)
-    return _refine(rings, optics, best, free=high > low)
+    starts = _search(rings, optics, defocus, phases)
+    tried = [_refine(rings, optics, start, free=high > low) for start in starts]
+    return min(tried, key=lambda one: one.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +186,21 @@ class _Start:
     astigmatism: float
     angle: float
     phase: float
-    envelope: float
+
+    def near(self, other: _Start) -> bool:
+        """Whether both lead to the same fit."""
+        return (self.defocus, self.astigmatism, self.angle, self.phase) == (
+            other.defocus,
+            other.astigmatism,
+            other.angle,
+            other.phase,
+        )
 
 
 def _search(
     rings: Rings, optics: Optics, defocus: tuple[float, float], phases: list[float]
-) -> _Start:
-    """Try all transfer functions of the grid, and return the one that stands out most."""
+) -> list[_Start]:
+    """Try all transfer functions of the grid; return what stands out most with each envelope."""
     margin = max(_ASTIGMATISMS) + _STEP
     total_n = rings.n.sum(axis=0)
     radial = _Radial(
@@ -206,8 +217,9 @@ def _search(
     core = slice(away, len(defoci) - away)
     angles = np.radians((np.arange(_COARSE) + 0.5) * 180 / _COARSE)
     shifts = _shifts(angles)
-    best = _Start(-math.inf, defocus[0], 0.0, 0.0, phases[0], _ENVELOPES[0])
+    starts: list[_Start] = []
     for envelope in _ENVELOPES:
+        best = _Start(-math.inf, defocus[0], 0.0, 0.0, phases[0])
         depth = np.exp(-envelope / 2 * rings.k**2)
         root = np.sqrt(1 / (1 / np.maximum(mean_n, 1) + _DOUBT**2 * depth))
         basis, _ = np.linalg.qr(rings.smooth * root[:, None])
@@ -233,9 +245,10 @@ def _search(
                         astigmatism=astigmatism,
                         angle=angle,
                         phase=phase,
-                        envelope=envelope,
                     )
-    return best
+        if not any(best.near(other) for other in starts):
+            starts.append(best)
+    return starts
 
 
 def _shifts(angles: NDArray[np.float64]) -> list[tuple[float, float, list[int]]]:
@@ -269,6 +282,7 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
     depth = np.zeros_like(rings.k)
     weight = rings.n
     for _ in range(_ROUNDS):
+        before = at
         depth = _depth(rings, np.cos(_twice(rings, optics, at)))
         # what the model leaves out is the same in all sectors of a ring
         weight = rings.n / (1 + rings.n * (_DOUBT * depth) ** 2 * (_polar.SECTORS / 4))
@@ -293,6 +307,8 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
                     break
             else:
                 damping *= 8
+        if np.abs(at - before)[:3].max() < _SETTLED:
+            break
     slopes = _slopes(rings, optics, at, depth)[:used]
     curve = np.einsum("iab,jab->ij", slopes * weight, slopes)
     with np.errstate(all="ignore"):
@@ -304,7 +320,7 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
         phase_shift=float(at[3]),
         depth=depth,
         deviation=deviation,
-        search=start.height,
+        left=float((rings.n * _left(rings, optics, at, depth, rings.n) ** 2).sum()),
     )
 
 

@@ -33,6 +33,8 @@ class Profile:
     frame: pd.DataFrame
     score: float
     resolution: float | None
+    followed: float
+    """Rings that follow the fit, out to the resolution."""
 
 
 def profile(rings: Rings, found: Fit, optics: Optics) -> Profile:
@@ -67,12 +69,13 @@ def profile(rings: Rings, found: Fit, optics: Optics) -> Profile:
     )
     follows = near >= _FOLLOWS
     first = int(np.argmax(follows))
-    resolution = None
+    resolution, followed = None, 0.0
     if follows[first] and first <= _LEAST:
         ends = np.flatnonzero(~follows[first:])
         last = first + int(ends[0]) - 1 if len(ends) else len(near) - 1
         resolution = float(1 / np.sqrt(at[last]))
-    return Profile(frame, _score(mean, model, count), resolution)
+        followed = float(abs(phase[last] - phase[0])) / math.pi
+    return Profile(frame, _score(mean, model, count), resolution, followed)
 
 
 def _score(

@@ -1,0 +1,268 @@
+"""The defocus of a micrograph from the rings of its power spectrum.
+
+>>> from openem_nb import images
+>>> found = images.ctf(micrograph, voltage=300, cs=2.7)  # doctest: +SKIP
+>>> found.defocus_u, found.defocus_v, found.angle, found.resolution  # doctest: +SKIP
+(15232.1, 14705.9, 36.8, 3.6)
+>>> found.words  # doctest: +SKIP
+'Underfocus 1.50 µm, astigmatism 53 nm at 37°; rings fit to 3.6 Å.'
+
+docs/explanation/ctf.md writes the mathematics down.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb.errors import InvalidInput
+from openem_nb.images import _ctf_fit, _ctf_profile
+from openem_nb.images._ctf_model import Optics, wavelength, zeros
+from openem_nb.images._sources import known_pixel_size, pixels, positive
+from openem_nb.images.reduce import block_mean
+from openem_nb.images.spectrum import Spectrum, periodogram
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from openem_nb.images._sources import ImageLike
+
+__all__ = ["Ctf", "ctf"]
+
+_COARSEST: Final = 20.0
+"""Å; at larger distances the form of the particles decides, not the lens."""
+_FINEST: Final = 3.0
+"""Å; finer rings are rarely there, and never needed to tell the defocus."""
+_QUICK: Final = 4.0
+"""Å, the same of the quick fit."""
+_QUICK_CELLS: Final = 500
+_EDGE: Final = 0.95
+"""Part of the highest frequency of the pixels that is used: a detector is worst at its edge."""
+_FINE: Final = 0.6
+"""Å; smaller pixels are averaged two by two first, which leaves all frequencies that are used."""
+_WEAK: Final = 0.5
+"""Score below which a fit is not to be relied on."""
+_FEW: Final = 1.5
+"""Rings that have to follow the fit at least: one alone may be any bend of the spectrum."""
+_RANGE: Final = (3000.0, 50_000.0)
+"""Å between which the defocus is looked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ctf:
+    """The contrast transfer function of a micrograph, as it was measured."""
+
+    defocus_u: float
+    """Å along the axis of :attr:`angle`; underfocus is positive, as in RELION and CTFFIND."""
+    defocus_v: float
+    """Å across that axis; never more than :attr:`defocus_u`."""
+    angle: float
+    """Degrees from +x to the axis of ``defocus_u``, counter-clockwise with the first row at the
+    bottom; from -90 to 90."""
+    phase_shift: float
+    """Degrees; what was given, or what was found where it was looked for."""
+    score: float
+    """Correlation of the rings with the fit, weighted as the fit weights them: 1 for rings without
+    noise. Below 0.5 the fit is not to be relied on."""
+    resolution: float | None
+    """Å to which rings follow the fit: there their correlation falls below 0.5; None where they
+    never do."""
+    deviation: float
+    """Standard deviation of the mean defocus in Å, as far as noise causes it."""
+    reliable: bool
+    """Whether the defocus can be relied on: the score is 0.5 at least, and more than one ring
+    follows the fit."""
+    voltage: float
+    """KV."""
+    cs: float
+    """Mm."""
+    pixel_size: float
+    """Å of the pixels whose spectrum was fitted."""
+    amplitude_contrast: float
+    """Part of 1."""
+    profile: pd.DataFrame
+    """Equiphase average: ``frequency`` (1/Å), ``power`` (over its smooth decline), ``fit`` on the
+    same scale, ``ctf`` (the squared transfer function) and ``cc`` (correlation around there)."""
+
+    @property
+    def defocus(self) -> float:
+        """Mean defocus, Å."""
+        return (self.defocus_u + self.defocus_v) / 2
+
+    @property
+    def astigmatism(self) -> float:
+        """Difference of the defoci, Å."""
+        return self.defocus_u - self.defocus_v
+
+    @property
+    def words(self) -> str:
+        """What was found, in a sentence."""
+        if not self.reliable:
+            return (
+                f"No defocus to rely on: the rings follow the best fit, {self.defocus / 1e4:.2f} "
+                f"µm underfocus, too little or not far enough (score {self.score:.2f})."
+            )
+        shift = f", phase shift {self.phase_shift:.0f}°" if self.phase_shift else ""
+        return (
+            f"Underfocus {self.defocus / 1e4:.2f} µm, astigmatism {self.astigmatism / 10:.0f} nm "
+            f"at {self.angle:.0f}°{shift}; rings fit to {self.resolution:.1f} Å."
+        )
+
+    def zeros(self, count: int = 10, *, azimuth: float | None = None) -> NDArray[np.float64]:
+        """Return the spatial frequencies, 1/Å, of the dark rings, the innermost first.
+
+        Parameters
+        ----------
+        count :
+            How many; fewer where there are not so many.
+        azimuth :
+            Direction in degrees from +x, counter-clockwise; by default that of the mean defocus.
+        """
+        defocus = self.defocus
+        if azimuth is not None:
+            turned = math.radians(2 * (azimuth - self.angle))
+            defocus += self.astigmatism / 2 * math.cos(turned)
+        optics = _optics(self.voltage, self.cs, self.amplitude_contrast)
+        return zeros(defocus, math.radians(self.phase_shift), optics, count)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.words}</p>"
+
+
+def ctf(
+    source: NDArray[Any] | ImageLike | Spectrum,
+    *,
+    voltage: float | None = None,
+    cs: float = 2.7,
+    pixel_size: float | None = None,
+    amplitude_contrast: float = 0.07,
+    phase_shift: float | tuple[float, float] | bool | None = None,
+    defocus: tuple[float, float] = _RANGE,
+    quick: bool = False,
+) -> Ctf:
+    """Measure the contrast transfer function of a micrograph.
+
+    Parameters
+    ----------
+    source :
+        Image (y, x), opened micrograph, or a spectrum: best a :func:`periodogram`.
+    voltage :
+        KV; by default what the micrograph knows.
+    cs :
+        Spherical aberration, mm; 2.7 is that of most microscopes for cryo-EM, near 0 for those with
+        a corrector.
+    pixel_size :
+        Å; by default what the micrograph or spectrum knows.
+    amplitude_contrast :
+        Part of the contrast that comes from amplitude; 0.07 to 0.1 for ice, as other programs
+        assume it.
+    phase_shift :
+        Degrees of a phase plate; True looks for it between 0 and 180, a pair between the two.
+    defocus :
+        Å between which the mean defocus is looked for.
+    quick :
+        Fit fewer and coarser rings, in half the time and with half as much again of the error.
+
+    Raises
+    ------
+    InvalidInput
+        If voltage or pixel size are not known, a value is impossible, or the image is too small
+        for its pixels: the fit needs rings between 20 Å and its finest distance.
+    """
+    size = known_pixel_size(source, pixel_size)
+    kilovolts = getattr(source, "voltage", None) if voltage is None else voltage
+    if size is None or kilovolts is None:
+        missing = " and ".join(
+            name for name, value in (("pixel size", size), ("voltage", kilovolts)) if value is None
+        )
+        raise InvalidInput(
+            f"A defocus cannot be measured without the {missing}, which the image does not know.",
+            hint="Give pixel_size in Å and voltage in kV.",
+        )
+    optics = _optics(kilovolts, cs, amplitude_contrast)
+    shifts = _phase_range(phase_shift)
+    low, high = (positive(end, "defocus", "Å") for end in defocus)
+    if low >= high:
+        raise InvalidInput(
+            f"No defocus lies between {low} and {high} Å.", hint="Give the lower one first."
+        )
+    finest = _QUICK if quick else _FINEST
+    power = _spectrum(source, size, finest, quick=quick)
+    size = power.pixel_size or size
+    rings = _ctf_fit.prepare(
+        power.power,
+        power.fy,
+        power.fx,
+        pixel_size=size,
+        samples=power.samples,
+        band=(1 / _COARSEST, min(1 / finest, _EDGE / (2 * size))),
+    )
+    if rings is None:
+        raise InvalidInput(
+            f"A spectrum with pixels of {size:.4g} Å has too few rings between {_COARSEST:g} and "
+            f"{finest:g} Å, or no power in some of them.",
+            hint="Give an image that is larger and not empty, and check the pixel size.",
+        )
+    found = _ctf_fit.fit(rings, optics, defocus=(low, high), phase_shift=shifts)
+    shown = _ctf_profile.profile(rings, found, optics)
+    half = math.hypot(found.along, found.across)
+    reliable = shown.score >= _WEAK and shown.followed >= _FEW
+    return Ctf(
+        defocus_u=found.defocus + half,
+        defocus_v=found.defocus - half,
+        angle=math.degrees(0.5 * math.atan2(found.across, found.along)),
+        phase_shift=math.degrees(found.phase_shift) % 180,
+        score=shown.score,
+        resolution=shown.resolution,
+        deviation=found.deviation,
+        reliable=reliable,
+        voltage=float(kilovolts),
+        cs=float(cs),
+        pixel_size=size,
+        amplitude_contrast=float(amplitude_contrast),
+        profile=shown.frame,
+    )
+
+
+def _optics(voltage: float, cs: float, amplitude_contrast: float) -> Optics:
+    if not (math.isfinite(cs) and abs(cs) <= 20 and 0 <= amplitude_contrast <= 1):
+        raise InvalidInput(
+            f"A spherical aberration of {cs} mm with an amplitude contrast of "
+            f"{amplitude_contrast} is impossible.",
+            hint="Cs is given in mm, 2.7 for example; amplitude contrast is between 0 and 1.",
+        )
+    return Optics(wavelength(voltage), cs * 1e7, math.asin(amplitude_contrast))
+
+
+def _phase_range(given: float | tuple[float, float] | bool | None) -> tuple[float, float]:
+    if given is True:
+        return 0.0, 180.0
+    if given is None or given is False:
+        return 0.0, 0.0
+    low, high = given if isinstance(given, tuple) else (given, given)
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high <= low + 180):
+        raise InvalidInput(
+            f"A phase shift of {given} degrees cannot be looked for.",
+            hint="Give a number, True, or the lower and the upper end.",
+        )
+    return float(low), float(high)
+
+
+def _spectrum(
+    source: NDArray[Any] | ImageLike | Spectrum, size: float, finest: float, *, quick: bool
+) -> Spectrum:
+    """Return the spectrum to fit, of as many frequencies as are used."""
+    if isinstance(source, Spectrum):
+        return source
+    image = pixels(source)
+    by = 2 ** max(0, math.floor(math.log2(2 * _FINE / size)))
+    if by > 1:
+        height, width = (side // by * by for side in image.shape)
+        image, size = block_mean(image[:height, :width], by), size * by
+    limit = min(0.5, max(0.05, 1.02 * size / finest))
+    if quick:
+        return periodogram(image, pixel_size=size, limit=limit, cells=_QUICK_CELLS)
+    return periodogram(image, pixel_size=size, limit=limit)

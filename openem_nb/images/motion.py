@@ -1,0 +1,306 @@
+"""How a specimen moved while a movie was taken.
+
+>>> from openem_nb import images
+>>> found = images.motion(movie, gain=gain)  # doctest: +SKIP
+>>> found.total, found.early, found.late  # doctest: +SKIP
+(14.2, 9.8, 4.4)
+
+The whole frame is followed by phase correlation (C. D. Kuglin and D. C. Hines, Proc. IEEE
+Int. Conf. Cybernetics and Society 1975, 163): each frame against the mean of the others, moved to where they
+are known to be, until nothing moves any more. A single frame holds too few electrons to say where
+it is, so that the way is taken to be smooth. Motion within the frame is not told apart.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import scipy.fft
+
+from openem_nb.errors import InvalidInput
+from openem_nb.images._sources import ImageLike, known_pixel_size, positive
+from openem_nb.images.reduce import block_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from openem_nb.images.gain import Gain
+
+__all__ = ["Motion", "motion"]
+
+_PIXEL: Final = 4.5
+"""Å; frames are averaged over blocks until pixels are nearly so large. Larger ones lose the way."""
+_BLOCK: Final = 4
+"""Block where no pixel size is known."""
+_REACH: Final = 60.0
+"""Å that a frame is looked for around where it is expected."""
+_SOFT: Final = 500.0
+"""Å²; with exp(-B k²/4) high frequencies are damped, which hold noise in a single frame."""
+_LOWEST: Final = 1 / 400.0
+"""1/Å; lower frequencies are illumination and ice, not what moves with the specimen."""
+_ROUNDS: Final = 8
+_STILL: Final = 0.02
+"""Pixels of the reduced frame below which nothing moves any more."""
+_BENDS: Final = 6
+"""Most parameters of the smooth way along each axis."""
+_FAR: Final = 8.0
+"""Standard deviations beyond which a pixel is hot, and taken as the mean."""
+_EARLY_DOSE: Final = 4.0
+"""Electrons per Å² up to which motion is early, as in RELION."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """The way of a specimen, whole frames."""
+
+    track: NDArray[np.float64]
+    """Where it stood in each frame relative to the first, (frames, 2) as y, x; Å, or pixels where
+    no pixel size is known."""
+    early_frames: int
+    """Steps that count as early."""
+    unit: str
+    """``Å`` or ``pixels``."""
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Length of the way from each frame to the next."""
+        found: NDArray[np.float64] = np.hypot(*np.diff(self.track, axis=0).T)
+        return found
+
+    @property
+    def total(self) -> float:
+        """Length of the whole way."""
+        return float(self.steps.sum())
+
+    @property
+    def early(self) -> float:
+        """Length of its early part, in which a specimen moves most."""
+        return float(self.steps[: self.early_frames].sum())
+
+    @property
+    def late(self) -> float:
+        """Length of the rest."""
+        return float(self.steps[self.early_frames :].sum())
+
+    @property
+    def words(self) -> str:
+        """What was found, in a sentence."""
+        return (
+            f"Moved by {self.total:.1f} {self.unit}: {self.early:.1f} early, {self.late:.1f} late."
+        )
+
+
+def motion(
+    source: NDArray[Any] | ImageLike,
+    *,
+    gain: Gain | NDArray[Any] | None = None,
+    pixel_size: float | None = None,
+    dose_per_frame: float | None = None,
+) -> Motion:
+    """Follow the specimen through the frames of a movie.
+
+    Parameters
+    ----------
+    source :
+        Movie (frames, y, x) or an opened one.
+    gain :
+        Gain reference; without it, differences between pixels hold the specimen where it is.
+    pixel_size :
+        Å; by default what the movie knows.
+    dose_per_frame :
+        Electrons per Å². Early is what came before 4 e⁻/Å²; without it the first quarter.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no movie of three frames at least, or its frames are too small.
+    """
+    size = known_pixel_size(source, pixel_size)
+    count, shape = _counted(source)
+    block = _BLOCK if size is None else max(1, math.floor(_PIXEL / size + 1e-6))
+    if count < 3 or min(shape) // block < 32:
+        raise InvalidInput(
+            f"{count} frames of {shape} pixels do not show a way.",
+            hint="Give a movie of three frames at least, 32 pixels wide after averaging.",
+        )
+    pixel = block * (size or _PIXEL / _BLOCK)
+    transforms = _Frames(_frames(source, gain), count, shape, block, pixel)
+    track = _followed(transforms, count, _REACH / pixel) * block * (size or 1)
+    early = count // 4
+    if dose_per_frame is not None:
+        early = round(_EARLY_DOSE / positive(dose_per_frame, "dose per frame", "e⁻/Å²"))
+    return Motion(
+        track=track - track[0],
+        early_frames=min(count - 1, max(1, early)),
+        unit="pixels" if size is None else "Å",
+    )
+
+
+def _counted(source: NDArray[Any] | ImageLike) -> tuple[int, tuple[int, int]]:
+    if isinstance(source, ImageLike):
+        return source.frames, source.shape
+    if source.ndim != 3:
+        raise InvalidInput(
+            f"A movie has frames, rows and columns; this array has the shape {source.shape}.",
+            hint="Give the frames, not their sum.",
+        )
+    return len(source), (source.shape[1], source.shape[2])
+
+
+def _frames(
+    source: NDArray[Any] | ImageLike, gain: Gain | NDArray[Any] | None
+) -> Iterator[NDArray[Any]]:
+    count, _ = _counted(source)
+    factor = getattr(gain, "array", gain)
+    for number in range(count):
+        frame = source.frame(number) if isinstance(source, ImageLike) else source[number]
+        yield frame if factor is None else frame * np.asarray(factor, np.float32)
+
+
+class _Frames:
+    """Transforms of reduced frames, of the frequencies at which the specimen can be followed."""
+
+    def __init__(
+        self,
+        frames: Iterator[NDArray[Any]],
+        count: int,
+        shape: tuple[int, int],
+        block: int,
+        pixel: float,
+    ) -> None:
+        height, width = (scipy.fft.prev_fast_len(side // block) for side in shape)
+        self.shape = (height, width)
+        self.ky = scipy.fft.fftfreq(height)[:, None]
+        self.kx = scipy.fft.rfftfreq(width)
+        k2 = (self.ky**2 + self.kx**2) / pixel**2
+        weight = np.exp(-_SOFT / 4 * k2) * (k2 >= _LOWEST**2)
+        weight[:, self.kx < 1.5 / width] = 0  # edges, and rows of the detector
+        weight[np.abs(self.ky[:, 0]) < 1.5 / height] = 0
+        # damped to nothing there: neither kept nor transformed
+        keep = np.flatnonzero(weight.max(axis=0) > 1e-3)
+        self.columns = int(keep[-1]) + 1
+        self.kx = self.kx[: self.columns]
+        self.weight = weight[:, : self.columns].astype(np.float32)
+        self.all = np.empty((count, height, self.columns), np.complex64)
+        for number, frame in enumerate(frames):
+            reduced = block_mean(_cleaned(frame), block)[:height, :width]
+            reduced -= reduced.mean()
+            rows = scipy.fft.rfft(reduced, axis=1, workers=1)[:, : self.columns]
+            self.all[number] = scipy.fft.fft(rows, axis=0, workers=1)
+        self.all *= self._whitening()
+
+    def _whitening(self) -> NDArray[np.float32]:
+        """Return what makes all frequencies equally strong, then damps those of noise."""
+        power = np.mean([np.abs(one) for one in self.all], axis=0)
+        even: NDArray[np.float32] = (self.weight / np.maximum(power, 1e-12)).astype(np.float32)
+        return even
+
+    def moved(self, number: int, by: NDArray[np.float64]) -> NDArray[np.complex64]:
+        """Return the transform of a frame moved by so many pixels (y, x)."""
+        y = np.exp(-2j * math.pi * self.ky * by[0]).astype(np.complex64)
+        x = np.exp(-2j * math.pi * self.kx * by[1]).astype(np.complex64)
+        found: NDArray[np.complex64] = self.all[number] * y
+        found *= x
+        return found
+
+    def place(
+        self, frame: NDArray[np.complex64], reference: NDArray[np.complex64], reach: float
+    ) -> NDArray[np.float64]:
+        """Return where the frame lies relative to the reference, pixels (y, x)."""
+        cross = frame * reference.conj()
+        near = max(2, min(round(reach), self.shape[0] // 2 - 1, self.shape[1] // 2 - 1))
+        at = np.arange(-near, near + 1)
+        # only shifts within reach are computed: two products of matrices
+        y = np.exp(2j * math.pi * at[:, None] * self.ky[:, 0]).astype(np.complex64)
+        x = np.exp(2j * math.pi * self.kx[:, None] * at).astype(np.complex64)
+        peak = ((y @ cross) @ x).real
+        top = np.unravel_index(int(np.argmax(peak)), peak.shape)
+        place = np.array([float(at[top[0]]), float(at[top[1]])])
+        return place + _between(cross, self.ky, self.kx, place)
+
+
+def _between(
+    cross: NDArray[np.complex64],
+    ky: NDArray[np.float64],
+    kx: NDArray[np.float64],
+    place: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return how far the maximum of a correlation lies from the pixel: Newton's method."""
+    found = np.zeros(2)
+    for _ in range(3):
+        y = np.exp(2j * math.pi * ky[:, 0] * (place[0] + found[0]))
+        x = np.exp(2j * math.pi * kx * (place[1] + found[1]))
+        whole = (cross * x).real, (cross * x).imag
+        rows = [(part @ np.stack([np.ones_like(kx), kx, kx**2], axis=1)) for part in whole]
+        sums = rows[0] + 1j * rows[1]
+        powers = np.stack([np.ones(len(ky)), ky[:, 0], ky[:, 0] ** 2])
+        moments = (powers * y) @ sums
+        slope = -2 * math.pi * np.array([moments[1, 0].imag, moments[0, 1].imag])
+        bend = (
+            -4
+            * math.pi**2
+            * np.array(
+                [
+                    [moments[2, 0].real, moments[1, 1].real],
+                    [moments[1, 1].real, moments[0, 2].real],
+                ]
+            )
+        )
+        if not (bend[0, 0] < 0 and np.linalg.det(bend) > 0):
+            break
+        found -= np.clip(np.linalg.solve(bend, slope), -0.5, 0.5)
+        if np.abs(found).max() > 1:
+            return np.zeros(2)
+    return found
+
+
+def _cleaned(frame: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a frame without hot pixels."""
+    values = frame.astype(np.float32)
+    sample = values[::17, ::13]
+    middle, spread = (
+        float(sample.mean()),
+        float(np.minimum(sample, np.percentile(sample, 99.9)).std()),
+    )
+    if spread > 0:
+        values[values > middle + _FAR * max(spread, 0.25)] = middle
+    return values
+
+
+def _followed(frames: _Frames, count: int, reach: float) -> NDArray[np.float64]:
+    """Return where each frame lies, pixels of the reduced frames (y, x)."""
+    track = np.zeros((count, 2))
+    smooth = _smoother(count)
+    for turn in range(_ROUNDS):
+        total = frames.moved(0, -track[0])
+        for number in range(1, count):
+            total += frames.moved(number, -track[number])
+        seen = np.empty_like(track)
+        for number in range(count):
+            own = frames.moved(number, -track[number])
+            around = reach if turn == 0 else max(3.0, reach / 2**turn)
+            seen[number] = track[number] + frames.place(own, total - own, around)
+        found = smooth @ seen
+        found -= found.mean(axis=0)
+        moved = float(np.abs(found - track).max())
+        track = found
+        if moved < _STILL:
+            break
+    return track
+
+
+def _smoother(count: int) -> NDArray[np.float64]:
+    """Return the matrix that fits a smooth way to places: polynomials of the root of time.
+
+    A specimen moves fast at first and then ever more slowly; over the square root of time, its way
+    bends evenly.
+    """
+    time = np.sqrt(np.arange(count) / max(1, count - 1))
+    basis = np.polynomial.chebyshev.chebvander(2 * time - 1, min(_BENDS, count) - 1)
+    found: NDArray[np.float64] = basis @ np.linalg.pinv(basis)
+    return found
