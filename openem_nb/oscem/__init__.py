@@ -29,21 +29,26 @@ if TYPE_CHECKING:
     from openem_nb.oscem import instruments, model
     from openem_nb.oscem._extract import extract
     from openem_nb.oscem.answers import read_answers
+    from openem_nb.oscem.drafts import Draft, is_draft, read_draft, write_draft
     from openem_nb.oscem.export import datacite_missing, to_datacite, to_rocrate
     from openem_nb.oscem.extraction import Extraction, Missing
     from openem_nb.oscem.provenance import Provenance
     from openem_nb.oscem.readers import Finding
 
 _MEMBERS: Final = {
+    "Draft": "openem_nb.oscem.drafts",
     "Extraction": "openem_nb.oscem.extraction",
     "Finding": "openem_nb.oscem.readers",
     "Missing": "openem_nb.oscem.extraction",
     "Provenance": "openem_nb.oscem.provenance",
     "datacite_missing": "openem_nb.oscem.export",
     "extract": "openem_nb.oscem._extract",
+    "is_draft": "openem_nb.oscem.drafts",
     "read_answers": "openem_nb.oscem.answers",
+    "read_draft": "openem_nb.oscem.drafts",
     "to_datacite": "openem_nb.oscem.export",
     "to_rocrate": "openem_nb.oscem.export",
+    "write_draft": "openem_nb.oscem.drafts",
 }
 _MODULES: Final = {
     "instruments": "openem_nb.oscem.instruments",
@@ -54,6 +59,7 @@ _MODULES: Final = {
 __all__ = [
     "TECHNIQUES",
     "Change",
+    "Draft",
     "Extraction",
     "FieldInfo",
     "Finding",
@@ -70,11 +76,13 @@ __all__ = [
     "fields",
     "get_at",
     "instruments",
+    "is_draft",
     "json_schema",
     "model",
     "paths",
     "read",
     "read_answers",
+    "read_draft",
     "set_at",
     "technique_of",
     "to_datacite",
@@ -83,6 +91,7 @@ __all__ = [
     "upgrade",
     "validate",
     "write",
+    "write_draft",
 ]
 
 

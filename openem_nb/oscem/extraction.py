@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import units
-from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidMetadata
 from openem_nb.oscem._document import series_of
 from openem_nb.oscem._missing import Missing, missing
@@ -188,16 +187,16 @@ class Extraction:
 
     def write_draft(self, path: Path | str) -> Path:
         """Write what is there and what is missing, to be completed later; always possible."""
-        target = Path(path).expanduser()
-        draft = {
-            "draft": self.document,
-            "technique": self.technique,
-            "missing": [asdict(one) for one in self.missing],
-            "provenance": {name: asdict(one) for name, one in self.provenance.items()},
-            "findings": [asdict(one) for one in self.findings],
-        }
-        write_whole(target, json.dumps(draft, ensure_ascii=False, indent=2) + "\n")
-        return target
+        from openem_nb.oscem.drafts import write_draft
+
+        return write_draft(
+            self.document,
+            path,
+            technique=self.technique,
+            missing=self.missing,
+            provenance=self.provenance,
+            findings=self.findings,
+        )
 
     def _repr_html_(self) -> str:
         from openem_nb.oscem._extraction_html import html_of

@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final, TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from openem_nb import units
 from openem_nb.errors import InvalidInput

@@ -17,9 +17,8 @@ __all__ = ["read_any", "write_any"]
 def read_any(path: Path) -> tuple[dict[str, Any], str]:
     """Return the document in a file (of a draft, what is in it), and the Python that reads it."""
     found, code = oscem.read(path), f"oscem.read({str(path)!r})"
-    draft = found.get("draft")
-    if isinstance(draft, dict) and "acquisition" not in found:
-        return draft, f'{code}["draft"]'
+    if oscem.is_draft(found):
+        return found["draft"], f"oscem.read_draft({str(path)!r}).document"
     return found, code
 
 
@@ -45,9 +44,7 @@ def write_any(
     if technique is not None and not draft:
         oscem.write(document, path, technique=technique)
         return
-    content: dict[str, Any] = document
     if technique is not None:
-        problems = oscem.validate(document, technique=technique)
-        wrong = [{"path": one.path, "message": one.message} for one in problems]
-        content = {"draft": document, "technique": technique, "problems": wrong}
-    write_whole(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+        oscem.write_draft(document, path, technique=technique)
+        return
+    write_whole(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
