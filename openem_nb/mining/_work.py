@@ -14,6 +14,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from threadpoolctl import threadpool_limits
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from openem_nb.mining.files import ImageFile
     from openem_nb.mining.parameters import Parameters
 
-__all__ = ["ENVIRONMENT", "THREADS", "settle", "work"]
+__all__ = ["ENVIRONMENT", "THREADS", "one_thread", "settle", "work"]
 
 THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What tells linear algebra how many threads to use; a worker has a core to itself."""
@@ -43,10 +45,23 @@ def work(files: Sequence[ImageFile], parameters: Parameters, folder: Path) -> li
     return [measure(file, parameters, folder) for file in files]
 
 
+def one_thread() -> threadpool_limits:
+    """Let linear algebra use one thread; as a context, until its end.
+
+    Its products are small here: to share one out among threads that already have a file each takes
+    several times as long as to do it.
+    """
+    import numpy as np
+
+    np.ones((2, 2)) @ np.ones((2, 2))  # the library is there, and is found
+    return threadpool_limits(1, user_api="blas")
+
+
 def settle() -> bool:
     """Set up this process, which is a worker's; return whether the allocator could be told."""
-    for name in THREADS:
+    for name in THREADS:  # for libraries that are loaded later
         os.environ.setdefault(name, "1")
+    one_thread()
     if not sys.platform.startswith("linux"):
         return False
     with contextlib.suppress(OSError, AttributeError):  # another C library than glibc

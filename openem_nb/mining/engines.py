@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openem_nb.errors import InvalidInput
-from openem_nb.mining._work import work
+from openem_nb.mining._work import one_thread, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +60,8 @@ class Threads:
         self._workers = workers or cores()
         self.name = f"{self._workers} threads" if self._workers > 1 else "1 thread"
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="openem-mining")
+        self._alone = contextlib.ExitStack()
+        self._alone.enter_context(one_thread())
 
     def workers(self) -> int:
         """Return the number of threads."""
@@ -76,6 +79,7 @@ class Threads:
     def close(self) -> None:
         """Wait for the files in work, and end the threads."""
         self._pool.shutdown(cancel_futures=True)
+        self._alone.close()
 
 
 def cores() -> int:

@@ -23,7 +23,10 @@ ENDINGS: Final = (
     *(".dm3", ".dm4", ".emd", ".prz", ".mrc.gz", ".mrc.bz2", ".map.gz"),
 )
 """How the files end that are measured; pictures for people (PNG, JPEG) only where asked for."""
-_NO_EXPOSURE: Final = re.compile(r"gain|defects?_|darkref|_dark\.", re.IGNORECASE)
+_NO_EXPOSURE: Final = re.compile(
+    r"(?<![a-z])((gain|dark|defects?|flat)(_?ref(erence)?|_?map|_?image)?|(count|super)ref)(?![a-z])",
+    re.IGNORECASE,
+)
 """References of the camera lie beside the exposures of many sessions."""
 
 

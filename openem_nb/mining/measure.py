@@ -158,10 +158,12 @@ def _thumbnail(exposure: _Exposure) -> dict[str, Any]:
 def _statistics(exposure: _Exposure) -> dict[str, Any]:
     from openem_nb.images.statistics import statistics
 
-    return _fields(
-        statistics(exposure.image),
-        *("mean", "std", "min", "max", "median", "hot_pixels", "gradient", "empty"),
-    )
+    found = statistics(exposure.image)
+    names = ("mean", "std", "min", "max", "skewness", "hot_pixels", "not_finite", "gradient")
+    return {
+        **_fields(found, *names, "unevenness", "dark", "empty"),
+        "median": found.percentiles.get(50),
+    }
 
 
 def _spectrum(exposure: _Exposure) -> dict[str, Any]:
@@ -189,7 +191,7 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
         quick=parameters.quick,
     )
     names = ("defocus_u", "defocus_v", "defocus", "astigmatism", "angle", "score", "resolution")
-    values = _fields(fit, *names, "reliable", before="ctf_")
+    values = _fields(fit, *names, "deviation", "reliable", before="ctf_")
     if parameters.phase_plate:
         values["ctf_phase_shift"] = fit.phase_shift
     return values
@@ -198,7 +200,19 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
 def _ice(exposure: _Exposure) -> dict[str, Any]:
     from openem_nb.images.ice import ice
 
-    return _fields(ice(exposure.spectrum), "ratio", before="ice_")
+    return _fields(ice(exposure.spectrum), "ring", "distance", "crystalline", before="ice_")
+
+
+def _dose(exposure: _Exposure) -> dict[str, Any]:
+    from openem_nb.images.dose import dose
+
+    found = dose(
+        exposure.image,
+        expected=exposure.parameters.dose,
+        pixel_size=exposure.pixel_size,
+        frames=exposure.found.frames if exposure.found.is_movie else 1,
+    )
+    return _fields(found, "counted", "ratio", before="dose_")
 
 
 def _motion(exposure: _Exposure) -> dict[str, Any]:
@@ -216,6 +230,7 @@ _MEASURES: Final[dict[str, Callable[[_Exposure], dict[str, Any]]]] = {
     "spectrum": _spectrum,
     "ctf": _ctf,
     "ice": _ice,
+    "dose": _dose,
     "motion": _motion,
 }
 

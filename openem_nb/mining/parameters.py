@@ -22,6 +22,7 @@ MEASURES: Final = {
     "spectrum": "a small JPEG of the power spectrum",
     "ctf": "defocus, astigmatism, phase shift and how far the fit holds",
     "ice": "how strongly the rings of crystalline ice stand out of the spectrum",
+    "dose": "the electrons that were counted, against the dose that was meant",
     "motion": "how far the specimen moved over the frames of a movie",
 }
 """What can be measured, in the order in which it is done."""
@@ -54,6 +55,8 @@ class Parameters:
     """Whether a phase shift is fitted, too."""
     quick: bool = False
     """Whether the CTF is fitted in less time and less exactly."""
+    dose: float | None = None
+    """Electrons per Å² that an exposure was meant to have."""
     gain: Path | None = None
     """Gain reference of movies, which their mean is multiplied by."""
     flip_rotate: str = ""
@@ -77,7 +80,7 @@ class Parameters:
                 f"{unknown[0]!r} cannot be measured." if unknown else "Nothing is to be measured.",
                 hint=f"Choose from {', '.join(MEASURES)}.",
             )
-        for name, unit in (("voltage", "kV"), ("cs", "mm"), ("pixel_size", "Å")):
+        for name, unit in (("voltage", "kV"), ("cs", "mm"), ("pixel_size", "Å"), ("dose", "e⁻/Å²")):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise InvalidInput(f"{name} is {value}, and has to be above 0 {unit}.", hint=_HOW)

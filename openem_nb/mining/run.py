@@ -48,6 +48,7 @@ def mine(
     amplitude_contrast: float = 0.07,
     phase_plate: bool = False,
     quick: bool = False,
+    dose: float | None = None,
     gain: Path | str | None = None,
     flip_rotate: str = "",
     size: int = 256,
@@ -80,6 +81,8 @@ def mine(
         Look for a phase shift, too.
     quick :
         Fit the CTF in less time and less exactly.
+    dose :
+        Electrons per Å² that an exposure was meant to have.
     gain, flip_rotate :
         Gain reference of movies, and how it is turned before, as OSC-EM says it.
     size :
@@ -132,6 +135,7 @@ def mine(
         amplitude_contrast=amplitude_contrast,
         phase_plate=phase_plate,
         quick=quick,
+        dose=dose,
         flip_rotate=flip_rotate,
         size=size,
     )
