@@ -1,0 +1,166 @@
+"""The front end of the viewer: answers what it asks for, in the part and size that it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import traitlets
+
+from openem_nb.errors import InvalidInput, OpenEMError
+from openem_nb.panels import _html
+from openem_nb.panels._front_end import FrontEnd, module, style
+from openem_nb.panels._micrograph_picks import packed
+from openem_nb.panels._micrograph_views import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openem_nb.images import Micrograph
+    from openem_nb.images.ctf import Ctf
+    from openem_nb.images.picks import Picks
+    from openem_nb.images.spectrum import Spectrum
+    from openem_nb.panels._micrograph_views import Frame, Views
+
+__all__ = ["MicrographCanvas"]
+
+_NOUNS: Final = {"frame": "Frame", "z": "Section", "tilt": "Tilt"}
+
+
+class MicrographCanvas(FrontEnd):
+    """The image with all that is beside it; :class:`MicrographView` puts it together."""
+
+    _esm = module("micrograph")
+    _css = style("micrograph")
+
+    about = traitlets.Dict().tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
+    version = traitlets.Int(0).tag(sync=True)
+    show_header = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.micrograph: Micrograph | None = None
+        self.views: Views | None = None
+        self.picks: Picks | None = None
+        self.ctf: Ctf | None = None
+        self.pixel_size: float | None = None
+        self._power: tuple[object, Spectrum] | None = None
+        for action, handler in (
+            ("view", self._view),
+            ("picks", self._picks),
+            ("spectrum", self._spectrum),
+        ):
+            self.answer(action, handler)
+
+    def show(
+        self,
+        micrograph: Micrograph,
+        views: Views,
+        *,
+        picks: Picks | None,
+        ctf: Ctf | None,
+        pixel_size: float | None,
+        alt: str,
+        settings: Mapping[str, Any],
+        number: int,
+    ) -> None:
+        """Show a micrograph; ``number`` is another one each time."""
+        self.micrograph, self.views, self.picks, self.ctf = micrograph, views, picks, ctf
+        self.pixel_size = pixel_size
+        height, width = micrograph.shape
+        axis = micrograph.axes[0] if micrograph.frames > 1 else "frame"
+        with self.hold_sync():
+            self.about = {
+                "id": number,
+                "name": _html.plain(micrograph.name),
+                "alt": _html.plain(alt),
+                "height": height,
+                "width": width,
+                "up": micrograph.origin == "lower",
+                "pixel_size": pixel_size,
+                "voltage": micrograph.voltage,
+                "frames": micrograph.frames,
+                "noun": _NOUNS.get(axis, "Frame"),
+                "tilts": list(micrograph.tilts),
+                "movie": micrograph.is_movie,
+                "base": views.base,
+                "notes": [_html.plain(one) for one in micrograph.notes],
+                "picks": None if picks is None else len(picks),
+                "ctf": ctf is not None,
+            }
+            self.settings = dict(settings)
+            self.version += 1
+
+    def refresh(self) -> None:
+        """Let the front end ask again: there is more to be shown."""
+        self.version += 1
+
+    def _known(self) -> tuple[Micrograph, Views]:
+        if self.micrograph is None or self.views is None:
+            raise InvalidInput("No micrograph is shown.", hint="Open one.")
+        return self.micrograph, self.views
+
+    def _frame(self, content: Mapping[str, Any]) -> tuple[Frame, str]:
+        """Return the frame that is shown, and what a person waits for."""
+        micrograph, views = self._known()
+        frame = content.get("frame", 0)
+        if frame != "sum":
+            return int(frame), ""
+        if views.averaged:
+            return "sum", ""
+        job = views.begin_average()
+        error = job.error
+        if error is None:
+            words = f"Frame 1; the mean of {micrograph.frames} frames is on its way…"
+            return ("sum", "") if job.done else (0, words)
+        hint = error.hint if isinstance(error, OpenEMError) else ""
+        return 0, f"The frames cannot be averaged: {error} {hint}".strip()
+
+    def _view(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        _, views = self._known()
+        frame, pending = self._frame(content)
+        box = tuple(int(content[name]) for name in ("y0", "y1", "x0", "x1"))
+        low_pass = content.get("low_pass")
+        part = views.part(
+            frame,
+            box,  # type: ignore[arg-type]  # four of them
+            int(content["factor"]),
+            around=int(content.get("around") or 1),
+            resolution=None if low_pass is None else float(low_pass),
+            pixel_size=self.pixel_size,
+        )
+        encoded = encode(part.values)
+        height, width = part.values.shape
+        return {
+            "frame": frame,
+            "pending": pending,
+            **{name: getattr(part, name) for name in ("y0", "y1", "x0", "x1", "factor")},
+            "height": height,
+            "width": width,
+            "scale": encoded.scale,
+            "offset": encoded.offset,
+            "buffers": [encoded.levels.data.cast("B")],
+        }
+
+    def _picks(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.picks is None:
+            raise InvalidInput("There are no picks.", hint="Give a file of picks.")
+        return packed(self.picks)
+
+    def _spectrum(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        from openem_nb.panels._micrograph_spectrum import fitted, measured, shown
+
+        micrograph, views = self._known()
+        frame, pending = self._frame(content)
+        if pending:
+            raise InvalidInput(pending)
+        image = views.whole(frame, int(content.get("around") or 1))
+        fit = content.get("fit")
+        if fit:
+            known = {"pixel_size": self.pixel_size, **fit}
+            self.ctf = fitted(image, known)
+        key = (micrograph, frame, content.get("around"))
+        if self._power is None or self._power[0] != key:
+            found = measured(image, pixel_size=self.pixel_size, voltage=micrograph.voltage)
+            self._power = key, found
+        return shown(self._power[1], self.ctf)

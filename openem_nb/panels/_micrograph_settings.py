@@ -1,0 +1,112 @@
+"""How a micrograph is shown: as a person chose it, as plain values, and as Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb import images
+from openem_nb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from openem_nb.images import Micrograph
+    from openem_nb.panels._micrograph_views import Frame
+
+__all__ = ["defaults", "limits_of", "of_contrast", "of_pixels", "positive", "spelled"]
+
+_PERCENT: Final = 0.5
+_SPELLED: Final = ("frame", "invert", "low_pass", "binning", "around")
+
+
+def defaults(micrograph: Micrograph) -> dict[str, Any]:
+    """Return how a micrograph is shown before anybody has changed anything."""
+    return {
+        "mode": "percentile",
+        "percent": _PERCENT,
+        "sigma": 3.0,
+        "low": None,
+        "high": None,
+        "invert": False,
+        **of_pixels(micrograph, None, None, 1, 1),
+    }
+
+
+def spelled(settings: Mapping[str, Any], micrograph: Micrograph) -> list[str]:
+    """Return the arguments that show a micrograph like this, without those that are as ever."""
+    found = []
+    if settings["mode"] == "window":
+        found.append(f"contrast=({settings['low']!r}, {settings['high']!r})")
+    elif settings["mode"] == "sigma":
+        found.append(f"sigma={settings['sigma']!r}")
+    elif settings["percent"] != _PERCENT:
+        found.append(f"percent={settings['percent']!r}")
+    usual = defaults(micrograph)
+    changed = [name for name in _SPELLED if settings[name] != usual[name]]
+    return [*found, *(f"{name}={settings[name]!r}" for name in changed)]
+
+
+def limits_of(settings: Mapping[str, Any], values: NDArray[Any]) -> tuple[float, float]:
+    """Return the values that are drawn black and white."""
+    if settings["mode"] == "window":
+        return float(settings["low"]), float(settings["high"])
+    if settings["mode"] == "sigma":
+        return images.contrast(values, sigma=settings["sigma"])
+    return images.contrast(values, percent=settings["percent"])
+
+
+def of_contrast(
+    contrast: tuple[float, float] | None, percent: float | None, sigma: float | None
+) -> Mapping[str, Any]:
+    if sum(one is not None for one in (contrast, percent, sigma)) > 1:
+        raise InvalidInput(
+            "Contrast is given twice.", hint="Give one of contrast, percent and sigma."
+        )
+    if contrast is not None:
+        low, high = map(float, contrast)
+        if not low < high:
+            raise InvalidInput(
+                f"Contrast from {low:g} to {high:g} shows nothing.", hint="Give the lower first."
+            )
+        return {"mode": "window", "low": low, "high": high}
+    if sigma is not None:
+        return {"mode": "sigma", "sigma": positive(sigma)}
+    if percent is not None:
+        if not 0 < percent < 50:
+            raise InvalidInput(
+                f"{percent} percent at each end leave no contrast.", hint="Usually 0.5."
+            )
+        return {"percent": float(percent)}
+    return {}
+
+
+def of_pixels(
+    micrograph: Micrograph, frame: Frame | None, low_pass: float | None, binning: int, around: int
+) -> dict[str, Any]:
+    many = micrograph.frames
+    if frame is None:
+        frame = "sum" if micrograph.is_movie else many // 2 if many > 1 else 0
+    if frame == "sum":
+        frame = "sum" if many > 1 else 0
+    elif not 0 <= frame < many:
+        raise InvalidInput(
+            f"{micrograph.name} has no frame {frame}.",
+            hint=f"Frames are counted from 0 to {many - 1}.",
+        )
+    if binning < 1 or binning & (binning - 1):
+        raise InvalidInput(f"Nothing is binned by {binning}.", hint="Choose 1, 2, 4, 8 or more.")
+    return {
+        "frame": frame,
+        "low_pass": None if low_pass is None else positive(low_pass),
+        "binning": int(binning),
+        "around": max(1, min(int(around), many)),
+    }
+
+
+def positive(value: float) -> float:
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise InvalidInput(f"{value} is not above 0.", hint="Leave it out if it is not known.")
+    return number
