@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openem_nb.oscem._gather import Gathered, Tilt
     from openem_nb.oscem.instruments import Instrument
 
-__all__ = ["compose", "series_of", "set_aside", "technique_of"]
+__all__ = ["TILTED", "compose", "in_order", "series_of", "set_aside", "technique_of"]
 
 _I: Final = "instrument"
 _MATERIALS: Final = frozenset(("velox", "prz", "dm", "tia"))
@@ -254,12 +254,16 @@ def series_of(tilts: list[Tilt]) -> dict[str, list[Tilt]]:
     by_series: dict[str, list[Tilt]] = {}
     for tilt in tilts:
         by_series.setdefault(tilt.series, []).append(tilt)
-    for found in by_series.values():
-        if all(one.seconds is not None for one in found):
-            found.sort(key=lambda one: one.seconds or 0.0)
-        elif all(one.prior_dose is not None for one in found):
-            found.sort(key=lambda one: one.prior_dose or 0.0)
-    return dict(sorted(by_series.items()))
+    return {name: in_order(found) for name, found in sorted(by_series.items())}
+
+
+def in_order(tilts: list[Tilt]) -> list[Tilt]:
+    """Return exposures in the order in which they were taken, as far as it is known."""
+    if all(one.seconds is not None for one in tilts):
+        return sorted(tilts, key=lambda one: one.seconds or 0.0)
+    if all(one.prior_dose is not None for one in tilts):
+        return sorted(tilts, key=lambda one: one.prior_dose or 0.0)
+    return tilts
 
 
 def _tilt(to: Composer) -> None:

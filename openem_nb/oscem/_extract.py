@@ -21,6 +21,7 @@ from openem_nb.jobs import Progress
 from openem_nb.oscem._document import compose, set_aside, technique_of
 from openem_nb.oscem._facility import instrument_of, known_instruments
 from openem_nb.oscem._gather import Gathered
+from openem_nb.oscem._single_tilts import regroup
 from openem_nb.oscem.extraction import Extraction, made
 from openem_nb.oscem.fields import choose
 from openem_nb.oscem.readers import Finding, Found, Reading, find, read
@@ -120,6 +121,7 @@ def extract(
     empty = not any(group.count for group in gathered.groups.values())
     if empty:
         gathered.findings.add(_NOTHING)
+    regroup(gathered, technique)
     taken = technique or ("general" if empty else technique_of(gathered))
     set_aside(gathered, taken)
     instrument = instrument_of(gathered, known, given=instruments is not None)

@@ -241,6 +241,9 @@ class Gathered:
         self.tilts: list[Tilt] = []
         self.tilts_left = 0
         """Exposures of tilt series beyond those that are kept."""
+        self.singles: list[Tilt] = []
+        """Exposures that are files of their own, as long as they may be of tilt series."""
+        self._leaning: set[int] | None = set()
         self.detectors: dict[str, dict[str, Value]] = {}
         """Of files of materials science: what belongs to each detector, by its name."""
         self._movies: set[str] = set()
@@ -283,6 +286,8 @@ class Gathered:
             self._movies.add(str(movie).lower())
         if reading.kind == "tilt":
             self._tilt(values, file, when)
+        elif reading.kind == "image" and reading.source == "serialem":
+            self._single(values, file, when)
         elif reading.kind == "signal" and len(self.detectors) < DIFFERENT:
             self._detector(values)
 
@@ -315,21 +320,40 @@ class Gathered:
         if len(self.tilts) >= TILTS:
             self.tilts_left += 1
             return
-        self.tilts.append(
-            Tilt(
-                series=file,
-                angle=angle,
-                time=str(values.get("time", "")),
-                seconds=when.timestamp() if when is not None else None,
-                dose=_number(values, "dose"),
-                prior_dose=_number(values, "prior_dose"),
-                defocus=_number(values, "defocus_nominal"),
-                exposure=_number(values, "exposure"),
-                movie=str(values.get("movie", "")),
-            )
-        )
+        self.tilts.append(_tilt(values, angle, file, when))
+
+    def _single(self, values: Mapping[str, Value], file: str, when: datetime | None) -> None:
+        """Keep an exposure unless the stage stood still for so long that it is no tilt series."""
+        angle = _number(values, "stage_tilt")
+        if angle is None or self._leaning is None or len(self.singles) >= TILTS:
+            return
+        if len(self._leaning) < _STILL:
+            self._leaning.add(round(angle))
+            if len(self.singles) >= _SINGLES and len(self._leaning) < _STILL:
+                self._leaning = None
+                self.singles.clear()
+                return
+        self.singles.append(_tilt(values, angle, file, when))
 
 
+def _tilt(values: Mapping[str, Value], angle: float, file: str, when: datetime | None) -> Tilt:
+    return Tilt(
+        series=file,
+        angle=angle,
+        time=str(values.get("time", "")),
+        seconds=when.timestamp() if when is not None else None,
+        dose=_number(values, "dose"),
+        prior_dose=_number(values, "prior_dose"),
+        defocus=_number(values, "defocus_nominal"),
+        exposure=_number(values, "exposure"),
+        movie=str(values.get("movie", "")),
+    )
+
+
+_STILL: Final = 4
+"""Different degrees of the stage below which images may well be single particles."""
+_SINGLES: Final = 2000
+"""Images after which that is believed."""
 _SUFFIX: Final = re.compile(r"_(?:fractions|eer)$")
 _MOVIES: Final = 100_000
 _OF_DETECTOR: Final = (

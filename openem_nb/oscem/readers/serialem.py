@@ -161,7 +161,6 @@ def _image(mdoc: Mdoc, titles: Titles, section: Section, findings: tuple[Finding
     tilt = number(section.get("TiltAngle"))
     if tilt is not None:
         values["stage_tilt"] = tilt
-    values.pop("tilt_axis", None)  # the axis at this magnification, but nothing is tilted about it
     findings += add_measured([section], [values], [rules])
     kind: Kind = "overview" if _searching(section) else "image"
     extra |= others(section)
