@@ -31,7 +31,7 @@ _DOUBT: Final = 0.3
 carbon and thickness are not in it. It keeps the lowest frequencies from outweighing all others."""
 _ENVELOPES: Final = (50.0, 150.0, 400.0)
 """Å²; declines of the rings, exp(-B k²/2), with which the search tries."""
-_DECAYS: Final = (10, 30, 60, 100, 150, 250, 400, 700, 1200, 2000)
+_DECAYS: Final = (20, 60, 120, 250, 500, 1000)
 """Å²; declines of which the depth of the rings is a sum with no negative part."""
 _COARSE: Final = 12
 """Sectors in the search."""

@@ -146,7 +146,7 @@ def _along(
     spacing = abs(float(want[1] - want[0])) if len(want) > 1 else 0.0
     step = float(have[1] - have[0])
     low = np.clip(np.ceil((want - spacing / 2 - have[0]) / step - 1e-6), 0, len(have) - 1)
-    high = np.clip(np.ceil((want + spacing / 2 - have[0]) / step - 1e-6), 0, len(have))
+    high = np.clip(np.floor((want + spacing / 2 - have[0]) / step + 1e-6) + 1, 0, len(have))
     nearest = np.clip(np.rint((want - have[0]) / step), 0, len(have) - 1)
     low, high = np.where(high > low, (low, high), (nearest, nearest + 1)).astype(np.intp)
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=float)])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ctf", "ctf"]
 
-_COARSEST: Final = 20.0
+_COARSEST: Final = 25.0
 """Å; at larger distances the form of the particles decides, not the lens."""
 _FINEST: Final = 3.0
 """Å; finer rings are rarely there, and never needed to tell the defocus."""
@@ -170,7 +170,7 @@ def ctf(
     ------
     InvalidInput
         If voltage or pixel size are not known, a value is impossible, or the image is too small
-        for its pixels: the fit needs rings between 20 Å and its finest distance.
+        for its pixels: the fit needs rings between 25 Å and its finest distance.
     """
     size = known_pixel_size(source, pixel_size)
     kilovolts = getattr(source, "voltage", None) if voltage is None else voltage

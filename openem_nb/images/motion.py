@@ -6,9 +6,9 @@
 (14.2, 9.8, 4.4)
 
 The whole frame is followed by phase correlation (C. D. Kuglin and D. C. Hines, Proc. IEEE
-Int. Conf. Cybernetics and Society 1975, 163): each frame against the mean of the others, moved to where they
-are known to be, until nothing moves any more. A single frame holds too few electrons to say where
-it is, so that the way is taken to be smooth. Motion within the frame is not told apart.
+Int. Conf. Cybernetics and Society 1975, 163): each frame against the mean of the others, moved to
+where they are known to be, until nothing moves any more. A single frame holds too few electrons to
+say where it is, so that the way is taken to be smooth. Motion within the frame is not told apart.
 """
 
 from __future__ import annotations

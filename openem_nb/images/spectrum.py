@@ -109,11 +109,13 @@ class Spectrum:
         values = self.power
         if flatten:
             values = np.sqrt(values / _polar.smooth(self._rings, self.fy, self.fx))
-        else:
-            values = np.log10(np.maximum(values, np.finfo(np.float32).tiny))
+        f = (np.arange(size) - size // 2) / size
         half = _polar.resample(values, self.fy, self.fx, f, f[f >= 0])
         mirrored = _polar.resample(values, self.fy, self.fx, -f, -f[f < 0])
-        return np.concatenate([mirrored, half], axis=1).astype(np.float32, copy=False)
+        picture = np.concatenate([mirrored, half], axis=1)
+        if not flatten:
+            picture = np.log10(np.maximum(picture, np.finfo(np.float32).tiny))
+        return picture.astype(np.float32, copy=False)
 
 
 def spectrum(
