@@ -14,7 +14,7 @@ from openem_nb.mmcif._collect import Entry, LeftOut
 from openem_nb.mmcif._coverage import Coverage, Covered, coverage
 from openem_nb.mmcif._dictionary import dictionary_version
 from openem_nb.mmcif._mapping import mapping
-from openem_nb.mmcif.answers import read_answers
+from openem_nb.mmcif.answers import load_answers, read_answers
 from openem_nb.mmcif.check import Check, Message, check_mmcif
 from openem_nb.mmcif.deposition import Deposition, Disagreement, Question
 from openem_nb.mmcif.read import Restored, from_mmcif
@@ -35,6 +35,7 @@ __all__ = [
     "coverage",
     "dictionary_version",
     "from_mmcif",
+    "load_answers",
     "mapping",
     "read_answers",
     "to_mmcif",

@@ -43,6 +43,7 @@ _SWITCHES: Final = (
 _SAID: Final = frozenset({path for _, path, _ in _SWITCHES} | {"acquisition.technique"})
 """Fields without an item of their own whose meaning is kept: by what is written and what is not."""
 _MOLECULE: Final = "sample.molecule"
+_NO_ITEM: Final = "PDBx/mmCIF has no item for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,11 @@ class LeftOut:
     row: int = 1
     ask: bool = False
     """Whether a person could give it in a form that fits."""
+
+    @property
+    def without_item(self) -> bool:
+        """Whether PDBx/mmCIF has nothing that means the same; nobody can change that."""
+        return self.reason == _NO_ITEM
 
 
 @dataclass(slots=True)
@@ -162,7 +168,7 @@ def _without_item(document: Mapping[str, Any], made: Collected, covered: set[str
         reported.setdefault(whole, []).append(value)
     for path, values in reported.items():
         value = values[0] if len(values) == 1 else values
-        made.left_out.append(LeftOut(path, value, "PDBx/mmCIF has no item for it"))
+        made.left_out.append(LeftOut(path, value, _NO_ITEM))
 
 
 def _write(

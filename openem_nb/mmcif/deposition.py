@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,38 @@ class Deposition:
         """Return what is missing as a table; of one of those who know, or of all."""
         chosen = [one for one in self.missing if who in (None, one.who)]
         return _frame(chosen, ("key", "label", "mandatory", "who", "why", "unit", "choices"))
+
+    def form(self, who: str | None = None) -> dict[str, Any]:
+        """Return what is missing as plain JSON, each question with an empty ``answer``.
+
+        Filled in, :func:`~openem_nb.mmcif.load_answers` reads it for ``answers``.
+
+        Parameters
+        ----------
+        who :
+            One of those who know; by default all but OneDep, which answers for itself.
+        """
+        chosen = [one for one in self.missing if (one.who == who if who else one.who != "OneDep")]
+        return {
+            "dictionary": self.dictionary,
+            "questions": [
+                {"key": one.key, "answer": None, **asdict(one), "choices": list(one.choices)}
+                for one in chosen
+            ],
+        }
+
+    def write_form(self, path: Path | str, who: str | None = None) -> Path:
+        """Write :meth:`form` as a JSON file, and return its path.
+
+        Raises
+        ------
+        CannotWrite
+            If the folder is read-only or full.
+        """
+        path = Path(path)
+        text = json.dumps(self.form(who), ensure_ascii=False, indent=1)
+        write_whole(path, text + "\n")
+        return path
 
     def write(self, path: Path | str) -> Path:
         """Write the file, whole or not at all, and return its path.

@@ -107,13 +107,22 @@ def test_a_document_becomes_mmcif_with_the_list_of_what_is_asked_for(
     block = gemmi.cif.read(str(run.outputs / "deposition.cif"))[0]
     assert block.find_value("_em_buffer.pH") == "7.4"
     assert block.find_value("_em_imaging.accelerating_voltage") == "300"
-    asked = {one["item"] for one in json.loads((run.outputs / "questions.json").read_text())}
+    form = json.loads((run.outputs / "form.json").read_text())
+    asked = {one["item"] for one in form["questions"]}
     assert "_em_specimen.vitrification_applied" in asked
     assert not asked & {"_em_buffer.pH", "_em_ctf_correction.type"}
     written = pd.read_csv(run.outputs / "written.csv")
     assert "_em_imaging.nominal_defocus_max" in set(written["item"])
     assert "mandatory items still asked for" in (run.summary or "")
     assert notice not in (run.summary or "")
+    for one in form["questions"]:
+        if one["item"] == "_em_specimen.vitrification_applied":
+            one["answer"] = "YES"
+    (tmp_path / "filled.json").write_text(json.dumps(form))
+    run = finished("convert_to_mmcif", {**given, "form": str(tmp_path / "filled.json")})
+    block = gemmi.cif.read(str(run.outputs / "deposition.cif"))[0]
+    assert block.find_value("_em_specimen.vitrification_applied") == "YES"
+    assert block.find_value("_em_buffer.pH") == "7.4"
 
 
 def test_without_a_document_a_practice_session_is_converted(notice: str) -> None:

@@ -123,12 +123,37 @@ def test_a_document_becomes_mmcif_that_can_be_checked(tmp_path) -> None:
     block = gemmi.cif.read(str(target))[0]
     assert block.find_value("_em_imaging.accelerating_voltage") == "300"
     assert block.find_value("_em_ctf_correction.type") == "NONE"
-    assert "missing: _em_buffer.pH" in done.stderr
+    assert "missing: _em_buffer.pH (buffer: pH)" in done.stderr
     assert "_em_ctf_correction.type" not in done.stderr
     assert "missing: _em_admin" not in done.stderr, "OneDep knows that itself"
     done = openem("check", str(target))
     assert "by PDBx dictionary 5." in done.stdout
     assert done.returncode == (0 if done.stdout.splitlines()[-1].startswith("0 errors") else 1)
+
+
+def test_what_has_no_item_is_summed_up_and_the_form_is_filled_in(tmp_path) -> None:
+    write_session(tmp_path / "a", images=4)
+    document, target, form = (tmp_path / name for name in ("oscem.json", "out.cif", "form.json"))
+    assert openem("extract", str(tmp_path / "a"), "-o", str(document)).returncode == 0
+    done = openem("mmcif", str(document), "-o", str(target), "--form", str(form))
+    assert done.returncode == 0, done.stderr
+    left = [line for line in done.stderr.splitlines() if line.startswith("left out: ")]
+    assert any("values that PDBx/mmCIF has no item for; --all lists them" in one for one in left)
+    assert not any("pixel_size" in one for one in left)
+    assert len(left) == len(set(left))
+    asked = json.loads(form.read_text())
+    for one in asked["questions"]:
+        one["answer"] = "7.5" if one["key"] == "_em_buffer.pH" else None
+    form.write_text(json.dumps(asked))
+    more = ("--answers", str(form), "--entry-id", "MINE", "--all")
+    done = openem("mmcif", str(document), "-o", str(target), *more)
+    assert done.returncode == 0, done.stderr
+    assert "left out: acquisition.pixel_size: PDBx/mmCIF has no item for it" in done.stderr
+    block = gemmi.cif.read(str(target))[0]
+    assert block.find_value("_entry.id") == "MINE"
+    assert block.find_value("_em_buffer.pH") == "7.5"
+    done = openem("check", str(target))
+    assert "marked EMDB_PUBLIC" not in done.stdout, "how categories are marked helps nobody"
 
 
 def test_check_and_upgrade_of_a_document(tmp_path) -> None:
@@ -187,6 +212,7 @@ def test_an_extraction_that_is_interrupted_is_cancelled(tmp_path, monkeypatch) -
         (["check", "nothing.cif"], "nothing.cif"),
         (["mmcif", "nothing.json", "-o", "out.cif"], "nothing.json"),
         (["mmcif", "nothing.json", "-o", "out.cif", "--set", "x"], "not an item with a value"),
+        (["mmcif", "nothing.json", "-o", "out.cif", "--answers", "no.json"], "no.json"),
         (["upgrade", "nothing.json"], "nothing.json"),
     ],
 )
