@@ -41,6 +41,13 @@ _SOURCES: Final = ("eer", "tiff", "mrc", "serialem", "epu", "tomo5", "velox", "p
 """Within one kind: the movie before the average; an mdoc, which is written with each tilt, before
 the XML."""
 
+_OWN_WORDS: Final = ("serial", "fractionation")
+"""Quantities that stand in no document; where files differ in them, others say what that means."""
+_ASKED: Final = {
+    "serial": "instrument.microscope.model",
+    **dict.fromkeys(("camera", "detector"), "acquisition.detectors[0].name"),
+}
+"""Where a person is asked instead."""
 AGREE: Final = 0.95
 """Share of files that has to say the same for a value to be taken in spite of the others."""
 _NEAR: Final = 1e-3
@@ -140,12 +147,17 @@ class Composer:
         agreed = sum(count for value, count in values.items() if near(value, first))
         if agreed == total:
             return Pick(first, group, tally, agreed, total)
+        taken = agreed >= AGREE * total
+        if not taken:
+            path = _ASKED.get(name, QUANTITIES[name].path)
+            self.needed.setdefault(path, "the files do not agree on it")
+        if name in _OWN_WORDS:
+            return Pick(first, group, tally, agreed, total) if taken else None
         unit = QUANTITIES[name].unit
         listed = ", ".join(
             f"{text_of(value)}{f' {unit}' if unit else ''} ({count})"
             for value, count in list(values.items())[:8]
         ) + (", ..." if len(values) > 8 or tally.many else "")
-        taken = agreed >= AGREE * total
         self.find(
             Finding(
                 "mixed",

@@ -32,12 +32,16 @@ def detectors(to: Composer, instrument: Instrument | None) -> None:
     path = f"{_A}.detectors[0]"
     name = to.pick("detector", compare=False)
     internal = to.pick("camera", compare=False)
+    if internal is None and to.said("camera"):
+        return  # images of several cameras: what some say of theirs is not true of all
     known: CameraInfo | None = None
     if instrument is not None:
         for pick in (internal, name):
             if pick is not None and known is None:
                 known = instrument.detectors.get(str(pick.value))
-    if name is not None:
+    if name is None and internal is None and instrument is not None and not to.said("detector"):
+        known = _only(to, instrument)
+    elif name is not None:
         to.put(f"{path}.name", name.value, name)
     elif known is not None and known.name and internal is not None:
         to.put(
@@ -65,6 +69,22 @@ def detectors(to: Composer, instrument: Instrument | None) -> None:
         mode_said = to.pick("detector_mode")
         if mode_said is not None:
             to.put(f"{path}.mode", mode_said.value, mode_said)
+
+
+def _only(to: Composer, instrument: Instrument) -> CameraInfo | None:
+    """Write the camera of a microscope that has but one, where the files name none."""
+    if len(instrument.detectors) != 1:
+        return None
+    ((place, only),) = instrument.detectors.items()
+    if only.name:
+        to.put(
+            f"{_A}.detectors[0].name",
+            only.name,
+            source=INSTRUMENT_FILE,
+            tag=f"detectors.{place}",
+            rule="the only camera of this microscope",
+        )
+    return only
 
 
 def _materials(to: Composer, place: int, name: str, own: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openem_nb.oscem._compose import AGREE
 from openem_nb.oscem.instruments import Instrument, Instruments, load
 from openem_nb.oscem.readers import Finding
 
@@ -39,12 +40,21 @@ def instrument_of(gathered: Gathered, known: Instruments, *, given: bool) -> Ins
     given :
         Whether a person said which instruments these are. A single one is then taken where the
         files hold no serial number; one of the configuration is not, because it may be another.
+
+    Notes
+    -----
+    Where images of several microscopes are in the folder, none is taken: what is true of one of
+    them is not true of the session.
     """
-    serial = _serial(gathered)
-    if not serial:
+    serials = _serials(gathered)
+    if not serials:
         return known.all[0] if given and len(known) == 1 else None
-    found = known.find(serial)
-    if found is None:
+    serial, count = max(serials.items(), key=lambda one: one[1])
+    if count < AGREE * sum(serials.values()):
+        first, *others = (known.find(one) for one in serials)
+        return first if all(one is first for one in others) else None  # names of one microscope
+    instrument = known.find(serial)
+    if instrument is None:
         gathered.findings.add(
             Finding(
                 "other-instrument" if given else "no-instrument-file",
@@ -55,13 +65,13 @@ def instrument_of(gathered: Gathered, known: Instruments, *, given: bool) -> Ins
                 "warning" if given else "info",
             )
         )
-    return found
+    return instrument
 
 
-def _serial(gathered: Gathered) -> str:
+def _serials(gathered: Gathered) -> dict[str, int]:
     counts: dict[str, int] = {}
     for group in gathered.groups.values():
         if "serial" in group.tallies:
             for value, count in group.tallies["serial"].values.items():
                 counts[str(value)] = counts.get(str(value), 0) + count
-    return max(counts, key=lambda one: counts[one]) if counts else ""
+    return counts

@@ -107,6 +107,11 @@ def _factor(header: _Size, xml: _Size) -> float | None:
 
 def _binning(to: Composer, factor: float) -> None:
     across, down = to.pick("binning_x"), to.pick("binning_y")
+    if across is None and _scanned(to):
+        for name in ("height", "width"):
+            to.needed[f"{_A}.binning_camera.{name}"] = (
+                "a scanned image has no binning; OSC-EM asks for it all the same, and 1 says so"
+            )
     for name, pick in (("width", across), ("height", down or across)):
         if pick is None:
             continue
@@ -124,3 +129,8 @@ def _binning(to: Composer, factor: float) -> None:
             value, rule = 1.0, "less than 1: super-resolution"
         if value == int(value):
             to.put(f"{_A}.binning_camera.{name}", int(value), pick, rule=rule)
+
+
+def _scanned(to: Composer) -> bool:
+    mode = to.pick("operating_mode", compare=False)
+    return mode is not None and str(mode.value).upper().startswith("STEM")

@@ -103,16 +103,11 @@ def write_session(
     rng = random.Random(f"practice session {kind} {seed}")
     more = {"overviews": overviews} if kind == "epu" else {}
     truth = _WRITERS[kind](folder, rng, images, f"practice_{kind}_{seed}", wanted, **more)
-    (folder / INSTRUMENT).write_text(_instrument(truth.serial), encoding="utf-8")
+    (folder / INSTRUMENT).write_text(_instrument(kind, truth.serial), encoding="utf-8")
     return truth
 
 
-def _instrument(serial: str) -> str:
-    """Return what a facility would say of the microscope of a session."""
-    return f"""\
-# Practice data: there is no such microscope. What the files of its sessions do not say.
-
-[{serial}]
+_SCOPE: Final = """\
 name = "Titan Krios G4"
 pdbx = "TFS KRIOS"
 manufacturer = "Practice Instruments"
@@ -122,15 +117,28 @@ illumination = "Parallel"
 imaging = "BrightField"
 filter_model = "Selectris"
 time_zone = "Europe/Zurich"
-
-[{serial}.detectors.EF-Falcon]
-name = "Falcon 4i"
-pdbx = "TFS FALCON 4i (4k x 4k)"
-
-[{serial}.detectors.Camera0]
-name = "K3"
-pdbx = "GATAN K3 (6k x 4k)"
 """
+_FALCON: Final = ("EF-Falcon", "Falcon 4i", "TFS FALCON 4i (4k x 4k)")
+_K3: Final = ("Camera0", "K3", "GATAN K3 (6k x 4k)")
+_CAMERAS: Final[dict[SessionKind, tuple[str, str, str]]] = {
+    "epu": _FALCON,
+    "tomo5": _FALCON,
+    "serialem": _K3,
+    "serialem-spa": _K3,
+}
+
+
+def _instrument(kind: SessionKind, serial: str) -> str:
+    """Return what a facility would say of the microscope of a session."""
+    text = (
+        "# Practice data: there is no such microscope. What the files of its sessions do not say."
+        f"\n\n[{serial}]\n"
+    )
+    if kind not in _CAMERAS:  # Velox writes what its microscope is
+        return f'{text}cs = 1.2\ntime_zone = "Europe/Zurich"\n'
+    camera, name, pdbx = _CAMERAS[kind]
+    table = f'[{serial}.detectors.{camera}]\nname = "{name}"\npdbx = "{pdbx}"\n'
+    return f"{text}{_SCOPE}\n{table}"
 
 
 def _check(kind: str, images: int, faults: frozenset[str]) -> None:
