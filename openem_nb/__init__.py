@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from openem_nb.mmcif import check_mmcif, coverage, from_mmcif, to_mmcif
     from openem_nb.oscem import extract
     from openem_nb.panels import (
+        Gallery,
         LoginPanel,
         MetadataPanel,
+        MicrographView,
         PublishPanel,
         RepositoryPanel,
         RetrievalPanel,
@@ -52,8 +54,10 @@ if TYPE_CHECKING:
     from openem_nb.scicat.search import search
 
 __all__ = [
+    "Gallery",
     "LoginPanel",
     "MetadataPanel",
+    "MicrographView",
     "PublishPanel",
     "RepositoryPanel",
     "RetrievalPanel",
@@ -95,8 +99,9 @@ _MEMBERS: Final = {
     **{
         name: ("openem_nb.panels", name)
         for name in (
-            *("LoginPanel", "MetadataPanel", "PublishPanel", "RepositoryPanel", "RetrievalPanel"),
-            *("RunPanel", "SearchPanel", "SessionPanel"),
+            "Gallery",
+            *("LoginPanel", "MetadataPanel", "MicrographView", "PublishPanel", "RepositoryPanel"),
+            *("RetrievalPanel", "RunPanel", "SearchPanel", "SessionPanel"),
         )
     },
     "extract": ("openem_nb.oscem", "extract"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["outliers"]
+__all__ = ["outliers", "unit_of"]
 
 LIMIT: Final = 3.5
 """Robust standard deviations beyond which a value is unlike the others."""
@@ -36,10 +36,13 @@ _GOOD: Final = {
     "total": "low",
     "early": "low",
     "late": "low",
-    "ice": "low",
-    "ice_ratio": "low",
+    "ring": "low",
     "hot_pixels": "low",
+    "not_finite": "low",
     "gradient": "low",
+    "unevenness": "low",
+    "dark": "low",
+    "deviation": "low",
 }
 """The side of a measurement on which no value is too good."""
 _UNITS: Final = {
@@ -47,6 +50,9 @@ _UNITS: Final = {
     "defocus_v": "Å",
     "defocus": "Å",
     "astigmatism": "Å",
+    "deviation": "Å",
+    "distance": "Å",
+    "counted": "e⁻/Å²",
     "resolution": "Å",
     "pixel_size": "Å",
     "total": "Å",
@@ -58,7 +64,7 @@ _UNITS: Final = {
     "bytes": "bytes",
 }
 _GROUPS: Final = ("ctf_", "motion_", "ice_", "dose_", "statistics_", "spectrum_")
-_NO_JUDGEMENT: Final = frozenset({"angle", "seconds", "mtime", "size"})
+_NO_JUDGEMENT: Final = frozenset({"angle", "distance", "measured", "mtime", "seconds"})
 """Columns that may be anything: directions are spread over the circle, times are of the reading."""
 _PROBLEMS: Final = ("problem", "error")
 
@@ -121,6 +127,11 @@ def outliers(
     return found[distance > 0].sort_values("distance", ascending=False, kind="stable")
 
 
+def unit_of(column: str) -> str:
+    """Return the unit of a column of measurements; empty where it has none or is not known."""
+    return _UNITS.get(_short(column), "")
+
+
 def _short(column: str) -> str:
     for group in _GROUPS:
         if column.startswith(group) and len(column) > len(group):
@@ -141,7 +152,7 @@ def _judge(
         return
     middle = float(np.median(finite))
     low, high = _deviations(finite, middle)
-    name, unit = column.replace("_", " ").capitalize(), _UNITS.get(_short(column), "")
+    name, unit = column.replace("_", " ").capitalize(), unit_of(column)
     usual = _amount(middle, unit)
     if not (low > 0 or high > 0):
         different = np.flatnonzero(np.isfinite(values) & (values != middle))

@@ -1,4 +1,4 @@
-"""Panels for JupyterLab: search, retrieve, publish, metadata, run notebooks, log in.
+"""Panels for JupyterLab: search, retrieve, publish, metadata, micrographs, run notebooks, log in.
 
 A panel holds no logic: it calls the public functions and shows what comes back, and
 ``panel.code()`` is the Python that does the same.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from openem_nb.panels.error_view import Disclosure, ErrorView
 from openem_nb.panels.facets import Facet, Facets
 from openem_nb.panels.form import Field, Form
+from openem_nb.panels.gallery import Gallery
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.panels.login import LoginPanel
 from openem_nb.panels.metadata import MetadataPanel
 from openem_nb.panels.metadata_tree import MetadataTree
+from openem_nb.panels.micrograph import MicrographView
 from openem_nb.panels.publish import PublishPanel
 from openem_nb.panels.repository import RepositoryPanel
 from openem_nb.panels.result_table import ResultTable
@@ -29,11 +31,13 @@ __all__ = [
     "Facets",
     "Field",
     "Form",
+    "Gallery",
     "JobList",
     "Link",
     "LoginPanel",
     "MetadataPanel",
     "MetadataTree",
+    "MicrographView",
     "PublishPanel",
     "RepositoryPanel",
     "ResultTable",

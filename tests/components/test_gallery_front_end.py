@@ -1,0 +1,291 @@
+"""The gallery in a bare page, with its real Python half behind it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import contrast
+from PIL import Image
+
+from openem_nb.panels.gallery import Gallery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.component
+
+EVIL = '<img src=x onerror="window.hacked = 1">\n\u202egpj.exe'
+CONNECT = """() => {
+  const bytes = (text) => {
+    const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    return new DataView(raw.buffer);
+  };
+  const model = window.model;
+  model.send = async (message) => {
+    model.sent.push(message);
+    const { answer, buffers, state } = await window.kernel(message);
+    for (const name in state)
+      if (model.get(name) !== state[name]) model.update({ [name]: state[name] });
+    model.fire("msg:custom", answer, buffers.map(bytes));
+  };
+  model.save_changes = () => window.saved(model.get("view_state"));
+}"""
+
+
+def picture(shade: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (64, 48), shade).save(out, "JPEG")
+    return out.getvalue()
+
+
+def table(count: int = 3000) -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    names = [f"FoilHole_{1000 + row}_Data.mrc" for row in range(count)]
+    resolution = rng.normal(4.0, 0.3, count)
+    resolution[17] = 19.0
+    defocus = rng.uniform(5000, 25000, count)
+    defocus[5] = np.nan
+    frame = {"name": names, "ctf_resolution": resolution, "ctf_defocus": defocus}
+    return pd.DataFrame({**frame, "notes": [f"hole {row % 7}" for row in range(count)]})
+
+
+@pytest.fixture
+def shown(
+    mount: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[Any, Gallery]]]:
+    """Return ``shown(gallery)``: the page in which it is shown, joined with it."""
+    opened: list[Gallery] = []
+
+    def show(gallery: Gallery) -> Any:
+        opened.append(gallery)
+        names = ("label", "version", "pictures", "opens", "hidden", "view_state")
+        page = mount(
+            "gallery",
+            **{name: 0 if name == "version" else getattr(gallery, name) for name in names},
+        )
+        page.set_viewport_size({"width": 1240, "height": 900})
+        page.add_style_tag(content="body { width: 1180px !important; }")
+
+        def kernel(message: dict[str, Any]) -> dict[str, Any]:
+            sent: list[tuple[Any, Any]] = []
+            monkeypatch.setattr(
+                gallery, "send", lambda answer, buffers=(): sent.append((answer, buffers))
+            )
+            gallery._handle_custom_msg(message, [])
+            ((answer, buffers),) = sent
+            state = {name: getattr(gallery, name) for name in names[:-1]}
+            packed = [base64.b64encode(bytes(one)).decode() for one in buffers]
+            return {"answer": answer, "buffers": packed, "state": state}
+
+        page.expose_function("kernel", kernel)
+        page.expose_function("saved", lambda view: setattr(gallery, "view_state", view))
+        page.evaluate(CONNECT)
+        page.evaluate("(version) => window.model.update({ version })", gallery.version)
+        page.get_by_text(f"{len(gallery.table):,} of {len(gallery.table):,} shown").wait_for()
+        return page
+
+    yield show
+    for gallery in opened:
+        gallery.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for row in range(3000):
+        (tmp_path / f"FoilHole_{1000 + row}_Data.jpg").write_bytes(picture(row % 256))
+    return tmp_path
+
+
+def grid(page: Any) -> Any:
+    return page.get_by_role("grid", name="Gallery")
+
+
+def active(page: Any) -> str:
+    return str(
+        page.evaluate(
+            """() => document.getElementById(
+            document.querySelector('[role=grid]').getAttribute('aria-activedescendant')
+            ).getAttribute('aria-label')"""
+        )
+    )
+
+
+def test_only_what_is_in_sight_is_asked_for_and_drawn(shown: Any, folder: Path) -> None:
+    page = shown(Gallery(table(), thumbnails=folder))
+    page.wait_for_function("document.querySelectorAll('.oem-gallery-cell img').length > 10")
+    assert page.locator(".oem-gallery-cell").count() < 60
+    assert grid(page).get_attribute("aria-rowcount") == "750"
+    grid(page).evaluate("(one) => (one.scrollTop = one.scrollHeight / 2)")
+    cell = page.get_by_role("gridcell", name="FoilHole_2500_Data.mrc")
+    cell.locator("img").wait_for()
+    asked = [
+        row
+        for message in page.evaluate("window.model.sent")
+        if message["action"] == "thumbnails"
+        for row in message["content"]["rows"]
+    ]
+    assert len(asked) == len(set(asked)) < 200
+    width = cell.locator("img").evaluate("(one) => one.decode().then(() => one.naturalWidth)")
+    assert width == 64
+
+
+def test_rows_are_sorted_and_filtered_as_python_says(shown: Any) -> None:
+    gallery = Gallery(table(400))
+    page = shown(gallery)
+    page.get_by_label("Sort by").select_option("ctf_defocus")
+    page.get_by_role("button", name="Ascending").click()
+    page.get_by_label("Name").fill("hole_11 data")
+    page.get_by_text("100 of 400 shown").wait_for()
+    page.get_by_label("Histogram of", exact=True).select_option("ctf_resolution")
+    page.get_by_label("ctf resolution (Å) to").fill("4")
+    page.get_by_label("ctf resolution (Å) to").press("Enter")
+    expected = gallery.shown
+    page.get_by_text(f"{len(expected)} of 400 shown").wait_for()
+    assert gallery.view.descending
+    assert gallery.view.ranges == {"ctf_resolution": (None, 4.0)}
+    assert 20 < len(expected) < 80
+    grid(page).focus()
+    page.keyboard.press("Control+Home")
+    spoken = []
+    for _ in range(len(expected)):
+        spoken.append(active(page).split(",")[0])
+        page.keyboard.press("ArrowRight")
+    assert spoken == expected["name"].tolist()
+
+
+def test_missing_values_come_last_both_ways(shown: Any) -> None:
+    page = shown(Gallery(table(20)))
+    page.get_by_label("Sort by").select_option("ctf_defocus")
+    grid(page).focus()
+    for button in ("Ascending", "Descending"):
+        page.keyboard.press("Control+End")
+        assert active(page).startswith("FoilHole_1005_")
+        page.get_by_role("button", name=button).click()
+        grid(page).focus()
+
+
+def test_images_are_judged_by_keyboard(shown: Any) -> None:
+    told: list[str] = []
+    gallery = Gallery(table(100), open=lambda name: told.append(name) or f"Opened {name}.")
+    page = shown(gallery)
+    grid(page).focus()
+    page.keyboard.press("g")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+B")
+    assert active(page).startswith("FoilHole_1002_")
+    page.keyboard.press("n")
+    page.keyboard.type("ice on the left")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.get_by_text("Opened FoilHole_1002_Data.mrc.").wait_for()
+    page.get_by_text("1 good, 1 bad").wait_for()
+    marks = gallery.marks
+    assert marks["mark"].tolist() == ["good", "bad", ""]
+    assert marks["note"].tolist() == ["", "", "ice on the left"]
+    assert told == ["FoilHole_1002_Data.mrc"]
+    assert "note: ice on the left" in active(page)
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("u")
+    page.get_by_text("0 good, 1 bad").wait_for()
+
+
+def test_a_selection_is_marked_at_once(shown: Any) -> None:
+    gallery = Gallery(table(50))
+    page = shown(gallery)
+    grid(page).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    page.get_by_role("heading", name="3 images").wait_for()
+    assert page.get_by_role("gridcell", selected=True).count() == 3
+    page.keyboard.press("b")
+    page.get_by_text("3 bad").wait_for()
+    assert gallery.selected == tuple(table(50)["name"][:3])
+    page.keyboard.press("Escape")
+    assert page.get_by_role("gridcell", selected=True).count() == 0
+
+
+def test_a_range_drawn_on_the_histogram_filters(shown: Any) -> None:
+    gallery = Gallery(table(500))
+    page = shown(gallery)
+    page.get_by_label("Histogram of", exact=True).select_option("ctf_defocus")
+    plot = page.get_by_role("img", name="Histogram of ctf defocus (Å): 499 values")
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 50)
+    page.mouse.up()
+    page.wait_for_function("Object.keys(window.model.get('view_state').ranges).length == 1")
+    low, high = gallery.view.ranges["ctf_defocus"]
+    assert 10_000 < low < 15_000 < high < 22_000
+    page.get_by_text(f"{len(gallery.shown)} of 500 shown").wait_for()
+    assert gallery.shown["ctf_defocus"].between(low, high).all()
+    page.get_by_role("button", name="All of ctf defocus (Å)").click()
+    page.get_by_text("500 of 500 shown").wait_for()
+
+
+def test_what_is_unlike_the_others_is_said_in_words(shown: Any) -> None:
+    page = shown(Gallery(table(300)))
+    page.get_by_label("Show", exact=True).select_option("unlike")
+    page.get_by_text("1 unlike the others").wait_for()
+    page.get_by_text("Ctf resolution is 19 Å, much higher than in the others").wait_for()
+    assert page.get_by_role("gridcell").count() == 1
+
+
+def test_a_table_that_grows_sends_what_is_new(shown: Any) -> None:
+    gallery = Gallery(table(40))
+    page = shown(gallery)
+    grid(page).focus()
+    page.keyboard.press("ArrowDown")
+    before = active(page)
+    gallery.show(table(60))
+    page.evaluate("(version) => window.model.update({ version })", gallery.version)
+    page.get_by_text("60 of 60 shown").wait_for()
+    assert active(page).split(",")[0] == before.split(",")[0]
+    assert page.evaluate("window.model.sent.filter((one) => one.action === 'rows').length") == 2
+
+
+def test_pictures_that_are_made_later_appear(shown: Any) -> None:
+    made = picture(90)
+    there: set[str] = set()
+    gallery = Gallery(table(30), thumbnails=lambda name: made if name in there else None)
+    page = shown(gallery)
+    page.get_by_role("gridcell").first.get_by_text("…", exact=True).wait_for()
+    there.update(table(30)["name"])
+    page.evaluate("() => window.model.update({ pictures: 1 })")
+    page.wait_for_function(
+        "window.model.sent.filter((one) => one.action === 'thumbnails').length > 1"
+    )
+    page.evaluate("() => window.model.update({ pictures: 2 })")
+    page.get_by_role("gridcell").first.locator("img").wait_for()
+
+
+def test_names_and_reasons_from_files_are_text(shown: Any) -> None:
+    frame = pd.DataFrame({"name": [EVIL, "b"], "problem": [EVIL, ""], "voltage": [300, 300]})
+    page = shown(Gallery(frame))
+    assert page.locator("img").count() == 0
+    assert page.evaluate("window.hacked") is None
+    assert page.get_by_role("gridcell").first.get_attribute("aria-label").count("\u202e") == 0
+
+
+def test_it_can_be_read_in_a_narrow_window(shown: Any) -> None:
+    page = shown(Gallery(table(30)))
+    page.add_style_tag(content="body { width: 560px !important; }")
+    page.set_viewport_size({"width": 600, "height": 900})
+    wide = page.locator(".oem-gallery").evaluate("(one) => one.scrollWidth - one.clientWidth")
+    assert wide <= 1
+    for selector in (".oem-gallery-name", ".oem-gallery-told", ".oem-gallery dt", ".oem-muted"):
+        assert contrast(page.locator(selector).first) >= 4.5, selector
+
+
+def test_nothing_is_left_after_the_end(shown: Any) -> None:
+    page = shown(Gallery(table(30)))
+    page.evaluate("window.end()")
+    assert page.evaluate("window.model.count") == 0
+    assert page.locator("#root").inner_html() == ""

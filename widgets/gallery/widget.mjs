@@ -1,0 +1,195 @@
+// @ts-check
+import { keepKeys, make } from "../shared/dom.mjs";
+import { request } from "../shared/request.mjs";
+import { galleryCell } from "../shared/gallery_cell.mjs";
+import { GalleryChoice } from "../shared/gallery_choice.mjs";
+import { GalleryDetails } from "../shared/gallery_details.mjs";
+import { GalleryGrid } from "../shared/gallery_grid.mjs";
+import { GalleryPictures } from "../shared/gallery_pictures.mjs";
+import { GalleryRanges } from "../shared/gallery_ranges.mjs";
+import { GalleryTable } from "../shared/gallery_table.mjs";
+import { GalleryTools } from "../shared/gallery_tools.mjs";
+
+/** @typedef {import("../shared/gallery_table.mjs").GalleryView} GalleryView */
+
+/** Room below a picture for its name and a value. */
+const TEXT = 44;
+const KEYS = "Arrows move, G good, B bad, U no mark, with Shift on to the next; N writes a note, Space selects, Ctrl+A selects all, Enter opens.";
+
+/** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
+function render({ model, el }) {
+  const table = new GalleryTable();
+  /** @type {GalleryView} */
+  let view = { sort: "", descending: false, ranges: {}, find: "", only: "all", ...model.get("view_state") };
+  /** @type {number[]} rows in the order in which they are shown */
+  let shown = [];
+  /** @type {Map<number, number>} place of each row that is shown */
+  let places = new Map();
+  let reading = false;
+  const trouble = make("p", { class: "oem-gallery-trouble", role: "alert" });
+  const told = make("p", { class: "oem-muted", role: "status" });
+
+  /** Ask, and tell a person where that fails. @param {string} action @param {Record<string, unknown>} content */
+  async function ask(action, content) {
+    trouble.textContent = "";
+    try {
+      return await request(model, action, content);
+    } catch (error) {
+      trouble.textContent = error instanceof Error ? error.message : String(error);
+      return undefined;
+    }
+  }
+
+  const active = () => shown[grid.active] ?? -1;
+  const rowsMeant = () => (choice.selected.size ? [...choice.selected] : active() < 0 ? [] : [active()]);
+  const redraw = (/** @type {Iterable<number>} */ rows) => {
+    for (const row of rows) if (places.has(row)) grid.redraw(places.get(row) ?? 0);
+  };
+  const pictures = new GalleryPictures(model, redraw, (message) => (trouble.textContent = message));
+  const grid = new GalleryGrid({
+    draw: (cell, place) => {
+      const row = shown[place];
+      const state = { selected: choice.selected.has(row), column: view.sort, width: grid.size.width };
+      galleryCell(cell, table, row, pictures.get(row), state);
+    },
+    sight: (seen) => pictures.want(seen.map((place) => shown[place])),
+    moved: () => showActive(),
+  });
+  const choice = new GalleryChoice(grid, () => shown, {
+    selected: (rows, changed) => {
+      redraw(changed);
+      showDetails();
+      void ask("select", { rows });
+    },
+    mark: (name, on) => void mark(name, on),
+    note: () => details.note.focus(),
+    open: () => void open(),
+  });
+  const tools = new GalleryTools(
+    (part) => change(part),
+    (width) => grid.resize(width, width + TEXT - 8),
+  );
+  const ranges = new GalleryRanges(
+    (wanted) => change({ ranges: wanted }),
+    (row) => places.has(row) && grid.go(places.get(row) ?? 0),
+  );
+  const details = new GalleryDetails({
+    mark: (name) => void mark(name, false),
+    note: (text) => void note(text),
+    open: () => void open(),
+  });
+  details.leave = () => grid.element.focus();
+  const side = make("div", { class: "oem-gallery-right" }, details.element, ranges.element);
+  const main = make("div", { class: "oem-gallery-main" }, grid.element, make("p", { class: "oem-muted" }, KEYS));
+  const heading = make("h3");
+  const root = make("section", { class: "oem-gallery" }, heading, tools.element, tools.told, trouble);
+  root.append(make("div", { class: "oem-gallery-body" }, main, side), told);
+  el.append(root);
+  const releaseKeys = keepKeys(root);
+
+  /** @param {Partial<GalleryView>} part */
+  function change(part) {
+    view = { ...view, ...part };
+    show();
+    model.set("view_state", view);
+    model.save_changes();
+  }
+
+  /** Show all again; the active image stays the active one where it still is there. */
+  function show() {
+    const before = active();
+    shown = table.rows(view);
+    places = new Map(shown.map((row, place) => [row, place]));
+    for (const row of choice.selected) if (!places.has(row)) choice.selected.delete(row);
+    grid.active = places.get(before) ?? Math.min(grid.active, Math.max(0, shown.length - 1));
+    grid.show(shown.length);
+    tools.show(table, view, shown.length);
+    ranges.show(table, view, shown, active());
+    showDetails();
+  }
+
+  function showDetails() {
+    const row = active();
+    details.show(table, row, choice.selected.size, model.get("opens"), row < 0 ? "" : pictures.get(row)?.error);
+  }
+
+  function showActive() {
+    showDetails();
+    ranges.point(table, view, shown, active());
+  }
+
+  /** @param {string} mark @param {boolean} on  whether to go on to the next */
+  async function mark(mark, on) {
+    const rows = rowsMeant();
+    if (!rows.length) return;
+    for (const row of rows) table.marks[row] = mark; // at once; the kernel says it again
+    redraw(rows);
+    tools.show(table, view, shown.length);
+    if (on && !choice.selected.size) grid.go(grid.active + 1);
+    showDetails();
+    await ask("mark", { rows, mark });
+  }
+
+  /** @param {string} text */
+  async function note(text) {
+    const rows = rowsMeant();
+    if (rows.every((row) => table.notes[row] === text)) return;
+    for (const row of rows) table.notes[row] = text;
+    redraw(rows);
+    await ask("note", { rows, note: text });
+  }
+
+  async function open() {
+    if (active() < 0 || !model.get("opens")) return;
+    told.textContent = `Opening ${table.names[active()]} …`;
+    const answer = await ask("open", { row: active() });
+    told.textContent = answer?.told ?? "";
+  }
+
+  /** Read what is new; one reading at a time. */
+  async function read() {
+    if (reading) return;
+    reading = true;
+    while (table.version !== model.get("version")) {
+      const answer = await ask("rows", { since: table.version });
+      if (!answer) break;
+      if (answer.whole) pictures.clear();
+      table.apply(answer);
+      show();
+    }
+    reading = false;
+  }
+  const onPictures = () => pictures.retry();
+  const onLabel = () => {
+    heading.textContent = model.get("label");
+    grid.element.setAttribute("aria-label", model.get("label"));
+    root.setAttribute("aria-label", model.get("label"));
+    root.hidden = model.get("hidden");
+  };
+  const onView = () => {
+    if (JSON.stringify(view) === JSON.stringify(model.get("view_state"))) return;
+    view = { ...view, ...model.get("view_state") };
+    show();
+  };
+  const listeners = /** @type {const} */ ([
+    ["change:version", () => void read()],
+    ["change:pictures", onPictures],
+    ["change:label", onLabel],
+    ["change:hidden", onLabel],
+    ["change:opens", showDetails],
+    ["change:view_state", onView],
+  ]);
+
+  onLabel();
+  grid.resize(168, 168 + TEXT - 8);
+  void read();
+  for (const [name, listener] of listeners) model.on(name, listener);
+  return () => {
+    for (const [name, listener] of listeners) model.off(name, listener);
+    for (const part of [pictures, grid, tools, ranges]) part.end();
+    releaseKeys();
+    root.remove();
+  };
+}
+
+export default { render };

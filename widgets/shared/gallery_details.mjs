@@ -1,0 +1,59 @@
+// @ts-check
+import { make, uniqueId } from "../shared/dom.mjs";
+import { GALLERY_MARKS } from "../shared/gallery_cell.mjs";
+import { galleryAmount } from "../shared/gallery_table.mjs";
+
+/** @typedef {import("./gallery_table.mjs").GalleryTable} GalleryTable */
+
+/** All that is known of one image, with the buttons that judge it. */
+export class GalleryDetails {
+  /**
+   * @param {object} does
+   * @param {(mark: string) => void} does.mark
+   * @param {(note: string) => void} does.note
+   * @param {() => void} does.open
+   */
+  constructor({ mark, note, open }) {
+    const id = uniqueId("oem-gallery-note");
+    this.heading = make("h4");
+    this.reasons = make("p", { class: "oem-gallery-reasons" });
+    this.buttons = Object.keys(GALLERY_MARKS).map((name) => {
+      const button = make("button", { type: "button", class: "oem-button" }, { good: "Good", bad: "Bad", "": "No mark" }[name] ?? "");
+      button.dataset.mark = name;
+      button.addEventListener("click", () => mark(name));
+      return button;
+    });
+    this.opener = make("button", { type: "button", class: "oem-button oem-button-main" }, "Open");
+    this.opener.addEventListener("click", open);
+    this.note = make("input", { type: "text", id, maxlength: "500", autocomplete: "off" });
+    this.note.addEventListener("change", () => note(this.note.value));
+    this.note.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") note(this.note.value);
+      if (event.key === "Enter" || event.key === "Escape") this.leave();
+    });
+    const written = make("div", { class: "oem-gallery-written" }, make("label", { for: id }, "Note"), this.note);
+    this.values = make("dl");
+    const judging = make("div", { class: "oem-gallery-marks", role: "group", "aria-label": "Mark" }, ...this.buttons);
+    const line = make("div", { class: "oem-gallery-judging" }, judging, this.opener);
+    this.element = make("section", { class: "oem-gallery-details", "aria-label": "The chosen image" });
+    this.element.append(this.heading, line, written, this.reasons, this.values);
+    /** Called when a person has finished the note. */
+    this.leave = () => {};
+  }
+
+  /** @param {GalleryTable} table @param {number} row  -1 for none @param {number} selected @param {boolean} opens @param {string} [error] */
+  show(table, row, selected, opens, error) {
+    this.element.hidden = row < 0;
+    if (row < 0) return;
+    this.heading.textContent = selected > 1 ? `${selected.toLocaleString("en")} images` : table.names[row];
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(selected < 2 && table.marks[row] === button.dataset.mark));
+    this.opener.hidden = !opens;
+    if (document.activeElement !== this.note) this.note.value = table.notes[row] ?? "";
+    this.reasons.textContent = [table.reasons[row], error && `Its picture cannot be made: ${error}`].filter(Boolean).join(" ");
+    this.values.replaceChildren();
+    for (const column of table.columns) {
+      const text = galleryAmount(table.at(column.name, row));
+      if (text) this.values.append(make("dt", {}, column.label), make("dd", {}, text));
+    }
+  }
+}
