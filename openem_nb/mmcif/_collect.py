@@ -106,7 +106,7 @@ def found(document: Mapping[str, Any], path: str) -> Iterator[tuple[str, int, An
     before, bracket, after = path.partition("[")
     if not bracket:
         value = oscem.get_at(document, path)
-        if value is not None and value != "":
+        if not _is_blank(value):
             yield path, 1, value
         return
     members = oscem.get_at(document, before)
@@ -117,8 +117,13 @@ def found(document: Mapping[str, Any], path: str) -> Iterator[tuple[str, int, An
     for place in places:
         exact = f"{before}[{place}]{rest}"
         value = oscem.get_at(document, exact)
-        if value is not None and value != "":
+        if not _is_blank(value):
             yield exact, 1 if which else place + 1, value
+
+
+def _is_blank(value: Any) -> bool:
+    """Return whether a value says nothing."""
+    return value in (None, [], {}) or (isinstance(value, str) and not value.strip())
 
 
 def _final(volumes: list[Any]) -> list[int]:
@@ -162,7 +167,7 @@ def _without_item(document: Mapping[str, Any], made: Collected, covered: set[str
     covered |= {f"{volume}.volume_type" for volume in finals}  # it chose the volume
     reported: dict[str, list[Any]] = {}
     for path, value in oscem.paths(document):
-        if path in covered or path in _SAID or value in (None, "", [], {}):
+        if path in covered or path in _SAID or _is_blank(value):
             continue
         whole = path[: path.rindex("[")] if path.endswith("]") else path
         reported.setdefault(whole, []).append(value)

@@ -124,6 +124,8 @@ def _worded(value: Any, row: Row, item: Item) -> Text | Refused:
     if not isinstance(value, str):
         return Refused(f"{value!r} is not a text")
     text = as_ascii(value).strip()
+    if not text:
+        return Refused(f"{value!r} has characters that PDBx/mmCIF does not allow")
     if row.kind == "choice":
         return _choice(text, row, item)
     if row.kind == "serial":

@@ -12,9 +12,10 @@ from gemmi import cif
 from openem_nb.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["category_of", "decoded", "document_of", "unpacked"]
+__all__ = ["category_of", "decoded", "document_of", "tags_of", "unpacked"]
 
 _LARGEST: Final = 1 << 30  # bytes of a dictionary or a model, unpacked
 
@@ -54,7 +55,7 @@ def decoded(data: bytes, name: str) -> str:
         If they are not UTF-8.
     """
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InvalidInput(
@@ -118,6 +119,16 @@ def category_of(item: cif.Item) -> str:
     pair: Any = item.pair  # gemmi does not say of what type it is
     tag = pair[0] if pair is not None else item.loop.tags[0] if item.loop is not None else ""
     return _category(tag)
+
+
+def tags_of(block: cif.Block) -> Iterator[str]:
+    """Yield the tags of a block, of pairs and of loops."""
+    for item in block:
+        pair: Any = item.pair  # gemmi does not say of what type it is
+        if pair is not None:
+            yield str(pair[0])
+        elif item.loop is not None:
+            yield from map(str, item.loop.tags)
 
 
 def _category(tag: str) -> str:

@@ -24,6 +24,7 @@ _PDB: Final = re.compile(
     r"(HEADER|OBSLTE|TITLE |SPLIT |CAVEAT|COMPND|SOURCE|KEYWDS|EXPDTA|AUTHOR|REVDAT|REMARK|DBREF|"
     r"SEQRES|HELIX |SHEET |SSBOND|LINK  |CRYST1|ORIGX1|SCALE1|MODEL |ATOM  |HETATM)"
 )
+_TAG: Final = re.compile(r"[\r\n]_")
 _STARTS: Final = re.compile(r"\s*(_|loop_)", re.IGNORECASE)
 _COORDINATES: Final = (
     *("atom_sites", "atom_sites_alt", "atom_sites_footnote", "atom_type", "atom_site"),
@@ -161,7 +162,7 @@ def read_model(path: Path | str) -> Model:
     """
     path = Path(path)
     text = decoded(unpacked(path), path.name)
-    if any(_PDB.match(line) for line in text[:10_000].splitlines()) and "\n_" not in text:
+    if any(_PDB.match(line) for line in text[:10_000].splitlines()) and not _TAG.search(text):
         text = _from_pdb(text, path)
     return Model(document_of(text, path.name), text, path.name)
 

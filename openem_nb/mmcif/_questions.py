@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import InvalidInput
@@ -15,7 +16,7 @@ from openem_nb.mmcif._mapping import MAPPING
 from openem_nb.mmcif.deposition import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from openem_nb.mmcif._collect import Collected
     from openem_nb.mmcif._dictionary import Dictionary, Item
@@ -46,6 +47,7 @@ _WHO: Final = {
         "reconstruction",
     ),
 }
+_EXAMPLE: Final = 'Give them like {"_em_ctf_correction.type": "NONE"}.'
 _KEY: Final = re.compile(r"(_\w+\.\w+)(?:\[([1-9]\d{0,3})\])?")
 
 
@@ -67,11 +69,13 @@ def answer(made: Collected, answers: Mapping[str, Any], dictionary: Dictionary) 
     InvalidInput
         If there is no such item, or the answer is not what the dictionary allows there.
     """
+    if not isinstance(answers, Mapping):
+        raise InvalidInput("Answers are given by item.", hint=_EXAMPLE)
     for key, value in answers.items():
-        match = _KEY.fullmatch(key)
+        match = _KEY.fullmatch(key) if isinstance(key, str) else None
         item = dictionary.items.get(match[1]) if match else None
         if match is None or item is None or item.category not in CATEGORIES:
-            near = difflib.get_close_matches(key, _askable(dictionary), 3)
+            near = difflib.get_close_matches(str(key), _askable(dictionary), 3)
             raise InvalidInput(
                 f"There is no question {key!r}.",
                 hint=f"Did you mean {' or '.join(near)}?" if near else "See .missing for the keys.",

@@ -7,7 +7,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from gemmi import cif
 
@@ -15,47 +15,18 @@ from openem_nb._texts import one_line
 from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
 from openem_nb.mmcif._files import decoded, document_of, unpacked
-from openem_nb.mmcif._labels import label
-from openem_nb.mmcif._layout import given_by_us
-from openem_nb.mmcif._questions import applies, asked_categories, who_knows
+from openem_nb.mmcif._long_values import shortened
+from openem_nb.mmcif._message import Code, Level, Message
+from openem_nb.mmcif._own_checks import asked_for, long_values, open_and_odd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from openem_nb.mmcif._dictionary import Dictionary, Item
 
 __all__ = ["Check", "Message", "check_mmcif", "parsed"]
 
-Level = Literal["error", "warning", "info"]
-Code = Literal[
-    "missing", "list", "type", "range", "unknown", "key", "parent", "context", "asked", "other"
-]
-_TECHNIQUES: Final = {
-    "SINGLE PARTICLE": "spa",
-    "SUBTOMOGRAM AVERAGING": "subtomo",
-    "TOMOGRAPHY": "cellular_tomo",
-}
 _ORDER: Final = {"error": 0, "warning": 1, "info": 2}
 _PLACE: Final = re.compile(r"(?s)(?:\w+:(?P<line>\d+) )?\[(?P<block>[^\]]*)\] (?P<text>.*)")
 _ITEM: Final = re.compile(r"(_[\w\[\]-]+\.[\w\[\]/%-]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One thing that is wrong with a file, or worth knowing."""
-
-    level: Level
-    item: str
-    """The item or category that it is about."""
-    text: str
-    remedy: str = ""
-    """What to do about it."""
-    code: Code = "other"
-    """Kind of the situation, for programs."""
-    line: int | None = None
-    """Line of the file, where it is known."""
-    block: str = ""
-    """Name of the data block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +125,18 @@ def check_mmcif(path_or_text: Path | str, *, dictionary: Path | str | None = Non
     """
     document, name = parsed(path_or_text)
     words = dictionary_at(dictionary)
-    archive = {_first(raw) for raw in _validate(document, words, deposition=False)}
+    with shortened(document) as long:
+        archive = {_first(raw) for raw in _validate(document, words, deposition=False)}
+        said = _validate(document, words, deposition=True)
     made: dict[tuple[str, str, str, int | None], Message] = {}
-    for raw in _validate(document, words, deposition=True):
+    for raw in said:
         message = _message(raw, document, words, everywhere=_first(raw) in archive)
         made.setdefault((message.code, message.item, message.text, message.line), message)
-    for message in (*_own(document, words), *_asked(document[0], words)):
+    for message in (
+        *long_values(long, words),
+        *open_and_odd(document, words),
+        *asked_for(document[0], words),
+    ):
         made.setdefault((message.code, message.item, message.text, message.line), message)
     ordered = sorted(made.values(), key=lambda one: (_ORDER[one.level], one.block, one.line or 0))
     return Check(tuple(ordered), words.version, name)
@@ -290,86 +267,3 @@ def _item_at(document: cif.Document, block: str, line: int | None) -> str:
             if item.line_number == line and pair is not None:
                 return str(pair[0])
     return ""
-
-
-def _own(document: cif.Document, words: Dictionary) -> Iterator[Message]:
-    """Yield what gemmi does not look at: mandatory items that say ``?``, halves of numbers."""
-    for block in document:
-        for category in CATEGORIES:
-            table = block.find_mmcif_category(f"_{category}.")
-            for column, tag in enumerate(table.tags):
-                item = words.items.get(words.spelt(str(tag)))
-                if item is None:
-                    continue
-                values = [row[column] for row in table]
-                open_rows = [place for place, raw in enumerate(values, 1) if cif.is_null(raw)]
-                if item.mandatory and open_rows and not given_by_us(item.name):
-                    where = "" if len(values) == 1 else f" in row {', '.join(map(str, open_rows))}"
-                    yield Message(
-                        "error",
-                        item.name,
-                        f"The item is mandatory and not known{where}.",
-                        f"Ask the {who_knows(item.name)}: {label(item.name)}.",
-                        "missing",
-                        None,
-                        block.name,
-                    )
-                if item.type in ("int", "positive_int"):
-                    for raw in values:
-                        said = cif.as_string(raw)
-                        if not cif.is_null(raw) and _is_number(said) and item.problem(said):
-                            yield Message(
-                                "error",
-                                item.name,
-                                f"{said} is not of the type {item.type}.",
-                                "Give a whole number.",
-                                "type",
-                                None,
-                                block.name,
-                            )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _asked(block: cif.Block, words: Dictionary) -> Iterator[Message]:
-    """Yield the categories that an entry of this method needs and the file does not have."""
-    method = block.find_value("_em_experiment.reconstruction_method")
-    technique = _TECHNIQUES.get(cif.as_string(method or "?"))
-    if technique is None:
-        return
-    table = {category: _said(block, category, words) for category in CATEGORIES}
-    for category in asked_categories(technique):
-        if not table[category] and applies(table, category):
-            items = [
-                item.name.partition(".")[2]
-                for item in words.category(category)
-                if item.mandatory and not given_by_us(item.name)
-            ]
-            yield Message(
-                "info",
-                f"_{category}",
-                f"The category is not there; the deposition asks for {', '.join(items)}.",
-                f"{who_knows(f'_{category}.x')} has it.",
-                "asked",
-                None,
-                block.name,
-            )
-
-
-def _said(block: cif.Block, category: str, words: Dictionary) -> list[dict[str, str | None]]:
-    """Return the rows of a category by the dictionary's names, None for what is not known."""
-    columns = block.get_mmcif_category(f"_{category}.", raw=True)
-    names = [words.spelt(f"_{category}.{name}") for name in columns]
-    return [
-        {
-            name: None if cif.is_null(raw) else cif.as_string(raw)
-            for name, raw in zip(names, row, strict=True)
-        }
-        for row in zip(*columns.values(), strict=True)
-    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +58,7 @@ def test_a_good_file_is_good() -> None:
         ("_em_imaging.c2_aperture_diameter 50", "", "warning", "range", "50 is not between 50 and"),
         ("_em_vitrification.cryogen_name ethane", "", "error", "list", "not in the list"),
         ("_em_vitrification.humidity wet", "", "error", "type", "expected number, got: wet"),
+        ("_em_imaging.date 2020-02-30", "", "error", "type", "2020-02-30 is not of the type"),
         ("_em_imaging.date 1st", "", "error", "type", "yyyy-mm-dd"),
         ("_em_imaging.accelerating_voltage 299.5", "", "error", "type", "299.5 is not of the type"),
         ("_em_imaging.microscope_model ?", "", "error", "missing", "not known"),
@@ -203,3 +206,48 @@ def test_a_category_is_asked_for_only_where_it_applies() -> None:
     asked = {one.item for one in mmcif.check_mmcif(dry).infos if one.code == "asked"}
     assert "_em_vitrification" not in asked
     assert "_em_buffer" in asked
+
+
+@pytest.mark.parametrize(
+    ("item", "value"),
+    [
+        ("_entity_poly.pdbx_seq_one_letter_code", ";" + ("A" * 80 + "\n") * 2000 + ";"),
+        ("_em_imaging.details", "'" + "a " * 100_000 + "'"),
+        ("_em_imaging.id", "1" * 100_000),
+        ("_pdbx_contact_author.email", "a" * 100_000 + "@"),
+    ],
+)
+def test_a_long_value_does_not_end_the_process(item: str, value: str) -> None:
+    # gemmi's own check needs some 400 bytes of stack for each letter of it
+    code = (
+        "import sys; from openem_nb import mmcif\n"
+        "result = mmcif.check_mmcif(sys.stdin.read())\n"
+        "print(len(result.messages))"
+    )
+    text = f"data_X\n_entry.id X\n{item}\n{value}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
+
+
+def test_the_end_of_a_long_value_is_checked_too() -> None:
+    good = GOOD + "_em_entity_assembly.details '" + "long " * 500 + "'\n"
+    assert mmcif.check_mmcif(good).ok
+    bad = good.replace("long '", "b\N{LATIN SMALL LETTER O WITH DIAERESIS}se '")
+    message = found(bad, "_em_entity_assembly.details")
+    assert (message.level, message.code) == ("error", "type")
+    assert "2,500 characters" in message.text
+    assert "ASCII" in message.remedy
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "windows.cif"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert mmcif.check_mmcif(path).ok

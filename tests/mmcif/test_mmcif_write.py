@@ -474,3 +474,21 @@ def test_it_is_written_whole_and_shown(tmp_path) -> None:
     cs = frame.loc["_em_imaging.nominal_cs"]
     assert (cs.path, cs.unit, cs.unit_to) == ("instrument.cs", "mm", "millimetres")
     assert len(made.questions("OneDep")) == 6
+
+
+@pytest.mark.parametrize("answers", [[("_em_buffer.pH", 7)], {3: 7}, "_em_buffer.pH = 7"])
+def test_answers_that_are_none_are_refused(answers) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        mmcif.to_mmcif(whole(), answers=answers)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\N{LINE SEPARATOR}"])
+def test_a_blank_text_says_nothing(blank: str) -> None:
+    document = whole()
+    document["sample"]["molecule"][0]["name_mol"] = blank
+    document["organizational"]["authors"][0]["telephone"] = blank
+    made = mmcif.to_mmcif(document)
+    assert value(made.text, "_entity.pdbx_description") is None
+    assert value(made.text, "_pdbx_contact_author.phone") is None
+    assert not {one.path for one in made.left_out} & {"sample.molecule[0].name_mol"}
