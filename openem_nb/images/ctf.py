@@ -47,6 +47,8 @@ _WEAK: Final = 0.5
 """Score below which a fit is not to be relied on."""
 _FEW: Final = 1.5
 """Rings that have to follow the fit at least: one alone may be any bend of the spectrum."""
+_OFF: Final = 100.0
+"""Å that a fit may end beyond the range in which it was looked for."""
 _RANGE: Final = (3000.0, 50_000.0)
 """Å between which the defocus is looked for."""
 
@@ -73,8 +75,8 @@ class Ctf:
     deviation: float
     """Standard deviation of the mean defocus in Å, as far as noise causes it."""
     reliable: bool
-    """Whether the defocus can be relied on: the score is 0.5 at least, and more than one ring
-    follows the fit."""
+    """Whether the defocus can be relied on: the score is 0.5 at least, more than one ring follows
+    the fit, and it ended in the range in which it was looked for."""
     voltage: float
     """KV."""
     cs: float
@@ -209,7 +211,9 @@ def ctf(
     found = _ctf_fit.fit(rings, optics, defocus=(low, high), phase_shift=shifts)
     shown = _ctf_profile.profile(rings, found, optics)
     half = math.hypot(found.along, found.across)
-    reliable = shown.score >= _WEAK and shown.followed >= _FEW
+    # a fit that runs off the range follows something else
+    inside = low - _OFF <= found.defocus <= high + _OFF
+    reliable = inside and shown.score >= _WEAK and shown.followed >= _FEW
     return Ctf(
         defocus_u=found.defocus + half,
         defocus_v=found.defocus - half,

@@ -48,6 +48,8 @@ _STILL: Final = 0.02
 """Pixels of the reduced frame below which nothing moves any more."""
 _BENDS: Final = 6
 """Most parameters of the smooth way along each axis."""
+_GROUPS: Final = 8
+"""Sums of frames that are compared first."""
 _FAR: Final = 8.0
 """Standard deviations beyond which a pixel is hot, and taken as the mean."""
 _EARLY_DOSE: Final = 4.0
@@ -219,6 +221,8 @@ class _Frames:
         y = np.exp(2j * math.pi * at[:, None] * self.ky[:, 0]).astype(np.complex64)
         x = np.exp(2j * math.pi * self.kx[:, None] * at).astype(np.complex64)
         peak = ((y @ cross) @ x).real
+        if not peak.max() > 0:  # empty frames lie nowhere else
+            return np.zeros(2)
         top = np.unravel_index(int(np.argmax(peak)), peak.shape)
         place = np.array([float(at[top[0]]), float(at[top[1]])])
         return place + _between(cross, self.ky, self.kx, place)
@@ -274,7 +278,7 @@ def _cleaned(frame: NDArray[Any]) -> NDArray[np.float32]:
 
 def _followed(frames: _Frames, count: int, reach: float) -> NDArray[np.float64]:
     """Return where each frame lies, pixels of the reduced frames (y, x)."""
-    track = np.zeros((count, 2))
+    track = _roughly(frames, count, reach)
     smooth = _smoother(count)
     for turn in range(_ROUNDS):
         total = frames.moved(0, -track[0])
@@ -283,7 +287,7 @@ def _followed(frames: _Frames, count: int, reach: float) -> NDArray[np.float64]:
         seen = np.empty_like(track)
         for number in range(count):
             own = frames.moved(number, -track[number])
-            around = reach if turn == 0 else max(3.0, reach / 2**turn)
+            around = max(3.0, reach / 4 / 2**turn)
             seen[number] = track[number] + frames.place(own, total - own, around)
         found = smooth @ seen
         found -= found.mean(axis=0)
@@ -292,6 +296,31 @@ def _followed(frames: _Frames, count: int, reach: float) -> NDArray[np.float64]:
         if moved < _STILL:
             break
     return track
+
+
+def _roughly(frames: _Frames, count: int, reach: float) -> NDArray[np.float64]:
+    """Return about where each frame lies: sums of some frames, each compared with each other.
+
+    To begin with frames where they were taken would let a large drift hide in its own blur.
+    """
+    parts = np.array_split(np.arange(count), min(count, _GROUPS))
+    middles = [float(part.mean()) for part in parts]
+    sums = [frames.all[part].sum(axis=0) for part in parts]
+    many = len(parts)
+    apart = np.zeros((many, many, 2))
+    for i in range(many):
+        for j in range(i + 1, many):
+            apart[i, j] = frames.place(sums[j], sums[i], reach)
+            apart[j, i] = -apart[i, j]
+    at = apart.mean(axis=0)
+    for _ in range(_ROUNDS):
+        # least squares in which a pair that failed weighs little
+        off = np.hypot(*np.moveaxis(at[None] - at[:, None] - apart, 2, 0))
+        weight = 1 / np.maximum(off, 0.5) * (1 - np.eye(many))
+        laplace = np.diag(weight.sum(axis=0)) - weight
+        at = np.linalg.pinv(laplace) @ (weight[:, :, None] * apart).sum(axis=0)
+    number = np.arange(count)
+    return np.stack([np.interp(number, middles, at[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _smoother(count: int) -> NDArray[np.float64]:

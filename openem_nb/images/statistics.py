@@ -200,13 +200,13 @@ def _edges(side: int) -> NDArray[np.intp]:
 class _Sums:
     """Adds up an image band by band.
 
-    Rows are added in the precision of the band, relative to a value near the mean, and the rows'
-    sums in double precision: the rounding errors of thousands of rows cancel.
+    The rows of a band are added in its precision, relative to a value near the mean, and what they
+    give in double precision: rounding errors of a few rows stay small, and those of many cancel.
     """
 
     def __init__(self, shape: tuple[int, ...], near: float) -> None:
         self._shape = shape
-        self._near = near
+        self._near = float(np.float32(near))
         self._edges = _edges(shape[0]), _edges(shape[1])
         self._patches = np.zeros((PATCHES, PATCHES))
         self._square = 0.0
@@ -227,8 +227,9 @@ class _Sums:
                 (float(there.min()), float(there.max())) if there.size else (math.inf, -math.inf)
             )
         self.low, self.high = min(self.low, low), max(self.high, high)
-        self._square += float(np.einsum("ij,ij->i", apart, apart).sum(dtype=np.float64))
         columns = apart.sum(axis=0, dtype=kind).astype(np.float64)
+        apart *= apart
+        self._square += float(apart.sum(axis=0, dtype=kind).sum(dtype=np.float64))
         row = int(np.searchsorted(self._edges[0], y, side="right")) - 1
         sums = np.concatenate([[0.0], np.cumsum(columns)])
         self._patches[row] += np.diff(sums[self._edges[1]])

@@ -1,0 +1,271 @@
+"""The defocus of images and spectra whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from openem_nb import images
+from openem_nb.errors import InvalidInput
+from openem_nb.practice import micrographs
+from openem_nb.practice.micrographs import _optics
+
+SHAPE = (2048, 2048)
+
+
+def drawn(number: int) -> dict[str, Any]:
+    rng = np.random.default_rng([31, number])
+    middle, half = rng.uniform(6_000, 26_000), rng.uniform(0, 700) * (number % 3 > 0)
+    return {
+        "pixel_size": [0.83, 1.06, 1.3][number % 3],
+        "voltage": [300.0, 200.0][number % 2],
+        "cs": [2.7, 2.7, 0.01][number % 3],
+        "defocus_u": middle + half,
+        "defocus_v": middle - half,
+        "angle": rng.uniform(-90, 90),
+        "dose": 50.0,
+        "signal": rng.uniform(1.0, 1.6),
+        "b_factor": rng.uniform(30, 60),
+        "carbon": 0.3 if number % 5 == 4 else 0.0,
+        "phase_shift": 70.0 if number % 8 == 7 else 0.0,
+        "hot_pixels": 20,
+        "seed": number,
+    }
+
+
+def apart(found: float, true: float) -> float:
+    """Return the angle between two axes."""
+    return abs((found - true + 90) % 180 - 90)
+
+
+def model(
+    *,
+    defocus: tuple[float, float, float],
+    voltage: float = 300,
+    cs: float = 2.7,
+    phase: float = 0,
+    pixel_size: float = 1.0,
+    depth: float = 0.5,
+    side: int = 512,
+    samples: float = 400,
+    seed: int = 0,
+) -> images.Spectrum:
+    """Return the spectrum of a perfect specimen, with as much noise as so many samples leave."""
+    fy, fx = np.fft.fftfreq(side), np.fft.rfftfreq(side)
+    ky, kx = fy[:, None] / pixel_size, fx / pixel_size
+    amplitude = _optics.transfer(
+        ky,
+        kx,
+        voltage=voltage,
+        cs=cs,
+        defocus=defocus,
+        amplitude_contrast=0.07,
+        phase_shift=phase,
+        b_factor=30,
+    )
+    decline = 1 + 20 * np.exp(-((ky**2 + kx**2) / 0.03**2) / 2)
+    noise = np.random.default_rng(seed).gamma(samples, 1 / samples, amplitude.shape)
+    power = (decline * (1 + depth * amplitude**2) * noise).astype(np.float32)
+    return images.Spectrum(power, fy, fx, samples, pixel_size, voltage)
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_simulated_micrographs_are_measured(number: int) -> None:
+    image, truth = micrographs.simulate(SHAPE, **drawn(number))
+    found = images.ctf(
+        image,
+        voltage=truth.voltage,
+        cs=truth.cs,
+        pixel_size=truth.pixel_size,
+        phase_shift=True if truth.phase_shift else None,
+    )
+    error = abs(found.defocus - (truth.defocus_u + truth.defocus_v) / 2)
+    assert found.reliable, found.words
+    # a quarter of the pixels of a full frame, so twice its error, and five deviations of it
+    assert error < max(100, 5 * found.deviation)
+    assert error < 500
+    assert found.defocus_u >= found.defocus_v
+    if truth.defocus_u - truth.defocus_v > 600:
+        assert apart(found.angle, truth.angle) < 15
+    if truth.phase_shift:
+        assert found.phase_shift == pytest.approx(truth.phase_shift, abs=20)
+
+
+@pytest.mark.parametrize("angle", [-80.0, -35.0, 0.0, 20.0, 45.0, 89.0])
+def test_axis_of_astigmatism_is_counted_from_x_counterclockwise(angle: float) -> None:
+    found = images.ctf(model(defocus=(16_000, 15_000, angle)))
+    assert found.defocus_u == pytest.approx(16_000, abs=40)
+    assert found.defocus_v == pytest.approx(15_000, abs=40)
+    assert apart(found.angle, angle) < 2
+    assert found.reliable
+
+
+@pytest.mark.parametrize("defocus", [5_000, 9_000, 18_000, 30_000])
+@pytest.mark.parametrize("voltage", [120, 200, 300])
+@pytest.mark.parametrize("cs", [0.01, 2.7])
+def test_clean_spectra_give_the_defocus_to_a_thousandth(defocus, voltage, cs) -> None:
+    spectrum = model(defocus=(defocus, defocus, 0), voltage=voltage, cs=cs, side=1024)
+    found = images.ctf(spectrum, cs=cs)
+    assert found.defocus == pytest.approx(defocus, abs=max(15, 0.001 * defocus))
+    assert found.astigmatism < 80
+    assert found.score > 0.9
+    assert found.resolution is not None
+    assert found.resolution < 4.5
+    assert abs(found.defocus - defocus) < 6 * found.deviation + 10
+
+
+@pytest.mark.parametrize("phase", [30.0, 90.0, 150.0])
+def test_phase_shift_is_found_with_the_defocus(phase: float) -> None:
+    spectrum = model(defocus=(12_000, 12_000, 0), phase=phase)
+    found = images.ctf(spectrum, phase_shift=True)
+    assert found.phase_shift == pytest.approx(phase, abs=6)
+    assert found.defocus == pytest.approx(12_000, abs=120)
+    known = images.ctf(spectrum, phase_shift=phase)
+    assert known.phase_shift == pytest.approx(phase)
+    assert known.defocus == pytest.approx(12_000, abs=25)
+    between = images.ctf(spectrum, phase_shift=(phase - 20, phase + 20))
+    assert between.phase_shift == pytest.approx(phase, abs=6)
+
+
+def test_quick_fit_finds_the_same() -> None:
+    image, truth = micrographs.simulate(SHAPE, defocus_u=14_000, defocus_v=13_500, seed=3)
+    known = {"voltage": 300, "pixel_size": truth.pixel_size}
+    found, quick = images.ctf(image, **known), images.ctf(image, quick=True, **known)
+    assert quick.reliable
+    assert quick.defocus == pytest.approx(found.defocus, abs=150)
+    assert quick.profile.frequency.max() < found.profile.frequency.max()
+
+
+def test_small_pixels_are_averaged_first() -> None:
+    image, truth = micrographs.simulate(
+        (2048, 2048), pixel_size=0.5, defocus_u=11_000, dose=100, seed=2
+    )
+    found = images.ctf(image, voltage=300, pixel_size=truth.pixel_size)
+    assert found.pixel_size == pytest.approx(1.0)
+    assert found.defocus == pytest.approx(11_000, abs=200)
+
+
+def test_a_spectrum_gives_what_its_image_gives() -> None:
+    image, truth = micrographs.simulate(SHAPE, defocus_u=15_000, seed=4)
+    direct = images.ctf(image, voltage=300, pixel_size=truth.pixel_size)
+    spectrum = images.periodogram(image, pixel_size=truth.pixel_size)
+    through = images.ctf(spectrum, voltage=300)
+    assert through.defocus == pytest.approx(direct.defocus, abs=60)
+    tiles = images.ctf(images.spectrum(image, pixel_size=truth.pixel_size), voltage=300)
+    assert tiles.defocus == pytest.approx(15_000, abs=300)
+
+
+def flat(rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal((1024, 1024))
+
+
+def declining(rng: np.random.Generator) -> np.ndarray:
+    image = rng.standard_normal((1024, 1024))
+    transform = np.fft.rfft2(rng.standard_normal((1024, 1024)))
+    k2 = np.fft.fftfreq(1024)[:, None] ** 2 + np.fft.rfftfreq(1024) ** 2
+    return image + 20 * np.fft.irfft2(transform * np.exp(-k2 * 180))
+
+
+def stepped(rng: np.random.Generator) -> np.ndarray:
+    image = rng.standard_normal((1024, 1024))
+    image[:, :400] = image[:, :400] * 2 - 40
+    image[500:520] += 30
+    return image
+
+
+@pytest.mark.parametrize("make", [flat, declining, stepped])
+@pytest.mark.parametrize("phase_shift", [None, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_images_without_rings_are_flagged(make, phase_shift, seed) -> None:
+    image = make(np.random.default_rng(seed)).astype(np.float32)
+    found = images.ctf(image, voltage=300, pixel_size=1.0, phase_shift=phase_shift)
+    assert not found.reliable
+    assert found.words.startswith("No defocus to rely on")
+
+
+def test_overwhelming_noise_is_flagged() -> None:
+    image, truth = micrographs.simulate(
+        (1024, 1024), defocus_u=15_000, signal=0.05, covered=0, seed=5
+    )
+    found = images.ctf(image, voltage=300, pixel_size=truth.pixel_size)
+    assert not found.reliable
+    assert found.score < 0.5
+
+
+def test_profile_shows_curve_and_fit_on_one_scale() -> None:
+    found = images.ctf(model(defocus=(15_500, 14_500, 30), side=1024))
+    profile = found.profile
+    assert list(profile.columns) == ["frequency", "power", "fit", "ctf", "cc"]
+    assert profile.frequency.is_monotonic_increasing
+    inner = profile[(profile.frequency > 0.05) & (profile.frequency < 0.2)]
+    assert np.corrcoef(inner.power, inner.fit)[0, 1] > 0.9
+    assert inner.cc.min() > 0.5
+    assert profile.ctf.between(0, 1).all()
+    # the fit is lowest where the transfer function is zero
+    for zero in found.zeros(6):
+        near = profile[(profile.frequency - zero).abs() < 0.004]
+        lowest = float(near.frequency[near.fit.idxmin()])
+        assert lowest == pytest.approx(zero, abs=0.0015)
+
+
+def test_zeros_depend_on_the_direction() -> None:
+    found = images.ctf(model(defocus=(16_000, 14_000, 25)))
+    along, across = found.zeros(3, azimuth=found.angle), found.zeros(3, azimuth=found.angle + 90)
+    assert (along < found.zeros(3)).all()
+    assert (found.zeros(3) < across).all()
+    expected = math.sqrt((math.pi - math.asin(0.07)) / (math.pi * 0.0196875 * 16_000))
+    assert along[0] == pytest.approx(expected, rel=0.01)
+
+
+def test_words_say_what_was_found() -> None:
+    found = images.ctf(model(defocus=(15_500, 14_500, 30)))
+    assert found.words.startswith("Underfocus 1.50 µm, astigmatism 10")
+    assert "rings fit to" in found.words
+    assert found._repr_html_() == f"<p>{found.words}</p>"
+
+
+def test_the_same_image_gives_the_same_numbers() -> None:
+    spectrum = model(defocus=(13_000, 12_800, 10), seed=3)
+    one, again = images.ctf(spectrum), images.ctf(spectrum)
+    assert (one.defocus_u, one.angle, one.score) == (again.defocus_u, again.angle, again.score)
+
+
+def test_what_is_not_known_has_to_be_given() -> None:
+    image = np.zeros((256, 256), np.float32)
+    with pytest.raises(InvalidInput, match="pixel size and voltage"):
+        images.ctf(image)
+    with pytest.raises(InvalidInput, match="without the voltage"):
+        images.ctf(image, pixel_size=1.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"voltage": -300},
+        {"pixel_size": 0},
+        {"pixel_size": float("nan")},
+        {"cs": float("inf")},
+        {"cs": 2700},
+        {"amplitude_contrast": 7},
+        {"defocus": (20_000, 10_000)},
+        {"defocus": (-1, 10_000)},
+        {"phase_shift": (90, 10)},
+        {"phase_shift": float("nan")},
+    ],
+)
+def test_impossible_values_are_refused(wrong: dict[str, Any]) -> None:
+    image = np.random.default_rng(0).standard_normal((256, 256))
+    with pytest.raises(InvalidInput):
+        images.ctf(image, **{"voltage": 300, "pixel_size": 1.0, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("image", "pixel_size"),
+    [(np.zeros((512, 512)), 1.0), (np.ones((32, 32)), 1.0), (np.eye(256), 20.0)],
+)
+def test_images_that_cannot_have_rings_are_refused(image: np.ndarray, pixel_size: float) -> None:
+    with pytest.raises(InvalidInput, match="too few rings"):
+        images.ctf(image, voltage=300, pixel_size=pixel_size)

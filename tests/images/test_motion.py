@@ -1,0 +1,73 @@
+"""The way of a specimen through a movie, against the way it was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from openem_nb import images
+from openem_nb.errors import InvalidInput
+from openem_nb.practice import micrographs
+
+
+def rms(found: images.Motion, truth: Any) -> float:
+    """Return the distance of the ways in pixels of the movie, apart from where they begin."""
+    error = (found.track - found.track.mean(axis=0)) - (truth.track - truth.track.mean(axis=0))
+    return float(np.sqrt((error**2).sum(axis=1).mean())) / truth.pixel_size
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"frames": 12, "drift": 20.0, "seed": 1},
+        {"frames": 16, "drift": 12.0, "seed": 2, "gain": True, "hot_pixels": 40},
+        {"frames": 10, "drift": 45.0, "seed": 3},
+    ],
+)
+def test_way_is_found_to_a_third_of_a_pixel(values: dict[str, Any]) -> None:
+    movie, truth = micrographs.simulate((1024, 1024), dose=50, covered=0.3, **values)
+    found = images.motion(movie.astype(np.uint16), gain=truth.gain, pixel_size=truth.pixel_size)
+    assert rms(found, truth) < 0.3
+    assert found.unit == "Å"
+    assert found.total == pytest.approx(truth.drift, rel=0.15)
+    assert found.early + found.late == pytest.approx(found.total)
+    assert (found.track[0] == 0).all()
+
+
+def test_a_specimen_that_stays_stays() -> None:
+    movie, truth = micrographs.simulate((1024, 1024), dose=50, covered=0.3, frames=8, seed=4)
+    found = images.motion(movie, pixel_size=truth.pixel_size)
+    assert rms(found, truth) < 0.3
+    assert found.total < 3
+
+
+@pytest.mark.parametrize(("y", "x"), [(3, 0), (0, -2), (-1, 4)])
+def test_directions_are_those_of_rows_and_columns(y: int, x: int) -> None:
+    rng = np.random.default_rng(5)
+    scene = np.kron(rng.random((100, 100)), np.ones((10, 10))) * 20
+    frames = np.stack(
+        [np.roll(scene, (y * number, x * number), (0, 1))[100:900, 100:900] for number in range(6)]
+    )
+    found = images.motion(rng.poisson(frames).astype(np.float32))
+    assert found.unit == "pixels"
+    assert found.track[-1] == pytest.approx((5 * y, 5 * x), abs=0.6)
+
+
+def test_early_is_what_came_before_four_electrons() -> None:
+    movie, truth = micrographs.simulate((640, 640), dose=40, frames=20, drift=20, seed=6)
+    found = images.motion(movie, pixel_size=truth.pixel_size, dose_per_frame=2.0)
+    assert found.early_frames == 2
+    assert found.early == pytest.approx(found.steps[:2].sum())
+    assert found.words.startswith(f"Moved by {found.total:.1f} Å")
+
+
+@pytest.mark.parametrize("shape", [(2, 400, 400), (8, 64, 64), (400, 400)])
+def test_what_is_no_movie_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidInput):
+        images.motion(np.zeros(shape, np.uint8))
+
+
+def test_empty_frames_do_not_move() -> None:
+    assert images.motion(np.zeros((4, 256, 256), np.uint8)).total == pytest.approx(0, abs=1e-6)
