@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         errors,
         http,
         jobs,
+        mining,
         mmcif,
         oscem,
         panels,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         units,
     )
     from openem_nb.checkup import status
+    from openem_nb.mining import mine, open_mined
     from openem_nb.mmcif import check_mmcif, coverage, from_mmcif, to_mmcif
     from openem_nb.oscem import extract
     from openem_nb.panels import (
@@ -77,7 +79,10 @@ __all__ = [
     "jobs",
     "login",
     "logout",
+    "mine",
+    "mining",
     "mmcif",
+    "open_mined",
     "oscem",
     "panels",
     "reattach",
@@ -109,6 +114,8 @@ _MEMBERS: Final = {
         name: ("openem_nb.mmcif", name)
         for name in ("check_mmcif", "coverage", "from_mmcif", "to_mmcif")
     },
+    "mine": ("openem_nb.mining", "mine"),
+    "open_mined": ("openem_nb.mining", "open_mined"),
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),
     **{

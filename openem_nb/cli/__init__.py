@@ -11,6 +11,7 @@ from openem_nb.cli import (  # noqa: F401  # isort: skip
     _services,
     _scicat,
     _metadata,
+    _mining,
     _mmcif,
     _statistics,
     _notebooks,

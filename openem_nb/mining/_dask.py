@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from openem_nb.errors import InvalidInput, Unreachable
 from openem_nb.mining._work import ENVIRONMENT, settle, work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from openem_nb.mining.files import ImageFile
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster", "start"]
 
-_ADDRESS: Final = re.compile(r"(tcp|tls|ucx|ws|wss|inproc)://\S+")
 _RETRIES: Final = 2
 """How often a task is tried again after an error of a worker."""
 _SECONDS: Final = 15.0
@@ -76,31 +74,50 @@ class Cluster:
         now = time.monotonic()
         if now - self._asked >= _POLL:
             self._asked = now
-            with _no_scheduler(self.name):
+            with self._asking():
                 self._count = sum(self._client.nthreads().values())
         return self._count
 
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Say in our words what a connection that is closed, or closing, does to a question."""
+        self._connected()
+        try:
+            yield
+        except Exception as error:
+            if self._client.status == "running" and not isinstance(error, OSError):
+                raise
+            raise _gone(self.name) from error
+
+    def _connected(self) -> None:
+        if self._client.status != "running":
+            raise _gone(self.name)
+
     def submit(self, files: Sequence[ImageFile], parameters: Parameters, folder: Path) -> Any:
         """Have files measured by one of the workers."""
-        return self._client.submit(work, files, parameters, folder, pure=False, retries=_RETRIES)
+        with self._asking():
+            return self._client.submit(
+                work, files, parameters, folder, pure=False, retries=_RETRIES
+            )
+
+    def withdraw(self, pending: Collection[Any]) -> None:
+        """Do not begin with what is not in work yet."""
+        if pending and self._client.status == "running":
+            with contextlib.suppress(Unreachable), self._asking():
+                self._client.cancel(list(pending), force=True)
+
+    def lost(self) -> Unreachable:
+        """Return the error of tasks that were withdrawn by somebody else."""
+        return _gone(self.name)
 
     def check(self) -> None:
         """Raise ``Unreachable`` when the scheduler is gone."""
-        if self._client.status in {"closed", "closing"}:
-            raise _gone(self.name)
+        self._connected()
         self.workers()
 
     def close(self) -> None:
         """End what was started here."""
         self._own.close()
-
-
-@contextlib.contextmanager
-def _no_scheduler(name: str) -> Any:
-    try:
-        yield
-    except (OSError, TimeoutError, distributed.comm.CommClosedError) as error:
-        raise _gone(name) from error
 
 
 def _gone(name: str) -> Unreachable:
@@ -114,7 +131,6 @@ def start(cluster: Any, workers: int | None, options: dict[str, Any]) -> Cluster
     """Return the workers that are asked for, starting them where they are not there yet."""
     with contextlib.ExitStack() as stack:
         if isinstance(cluster, distributed.Client):
-            _no_options(options, "A client that is connected")
             client, name = cluster, _address(cluster)
         elif cluster == "local":
             made = stack.enter_context(_local(workers, options))
@@ -122,27 +138,17 @@ def start(cluster: Any, workers: int | None, options: dict[str, Any]) -> Cluster
         elif cluster == "slurm":
             made = stack.enter_context(_slurm(workers, options))
             client, name = _connected(made, stack), "Slurm"
-        elif isinstance(cluster, str) and _ADDRESS.fullmatch(cluster):
-            _no_options(options, "A scheduler that runs already")
+        elif isinstance(cluster, str):
             client, name = _connected(cluster, stack), cluster
         elif hasattr(cluster, "scheduler_address"):
-            _no_options(options, "A cluster that runs already")
             client, name = _connected(cluster, stack), cluster.scheduler_address
         else:
             raise InvalidInput(
-                f"{cluster!r} is no cluster.",
-                hint="Give 'local', 'slurm', an address like tcp://10.0.0.5:8786, or a "
-                "distributed.Client; without one, threads of this process do it.",
+                f"{type(cluster).__name__} is no cluster.",
+                hint="Give 'local', 'slurm', an address, a distributed.Client, or a cluster of "
+                "Dask that runs.",
             )
         return Cluster(client, name, stack.pop_all())
-
-
-def _no_options(options: dict[str, Any], what: str) -> None:
-    if options:
-        raise InvalidInput(
-            f"{what} takes no options, such as {next(iter(options))}.",
-            hint="Options are for cluster='local' or 'slurm'.",
-        )
 
 
 def _address(client: Any) -> str:
@@ -162,12 +168,10 @@ def _connected(where: Any, stack: contextlib.ExitStack) -> Any:
 
 
 @contextlib.contextmanager
-def _local(workers: int | None, options: dict[str, Any]) -> Any:
+def _local(workers: int | None, options: dict[str, Any]) -> Iterator[Any]:
     from openem_nb.mining.engines import cores
 
-    # the environment of workers is that of the configuration, and its own value wins over env=
-    environment = {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}
-    with dask.config.set(environment), tempfile.TemporaryDirectory(prefix="openem-") as folder:
+    with _environment(), tempfile.TemporaryDirectory(prefix="openem-") as folder:
         given = {
             "n_workers": workers or cores(),
             "threads_per_worker": 1,
@@ -183,7 +187,27 @@ def _local(workers: int | None, options: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def _slurm(workers: int | None, options: dict[str, Any]) -> Any:
+def _environment() -> Iterator[None]:
+    """Start workers with our environment, and leave none of it behind in this process.
+
+    Nannies put what the configuration says into the environment of their own process, where it
+    stays, and what is there already wins.
+    """
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    try:
+        os.environ.update(ENVIRONMENT)
+        with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _slurm(workers: int | None, options: dict[str, Any]) -> Iterator[Any]:
     try:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
@@ -226,7 +250,7 @@ def _lifetime(walltime: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _started(make: Any, kind: str) -> Any:
+def _started(make: Callable[[], Any], kind: str) -> Iterator[Any]:
     try:
         cluster = make()
     except TypeError as error:

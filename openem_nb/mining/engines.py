@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from openem_nb.errors import InvalidInput
+from openem_nb.errors import Cancelled, InvalidInput
 from openem_nb.mining._work import one_thread, work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
+    from openem_nb.errors import OpenEMError
     from openem_nb.jobs import Progress
     from openem_nb.mining.files import ImageFile
     from openem_nb.mining.parameters import Parameters
 
-__all__ = ["Engine", "Pending", "Threads", "engine"]
+__all__ = ["Engine", "Pending", "Threads", "check", "cores", "engine"]
+
+KINDS: Final = ("threads", "local", "slurm")
+ADDRESS: Final = re.compile(r"(tcp|tls|ucx|ws|wss|inproc)://\S+")
+"""How the address of a scheduler is written."""
 
 
 class Pending(Protocol):
@@ -29,9 +36,6 @@ class Pending(Protocol):
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> Any:
         """Call when they are there, from another thread."""
-
-    def cancel(self) -> Any:
-        """Do not begin with them, if nobody has."""
 
 
 class Engine(Protocol):
@@ -45,6 +49,12 @@ class Engine(Protocol):
 
     def submit(self, files: Sequence[ImageFile], parameters: Parameters, folder: Path) -> Pending:
         """Have some files measured."""
+
+    def withdraw(self, pending: Collection[Any]) -> None:
+        """Do not begin with what is not in work yet."""
+
+    def lost(self) -> OpenEMError:
+        """Return the error of tasks that were withdrawn by somebody else."""
 
     def check(self) -> None:
         """Raise what makes it useless to wait on; called now and then."""
@@ -73,6 +83,15 @@ class Threads:
         """Measure in one of the threads."""
         return self._pool.submit(work, files, parameters, folder)
 
+    def withdraw(self, pending: Collection[Future[Any]]) -> None:
+        """Do not begin with what is not in work yet."""
+        for one in pending:
+            one.cancel()
+
+    def lost(self) -> OpenEMError:
+        """Return the error of tasks that were withdrawn, which happens as the process ends."""
+        return Cancelled("The threads were stopped.", hint="Start it again to go on.")
+
     def check(self) -> None:
         """Threads do not go away."""
 
@@ -89,33 +108,53 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def check(cluster: Any, workers: int | None, options: Mapping[str, Any] | None) -> None:
+    """Refuse what cannot be an engine, before anything is read.
+
+    Raises
+    ------
+    InvalidInput
+        If it is nothing known, or needs a package that is not installed.
+    """
+    if workers is not None and workers < 1:
+        raise InvalidInput(f"{workers} workers measure nothing.", hint="Give 1 at least.")
+    if isinstance(cluster, str) and not (cluster in KINDS or ADDRESS.fullmatch(cluster)):
+        raise InvalidInput(
+            f"{cluster!r} is no cluster.",
+            hint="Give 'local', 'slurm', an address like tcp://10.0.0.5:8786, or a "
+            "distributed.Client; without one, threads of this process do it.",
+        )
+    if options and cluster not in ("local", "slurm"):
+        raise InvalidInput(
+            f"There is nothing that takes options such as {next(iter(options))}.",
+            hint="Options are for cluster='local' or 'slurm'; threads have none, and a scheduler "
+            "that runs already has its own.",
+        )
+    if cluster is not None and cluster != "threads":
+        try:
+            import_module("openem_nb.mining._dask")
+        except ImportError as error:
+            raise InvalidInput(
+                f"Clusters need a package that is not installed: {error.name}.",
+                hint="Install it with: pip install 'openem_nb[mining]'.",
+            ) from error
+
+
 def engine(
-    cluster: Any,
-    workers: int | None,
-    options: Mapping[str, Any] | None,
-    progress: Progress,
+    cluster: Any, workers: int | None, options: Mapping[str, Any] | None, progress: Progress
 ) -> Engine:
     """Return what was asked for.
 
     Raises
     ------
     InvalidInput
-        If that is nothing known, or needs a package that is not installed.
+        If workers cannot be started with these options.
+    Unreachable
+        If no scheduler answers.
     """
-    if workers is not None and workers < 1:
-        raise InvalidInput(f"{workers} workers measure nothing.", hint="Give 1 at least.")
     if cluster is None or cluster == "threads":
-        if options:
-            raise InvalidInput(
-                "Threads have no options.", hint="Options are for cluster='local' or 'slurm'."
-            )
         return Threads(workers)
-    try:
-        from openem_nb.mining import _dask
-    except ImportError as error:
-        raise InvalidInput(
-            f"Clusters need a package that is not installed: {error.name}.",
-            hint="Install it with: pip install 'openem_nb[mining]'.",
-        ) from error
+    from openem_nb.mining import _dask
+
     progress.update(message="Starting workers")
     return _dask.start(cluster, workers, dict(options or {}))

@@ -179,7 +179,8 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
     needed = {"pixel size": exposure.pixel_size, "voltage": exposure.voltage, "Cs": parameters.cs}
     missing = [name for name, value in needed.items() if value is None]
     if missing or parameters.cs is None:
-        raise InvalidInput(f"{' and '.join(missing)} of the microscope are not known.")
+        known = "is not known" if len(missing) == 1 else "are not known"
+        raise InvalidInput(f"{' and '.join(missing)} {known}.")
     if exposure.found.frames > 1 and not exposure.found.is_movie:
         raise InvalidInput("Sections of a volume or tilt series are not fitted.")
     fit = ctf(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 import queue
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import jobs, settings
-from openem_nb.mining.engines import engine
+from openem_nb.mining.engines import check, engine
 from openem_nb.mining.files import find, root_of
 from openem_nb.mining.mined import Mined
 from openem_nb.mining.parameters import DEFAULT, Parameters
@@ -139,6 +140,7 @@ def mine(
         flip_rotate=flip_rotate,
         size=size,
     )
+    check(cluster, workers, options)
     folder = _default(source) if out is None else Path(out).expanduser().absolute()
     mined = Mined(Store(folder), parameters.key, parameters.measures)
     if on_rows is not None:
@@ -232,8 +234,7 @@ def _measure(
                 mined.add(rows)
                 progress.advance(len(rows))
     finally:
-        for pending in flying:
-            pending.cancel()
+        with_what.withdraw(flying)
 
 
 def _rows(
@@ -246,6 +247,9 @@ def _rows(
     """Return the rows of a task; of one that ended its workers, a row that says so."""
     try:
         return pending.result()
+    except CancelledError:
+        # nobody here has withdrawn it: the scheduler has gone, or was told to forget everything
+        raise with_what.lost() from None
     except Exception as error:  # noqa: BLE001  (whatever ended a worker, the others go on)
         with_what.check()  # unless nobody is there any more
         if len(batch) > 1:
