@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAMED = 3
 """Files that a finding names."""
 _CHANGED_UNIT = re.compile(r"\S+ to \S+")
+_FOLDERS = re.compile(r"(?:[^\s/]+/)+")
 _FOLDER = Annotated[Path, typer.Argument(help="Folder of a microscope session.")]
 _TECHNIQUE = Annotated[
     str | None,
@@ -190,7 +191,8 @@ def coverage(
             rest = ", ".join(form.label for form in FORMATS.values() if form.name in one.formats)
         else:
             known = "yes" if one.there else "no"
-            rest = one.value if one.there else one.why or one.who
+            source = _FOLDERS.sub("", one.source)
+            rest = f"{one.value} ({source})" if one.there else one.why or one.who
         say(f"{known:<4}{must:<10} {asked.name:<52} {one_line(rest)}".rstrip())
     say(found.summary, err=True)
 
@@ -262,6 +264,9 @@ def upgrade(
         Path | None,
         typer.Option("--output", "-o", help="Where to write it to; else nothing is."),
     ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Write it also while something in it is not valid.")
+    ] = False,
 ) -> None:
     """Bring a document from an older form of OSC-EM to the present one."""
     from openem_nb import oscem
@@ -271,8 +276,44 @@ def upgrade(
         say(change)
     if not made.changes:
         say("There is nothing to change.")
-    for problem in oscem.validate(made.document):
+    problems = oscem.validate(made.document)
+    for problem in problems:
         say(f"error: {problem}", err=True)
-    if output is not None:
+    if output is None:
+        return
+    if draft and problems:
+        oscem.write_draft(made.document, output)
+        print(f"Draft: {output}")
+    else:
         oscem.write(made.document, output)
         print(f"Document: {output}")
+
+
+@app.command()
+def instruments(
+    file: Annotated[
+        Path | None, typer.Argument(help="A file; else those of the settings folder.")
+    ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a file with everything that can be said.")
+    ] = False,
+) -> None:
+    """List the microscopes that instrument files describe, or show how to describe one."""
+    from openem_nb.oscem import instruments as known
+    from openem_nb.settings import folders
+
+    if example:
+        print(known.example().rstrip())
+        return
+    found = known.load(file)
+    for one in found:
+        cameras = ", ".join(camera.name or place for place, camera in one.detectors.items())
+        cs = "" if one.cs is None else f"Cs {one.cs:g} mm"
+        parts = [one.serial, one.name, cs, cameras, one.time_zone, one.contact]
+        say("  ".join(part for part in parts if part))
+    if not found.all:
+        say("No instrument file is there.", err=True)
+        say(
+            f"    openem instruments --example > {folders().config / 'instruments' / 'ours.toml'}",
+            err=True,
+        )

@@ -65,10 +65,12 @@ def _label(source: str) -> str:
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    left = 'style="text-align:left"'  # notebooks put what is in cells to the right
-    head = "".join(f'<th scope="col" {left}>{escape(one)}</th>' for one in heads)
+    left = "text-align: left"  # notebooks put what is in cells to the right
+    head = "".join(f'<th scope="col" style="{left}">{escape(one)}</th>' for one in heads)
     body = "".join(
-        "<tr>" + "".join(f"<td{_short(cell)}>{escape(cell)}</td>" for cell in row) + "</tr>"
+        "<tr>"
+        + "".join(f'<td style="{left}{_short(cell)}">{escape(cell)}</td>' for cell in row)
+        + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -76,4 +78,4 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def _short(cell: str) -> str:
     """Keep a value with its unit on one line."""
-    return ' style="white-space: nowrap"' if len(cell) < 32 else ""
+    return "; white-space: nowrap" if len(cell) < 32 else ""

@@ -123,10 +123,16 @@ class Extraction:
         )
 
     def table(self) -> pd.DataFrame:
-        """Return one row for each value: path, value, unit, source, file, tag, rule, agreement."""
+        """Return one row for each value: path, value, unit, source, file, tag, rule, agreement.
+
+        Numbers are numbers there, in the unit beside them.
+        """
         import pandas as pd
 
-        rows = [asdict(one) for one in self.provenance.values()]
+        rows = [
+            {**asdict(one), "value": _bare(get_at(self.document, one.path, one.value))}
+            for one in self.provenance.values()
+        ]
         frame = pd.DataFrame(rows, columns=[*Provenance.__dataclass_fields__])
         return frame.assign(others=frame["others"].map(", ".join))
 
@@ -243,6 +249,12 @@ def made(
         _needed=composer.needed,
         _si=composer.si,
     )
+
+
+def _bare(value: Any) -> Any:
+    if is_quantity(value):
+        return value["value"]
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _given(path: str, value: Any) -> Provenance:

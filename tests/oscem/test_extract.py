@@ -107,7 +107,9 @@ def test_every_value_has_its_origin(session) -> None:
     assert "mean" in dose.rule
     assert dose.file.startswith("Images-Disc1/GridSquare_7/Data/")
     table = found.table().set_index("path")
-    assert table.loc["acquisition.pixel_size", "value"] == "0.82"
+    assert table.loc["acquisition.nominal_defocus.minimal", "value"] == -1200, "a number"
+    assert table.loc["acquisition.energy_filter.used", "value"] is True
+    assert table.loc["acquisition.pixel_size", "value"] == pytest.approx(0.82)
     assert len(table) == len(found.provenance)
     assert "CustomData[Dose]" in str(dose)
 

@@ -103,7 +103,7 @@ def test_coverage_of_a_session_and_of_the_formats(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if "accelerating voltage" in line)
     assert line.split()[0] == "yes"
-    assert "300 kV" in line
+    assert "300 kV (epu, FoilHole_" in line, "the value, and the file that says it"
     assert "parameters are there" in done.stderr
     done = openem("coverage", "--csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
@@ -174,6 +174,31 @@ def test_check_and_upgrade_of_a_document(tmp_path) -> None:
     assert "date_time" in done.stdout
     assert oscem.read(new) == oscem.read(good)
     assert "nothing to change" in openem("upgrade", str(good)).stdout
+
+
+def test_what_cannot_be_upgraded_whole_is_kept_as_a_draft(tmp_path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text('{"acquisition": {"technique": "spa", "detector": "K3"}}')
+    done = openem("upgrade", str(old), "-o", str(new))
+    assert done.returncode == 1
+    assert not new.exists()
+    assert "`openem check` lists all problems" in done.stderr
+    done = openem("upgrade", str(old), "-o", str(new), "--draft")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"Draft: {new}")
+    assert oscem.read_draft(new).document["acquisition"]["detectors"] == [{"name": "K3"}]
+
+
+def test_microscopes_are_listed_and_an_example_shows_how_to_describe_one(tmp_path) -> None:
+    done = openem("instruments")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "openem instruments --example >" in done.stderr
+    file = tmp_path / "ours.toml"
+    file.write_text(openem("instruments", "--example").stdout)
+    line = openem("instruments", str(file)).stdout.splitlines()[0]
+    assert line.startswith("TITAN52339260  Titan Krios G4  Cs 2.7 mm  Falcon 4i, Ceta 16M")
+    done = openem("instruments", str(tmp_path / "none.toml"))
+    assert done.returncode == 1
+    assert "`openem instruments --example` shows one" in done.stderr
 
 
 def test_a_draft_is_checked_and_converted_as_what_it_is(tmp_path) -> None:
