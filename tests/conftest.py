@@ -26,13 +26,13 @@ SAMPLES = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes long, unless it is asked for by its marker."""
-    if "nightly" in config.getoption("markexpr", ""):
-        return
-    long = [item for item in items if item.get_closest_marker("nightly")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+    """Leave out what takes long or needs a Slurm, unless it is asked for by its marker."""
+    asked = config.getoption("markexpr", "")
+    for marker in ("nightly", "slurm"):
+        out = [item for item in items if item.get_closest_marker(marker)]
+        if out and marker not in asked:
+            config.hook.pytest_deselected(items=out)
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 @pytest.fixture(scope="session")

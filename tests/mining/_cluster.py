@@ -167,6 +167,69 @@ def faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start
 
 
+SLURM = {
+    "queue": "debug",
+    "interface": "lo",
+    "scheduler_options": {"host": "127.0.0.1"},
+    "memory": "2GB",
+    "walltime": "00:10:00",
+}
+
+
+def slurm(folder: Path, out: Path) -> dict[str, Any]:
+    """Mine in jobs of Slurm, and tell which jobs there were."""
+    import subprocess
+
+    jobs: set[str] = set()
+
+    def look(_: Any) -> None:
+        command = ["squeue", "-h", "-o", "%i %j"]
+        jobs.update(subprocess.run(command, capture_output=True, text=True).stdout.splitlines())
+
+    options = {**SLURM, "local_directory": str(out.parent), "log_directory": str(out.parent)}
+    mined = mine(
+        folder, measures=CHEAP, out=out, cluster="slurm", workers=2, options=options, on_rows=look
+    )
+    return {**summary(mined), "jobs": sorted(jobs)}
+
+
+def cancelled_job(folder: Path, out: Path) -> dict[str, Any]:
+    """Cancel one of two jobs while it has files in its hands."""
+    import subprocess
+
+    log = out.with_name("log")
+    ended: list[str] = []
+    rows: list[Any] = []
+    real = distributed.Client.register_plugin
+
+    def register(client: Any, plugin: Any, *more: Any) -> Any:
+        real(client, Watched(str(log), 0.05), *more)
+        return real(client, plugin, *more)
+
+    distributed.Client.register_plugin = register
+
+    def cancel_one(new: list[Any]) -> None:
+        rows.extend(new)
+        running = subprocess.run(
+            ["squeue", "-h", "-t", "R", "-o", "%i"], capture_output=True, text=True
+        ).stdout.split()
+        if not ended and len(rows) >= 10 and len(running) == 2:
+            ended.append(running[0])
+            subprocess.run(["scancel", "--signal=KILL", "--full", running[0]], check=True)
+
+    options = {**SLURM, "local_directory": str(out.parent), "log_directory": str(out.parent)}
+    mined = mine(
+        folder,
+        measures=CHEAP,
+        out=out,
+        cluster="slurm",
+        workers=2,
+        options=options,
+        on_rows=cancel_one,
+    )
+    return {**summary(mined), "ended": ended, "measured": log.read_text().split()}
+
+
 def nobody(folder: Path, out: Path) -> dict[str, Any]:
     """Ask a scheduler that is not there."""
     from openem_nb.mining import _dask

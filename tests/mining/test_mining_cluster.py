@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-
-from openem_nb.mining import mine
+from _cluster_runs import in_threads, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytest.importorskip("distributed", reason="distributed is not installed")
 
-PROGRAM = Path(__file__).with_name("_cluster.py")
 HANDS = 7
 """Files of a task with cheap measurements."""
-
-
-def run(name: str, folder: Path, out: Path) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), name, str(folder), str(out)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
-
-
-def in_threads(folder: Path, out: Path) -> list[dict[str, Any]]:
-    frame = mine(folder, measures=("thumbnail", "statistics"), out=out).frame
-    rows: list[dict[str, Any]] = json.loads(
-        frame.drop(columns=["measured", "seconds"]).to_json(orient="records")
-    )
-    return rows
 
 
 def test_processes_find_what_threads_find(session: Callable[[int], Path], tmp_path: Path) -> None:

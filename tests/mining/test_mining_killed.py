@@ -9,14 +9,14 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from openem_nb.mining import measure as measuring
 from openem_nb.mining import mine, open_mined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
 PROGRAM = textwrap.dedent(
     """
