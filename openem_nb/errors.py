@@ -20,6 +20,7 @@ __all__ = [
     "CannotWrite",
     "ChecksumMismatch",
     "Conflict",
+    "DamagedFile",
     "InvalidInput",
     "InvalidMetadata",
     "MisspeltNameWarning",
@@ -83,6 +84,10 @@ class InvalidMetadata(OpenEMError, ValueError):
     def __init__(self, message: str, *, problems: Sequence[object] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
+
+
+class DamagedFile(OpenEMError, ValueError):
+    """A file that is not what it says: cut off, or with a content that makes no sense."""
 
 
 class NotLoggedIn(OpenEMError):

@@ -1,0 +1,321 @@
+"""Where the bytes of a file come from: a disk, memory, or what is unpacked on the way.
+
+A source is read by place, never by a moving position, so that many threads can read from one.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import stat
+import tempfile
+import threading
+import zlib
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from openem_nb.errors import DamagedFile, NotFound, OpenEMError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["LocalFile", "Memory", "Section", "Source", "Unpacked", "damaged", "truncated"]
+
+STEP: Final = 1 << 20
+"""Bytes that are unpacked at once."""
+
+
+class Source(Protocol):
+    """Bytes that can be read by their place."""
+
+    name: str
+    """What messages call it: the name of the file, without its folder."""
+    near: bool
+    """Whether many small reads cost little, as on a disk; over a line one long read is better."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all; where that is not known before the end, the most it can be."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return ``count`` bytes from a place on; fewer where the file ends."""
+
+    def read_into(self, offset: int, buffer: Any) -> None:
+        """Fill a buffer from a place on.
+
+        Raises
+        ------
+        DamagedFile
+            If the file ends before the buffer is full.
+        """
+
+    def stream(self, offset: int, count: int) -> Iterator[bytes | memoryview]:
+        """Yield the bytes from a place on, piece by piece, each valid until the next is asked."""
+
+    def close(self) -> None:
+        """Give back what the operating system lent."""
+
+
+def damaged(name: str, why: str) -> DamagedFile:
+    """Return the error for a file whose content makes no sense."""
+    return DamagedFile(
+        f"{name} cannot be read: {why}.",
+        hint="It may have been damaged on its way: copy it again from where it was written.",
+    )
+
+
+def truncated(name: str, wanted: int, size: int) -> DamagedFile:
+    """Return the error for a file that ends before what its header promises."""
+    return DamagedFile(
+        f"{name} is cut off: its header promises {wanted:,} bytes, it has {size:,}.",
+        hint="It may still be being written, or was copied in part: wait, or copy it again.",
+    )
+
+
+class LocalFile:
+    """A regular file on disk.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    OpenEMError
+        If it is no regular file, or may not be read.
+    """
+
+    near = True
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, path.name
+        self._handle = -1
+        try:
+            # without blocking: a pipe of that name would keep us waiting for its writer
+            self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            status = os.fstat(self._handle)
+        except FileNotFoundError:
+            raise NotFound(f"There is no file {path}.", hint="Check the path.") from None
+        except OSError as error:
+            self.close()
+            raise OpenEMError(
+                f"{path} cannot be opened: {error.strerror or error}.",
+                hint="Check the permissions and the network drive.",
+            ) from error
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise OpenEMError(f"{path} is no file.", hint="Name one file.")
+        self._size = status.st_size
+        self.stamp = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+        """What tells this state of the file from any other."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return self._size
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return ``count`` bytes from a place on; fewer where the file ends."""
+        count = max(0, min(count, self._size - offset))
+        found = os.pread(self._handle, count, offset)
+        while len(found) < count:
+            piece = os.pread(self._handle, count - len(found), offset + len(found))
+            if not piece:
+                break
+            found += piece
+        return found
+
+    def read_into(self, offset: int, buffer: Any) -> None:
+        """Fill a buffer from a place on."""
+        view = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(view):
+            count = os.preadv(self._handle, [view[done:]], offset + done)
+            if count == 0:
+                raise truncated(self.name, offset + len(view), self._size)
+            done += count
+
+    def stream(self, offset: int, count: int) -> Iterator[memoryview]:
+        """Yield the bytes from a place on in pieces of one buffer."""
+        buffer = bytearray(min(STEP, count))
+        done = 0
+        while done < count:
+            view = memoryview(buffer)[: min(len(buffer), count - done)]
+            self.read_into(offset + done, view)
+            done += len(view)
+            yield view
+
+    def close(self) -> None:
+        """Close the file."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Memory:
+    """Bytes that are in memory already."""
+
+    near = True
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.name = name
+        self._data = memoryview(data)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self._data)
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return ``count`` bytes from a place on; fewer where they end."""
+        return bytes(self._data[offset : offset + max(0, count)])
+
+    def read_into(self, offset: int, buffer: Any) -> None:
+        """Fill a buffer from a place on."""
+        view = memoryview(buffer).cast("B")
+        piece = self._data[offset : offset + len(view)]
+        if len(piece) < len(view):
+            raise truncated(self.name, offset + len(view), len(self._data))
+        view[:] = piece
+
+    def stream(self, offset: int, count: int) -> Iterator[memoryview]:
+        """Yield the bytes from a place on, in one piece."""
+        if offset + count > len(self._data):
+            raise truncated(self.name, offset + count, len(self._data))
+        yield self._data[offset : offset + count]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Section:
+    """A part of another source, as a member of an archive is."""
+
+    def __init__(self, whole: Source, offset: int, size: int, name: str) -> None:
+        self.whole, self.offset, self._size, self.name = whole, offset, size, name
+        self.near = whole.near
+
+    @property
+    def size(self) -> int:
+        """Bytes of the part."""
+        return self._size
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return ``count`` bytes from a place on; fewer where the part ends."""
+        return self.whole.read(self.offset + offset, max(0, min(count, self._size - offset)))
+
+    def read_into(self, offset: int, buffer: Any) -> None:
+        """Fill a buffer from a place on."""
+        length = memoryview(buffer).nbytes
+        if offset + length > self._size:
+            raise truncated(self.name, offset + length, self._size)
+        self.whole.read_into(self.offset + offset, buffer)
+
+    def stream(self, offset: int, count: int) -> Iterator[bytes | memoryview]:
+        """Yield the bytes from a place on, piece by piece."""
+        if offset + count > self._size:
+            raise truncated(self.name, offset + count, self._size)
+        return self.whole.stream(self.offset + offset, count)
+
+    def close(self) -> None:
+        """Close the whole."""
+        self.whole.close()
+
+
+class Unpacked:
+    """A file of gzip or bzip2, unpacked as far as it is asked for, into a file without a name.
+
+    The unpacked bytes live on disk and not in memory, and vanish with the source.
+    """
+
+    near = True
+
+    def __init__(self, packed: Source, kind: str) -> None:
+        self.name = packed.name
+        self._packed = packed
+        self._ended = False
+        self._have = 0
+        self._lock = threading.Lock()
+        self._file = tempfile.TemporaryFile(prefix="openem-")  # noqa: SIM115  (lives as long as we)
+        stream: Any = _Stream(packed)
+        self._unpacker = gzip.GzipFile(fileobj=stream) if kind == "gzip" else bz2.BZ2File(stream)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all, once the end has been seen; until then more than anything can be."""
+        return self._have if self._ended else 1 << 62
+
+    def _reach(self, end: int) -> None:
+        with self._lock:
+            while self._have < end and not self._ended:
+                try:
+                    piece = self._unpacker.read(STEP)
+                except (EOFError, OSError, zlib.error, ValueError) as error:
+                    raise damaged(
+                        self.name, f"its compressed content is broken ({error})"
+                    ) from error
+                self._ended = not piece
+                handle, done = self._file.fileno(), 0
+                while done < len(piece):
+                    done += os.pwrite(handle, piece[done:], self._have + done)
+                self._have += len(piece)
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return ``count`` bytes from a place on; fewer where the file ends."""
+        self._reach(offset + count)
+        return os.pread(self._file.fileno(), max(0, min(count, self._have - offset)), offset)
+
+    def read_into(self, offset: int, buffer: Any) -> None:
+        """Fill a buffer from a place on."""
+        view = memoryview(buffer).cast("B")
+        self._reach(offset + len(view))
+        if offset + len(view) > self._have:
+            raise truncated(self.name, offset + len(view), self._have)
+        done = 0
+        while done < len(view):
+            done += os.preadv(self._file.fileno(), [view[done:]], offset + done)
+
+    def stream(self, offset: int, count: int) -> Iterator[bytes]:
+        """Yield the bytes from a place on, piece by piece."""
+        for start in range(offset, offset + count, STEP):
+            wanted = min(STEP, offset + count - start)
+            piece = self.read(start, wanted)
+            if len(piece) < wanted:
+                raise truncated(self.name, offset + count, self._have)
+            yield piece
+
+    def close(self) -> None:
+        """Throw away what was unpacked."""
+        self._unpacker.close()
+        self._file.close()
+        self._packed.close()
+
+
+class _Stream:
+    """A source as a file that is read from its beginning on."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._place = source, 0
+
+    def read(self, count: int = -1) -> bytes:
+        found = self._source.read(self._place, self._source.size if count < 0 else count)
+        self._place += len(found)
+        return found
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        self._place = place + (0, self._place, self._source.size)[whence]
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Leave the source open: it is closed by whoever opened it."""

@@ -1,0 +1,127 @@
+"""Gain references: what each pixel of a camera is multiplied by.
+
+Gatan's references and those of SerialEM multiply; the reference of an EER movie (``.gain``) holds
+what pixels are divided by, so it is turned over on reading. A pixel whose gain is zero is a dead
+one: it stays zero.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from openem_nb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["Gain", "read_gain", "turned"]
+
+_ROTATE: Final = re.compile(r"(?:rot(?:ate|ation)?[ _:=]*)?([+-]?)(0|90|180|270)")
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """A gain reference."""
+
+    array: NDArray[Any]
+    """Factor of each pixel, (y, x), to multiply by."""
+    name: str = ""
+    """Name of the file that it came from."""
+
+    @property
+    def dead(self) -> int:
+        """Pixels whose factor is zero or no number."""
+        return int(self.array.size - np.count_nonzero(np.isfinite(self.array) & (self.array != 0)))
+
+    def apply(self, image: NDArray[Any], *, scale: float = 1.0) -> NDArray[np.float32]:
+        """Return an image multiplied by the gain, and by ``scale``.
+
+        Raises
+        ------
+        InvalidInput
+            If the two have different shapes; the hint says how they could fit.
+        """
+        if image.shape != self.array.shape:
+            raise InvalidInput(
+                f"The gain reference has the shape {self.array.shape}, the image {image.shape}.",
+                hint=_fit(image.shape, self.array.shape),
+            )
+        found = np.empty(image.shape, np.float32)
+        # in bands that stay in the cache, so that memory is passed once
+        step = max(1, (1 << 18) // max(1, image.shape[1]))
+        for start in range(0, len(image), step):
+            rows = slice(start, start + step)
+            part = found[rows]
+            np.multiply(image[rows], self.array[rows], out=part, casting="unsafe")
+            if scale != 1.0:
+                part *= np.float32(scale)
+        return found
+
+
+def _fit(image: tuple[int, ...], gain: tuple[int, ...]) -> str:
+    if image == gain[::-1]:
+        return "It seems turned: read it with flip_rotate='rotate 90' (or 270)."
+    if all(a == 2 * b for a, b in zip(image, gain, strict=False)):
+        return "The image is in super-resolution: repeat each pixel of the gain twice in y and x."
+    return "Is it the reference of this camera and mode?"
+
+
+def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None = None) -> Gain:
+    """Read a gain reference: MRC, TIFF, DM3, DM4, ``.gain`` or any other format that is known.
+
+    Parameters
+    ----------
+    flip_rotate :
+        How the reference has to be turned to lie on the image, as an OSC-EM document says it
+        (``gainref_flip_rotate``): ``"none"``, ``"flip x"``, ``"flip y"``, ``"rotate 90"``, or both,
+        in this order. Rotations are counter-clockwise with the first row at the bottom; ``flip x``
+        turns left and right, ``flip y`` first and last row.
+    divide :
+        Whether the file holds what pixels are divided by; by default only a file ``*.gain``, the
+        reference of an EER movie, does.
+    """
+    from openem_nb.images.opening import open_image
+
+    with open_image(source) as file:
+        array = file.average() if file.frames > 1 else file.frame()
+        name = file.name
+    array = turned(array.astype(np.float32, copy=False), flip_rotate)
+    if divide if divide is not None else name.lower().endswith(".gain"):
+        turned_over = np.zeros_like(array)
+        np.divide(1.0, array, out=turned_over, where=array != 0)
+        array = turned_over
+    return Gain(np.ascontiguousarray(array), name)
+
+
+def turned(array: NDArray[Any], flip_rotate: str) -> NDArray[Any]:
+    """Return an array flipped and rotated as the words say.
+
+    Raises
+    ------
+    InvalidInput
+        If the words are not known.
+    """
+    words = flip_rotate.strip().lower().replace("°", " ").replace("degrees", " ")
+    words = words.replace(",", " ").replace("+", " ")
+    left = words
+    for name, axis in (("x", 1), ("y", 0)):
+        pattern = re.compile(rf"flip(?:ped)?[ _:=-]*{name}\b|{name}[ _-]*flip\b")
+        if pattern.search(left):
+            array, left = np.flip(array, axis), pattern.sub(" ", left)
+    if match := _ROTATE.search(left):
+        quarter = int(match[2]) // 90 * (-1 if match[1] == "-" else 1)
+        # with the first row at the bottom, np.rot90 turns clockwise
+        array, left = np.rot90(array, -quarter), left[: match.start()] + left[match.end() :]
+    left = re.sub(r"\b(none|no|and|then|rotate|rotation|ccw)\b", " ", left)
+    if left.strip():
+        raise InvalidInput(
+            f"{flip_rotate!r} is no way to turn a gain reference.",
+            hint="Write 'flip x', 'flip y', 'rotate 90', or both, such as 'flip y rotate 90'.",
+        )
+    return array

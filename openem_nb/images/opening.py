@@ -1,0 +1,126 @@
+"""Open an image file by its content, whatever it is called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openem_nb.errors import InvalidInput
+from openem_nb.formats.mrc import HEADER, byte_order
+from openem_nb.formats.source import LocalFile, Memory, Source, Unpacked, damaged
+from openem_nb.formats.tiff import is_tiff
+from openem_nb.images.micrograph import Micrograph
+
+if TYPE_CHECKING:
+    from openem_nb.images._pixels import About, Pixels
+    from openem_nb.jobs import Progress
+
+__all__ = ["open_image", "sniff"]
+
+
+def open_image(
+    source: Path | str | bytes,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    superres: int = 0,
+    series: int = 0,
+    member: str | None = None,
+) -> Micrograph:
+    """Open a micrograph, movie, tilt series, volume or picture.
+
+    The format is found by content: MRC (all modes, also packed with gzip or bzip2), TIFF, EER, DM3
+    and DM4, EMD of Velox and of NCEM, PRZ, OME-Zarr, HDF5, PNG and JPEG. Only the header is read
+    now; pixels are read as they are asked for.
+
+    Parameters
+    ----------
+    source :
+        Path, address (``https://…``), or the bytes of a file.
+    name :
+        What to call it; by default the name of the file.
+    superres :
+        Of an EER movie, by which power of two its pixels are divided: 0 for the pixels of the
+        camera, 1 for twice as many along each side.
+    series :
+        Which image, of a file that holds several of different size; the notes name them.
+    member :
+        Name of a file in a tar archive at ``source``.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    DamagedFile
+        If it is cut off, or its content makes no sense.
+    InvalidInput
+        If it is of a kind that holds no image.
+    """
+    if superres not in (0, 1, 2):
+        raise InvalidInput(f"There is no super-resolution {superres}.", hint="Choose 0, 1 or 2.")
+    if isinstance(source, str) and source.startswith(("https://", "http://")):
+        raise InvalidInput("Addresses cannot be read yet.", hint="Download the file.")
+    opened: Source
+    identity: tuple[Any, ...] | None = None
+    if isinstance(source, bytes | bytearray | memoryview):
+        opened, place = Memory(bytes(source), name or "image"), ""
+    else:
+        path = Path(os.fspath(source)).expanduser()
+        local = LocalFile(path)
+        opened, place = local, str(path)
+        identity = (*local.stamp, superres, series)
+        if name:
+            opened.name = name
+    try:
+        opened = _unpacked(opened)
+        pixels, about = _reader(opened, superres, series)
+    except BaseException:
+        opened.close()
+        raise
+    return Micrograph(pixels, about, name=opened.name, source=place, identity=identity)
+
+
+def _unpacked(source: Source) -> Source:
+    head = source.read(0, 3)
+    if head[:2] == b"\x1f\x8b":
+        return Unpacked(source, "gzip")
+    return Unpacked(source, "bzip2") if head == b"BZh" else source
+
+
+def sniff(head: bytes) -> str:
+    """Return the format by the first kilobyte; empty if it is none that is known."""
+    if is_tiff(head):
+        return "tiff"
+    if head[:8] == b"\x89HDF\r\n\x1a\n":
+        return "hdf5"
+    if head[:4] == b"PK\x03\x04":
+        return "prz"
+    if head[:8] == b"\x89PNG\r\n\x1a\n" or head[:3] == b"\xff\xd8\xff":
+        return "picture"
+    if len(head) >= HEADER and (head[208:212] == b"MAP " or head[208:211] == b"MAP"):
+        return "mrc"
+    if head[:4] in (b"\0\0\0\3", b"\0\0\0\4") and head[:4] + head[8:12] not in (b"", head):
+        big = head[:4] == b"\0\0\0\4"
+        if head[12 if big else 8 :][:4] in (b"\0\0\0\0", b"\0\0\0\1"):
+            return "dm"
+    return "mrc" if len(head) >= HEADER and byte_order(head) is not None else ""
+
+
+def _reader(source: Source, superres: int, series: int) -> tuple[Pixels, About]:
+    head = source.read(0, HEADER)
+    if not head:
+        raise damaged(source.name, "it is empty")
+    kind = sniff(head)
+    if kind == "mrc":
+        from openem_nb.images._mrc import open_mrc
+
+        return open_mrc(source)
+    if kind == "tiff":
+        from openem_nb.images._tiff import open_tiff
+
+        return open_tiff(source, superres=superres, series=series)
+    raise InvalidInput(
+        f"{source.name} is no image of a kind that is known here.",
+        hint="Known are MRC, TIFF, EER, DM3, DM4, EMD, PRZ, OME-Zarr, HDF5, PNG and JPEG.",
+    )
