@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from openem_nb.oscem import extract
     from openem_nb.panels import (
         Gallery,
+        InspectPanel,
         LoginPanel,
         MetadataPanel,
         MicrographView,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Gallery",
+    "InspectPanel",
     "LoginPanel",
     "MetadataPanel",
     "MicrographView",
@@ -104,7 +106,7 @@ _MEMBERS: Final = {
     **{
         name: ("openem_nb.panels", name)
         for name in (
-            "Gallery",
+            *("Gallery", "InspectPanel"),
             *("LoginPanel", "MetadataPanel", "MicrographView", "PublishPanel", "RepositoryPanel"),
             *("RetrievalPanel", "RunPanel", "SearchPanel", "SessionPanel"),
         )

@@ -71,8 +71,8 @@ def folders() -> Folders:
     return found
 
 
-def write_whole(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a text file so that it is there whole or not at all.
+def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> None:
+    """Write a file so that it is there whole or not at all.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def write_whole(path: Path, text: str, *, private: bool = False) -> None:
     try:
         try:
             handle = os.open(temporary, flags, 0o600 if private else 0o666)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content.encode("utf-8") if isinstance(content, str) else content)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from openem_nb.panels.error_view import Disclosure, ErrorView
 from openem_nb.panels.facets import Facet, Facets
 from openem_nb.panels.form import Field, Form
 from openem_nb.panels.gallery import Gallery
+from openem_nb.panels.inspect import InspectPanel
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.panels.login import LoginPanel
 from openem_nb.panels.metadata import MetadataPanel
@@ -32,6 +33,7 @@ __all__ = [
     "Field",
     "Form",
     "Gallery",
+    "InspectPanel",
     "JobList",
     "Link",
     "LoginPanel",

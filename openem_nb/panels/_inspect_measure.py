@@ -1,0 +1,141 @@
+"""Measure all images of a folder from a panel: what, with which values, and how far it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets
+
+from openem_nb import mining
+from openem_nb.errors import OpenEMError
+from openem_nb.panels import _html
+from openem_nb.panels.form import Field, Form, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from openem_nb.mining import Mined
+
+__all__ = ["MeasureBox"]
+
+_VALUES: Final = (
+    ("cs", "Spherical aberration, mm", "2.7", "Without it there is no CTF."),
+    ("voltage", "Voltage, kV", "300", "Where the files do not know it."),
+    ("pixel_size", "Pixel size, Å", "0.83", "Where the files do not know it."),
+)
+
+
+class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without types
+    """A form that starts :func:`openem_nb.mine`, and what came of it.
+
+    Parameters
+    ----------
+    follow :
+        Shows the job of it, with what describes its result and what is called at its end.
+    measured :
+        Called when rows have come.
+    voltage, cs, pixel_size :
+        What stands in the form at the beginning.
+    """
+
+    def __init__(
+        self, follow: Callable[..., None], measured: Callable[[], None], **values: float | None
+    ) -> None:
+        self._follow, self._measured = follow, measured
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._folder: Path | None = None
+        self._pattern = ""
+        self.mined: Mined | None = None
+        """What was measured of this folder; None before the first time."""
+        self.given: dict[str, Any] = {}
+        """The arguments of ``mine`` that were given last."""
+        fields = [
+            Field(
+                name,
+                label,
+                kind="number",
+                value="" if values.get(name) is None else f"{values[name]:g}",
+                placeholder=example,
+                help=words,
+            )
+            for name, label, example, words in _VALUES
+        ]
+        fields += [
+            Field(
+                name,
+                f"{name.capitalize() if name != 'ctf' else 'CTF'}: {words}",
+                kind="check",
+                value=name in mining.DEFAULT,
+                wide=True,
+            )
+            for name, words in mining.MEASURES.items()
+            if name != "thumbnail"
+        ]
+        self.form = Form(
+            fields, label="Measurements", submit_label="Measure all", submit=self._submit
+        )
+        self.words = _html.text_widget()
+        super().__init__([self.form, self.words])
+
+    def show(self, folder: Path, pattern: str) -> None:
+        """Measure another folder from now on."""
+        self._forget()
+        self.form.busy = False
+        self._folder, self._pattern = folder, pattern
+        self.mined, self.given = None, {}
+        self.words.value = ""
+
+    def close(self) -> None:
+        """End the widgets; what is being measured goes on."""
+        self._forget()
+        self.form.close()
+        super().close()
+
+    def _submit(self, values: Values) -> Mapping[str, str]:
+        given: dict[str, Any] = {}
+        wrong = {}
+        for name, _, example, _ in _VALUES:
+            text = str(values[name]).strip()
+            if not text:
+                continue
+            try:
+                number = float(text)
+            except ValueError:
+                number = 0.0
+            if not 0 < number < float("inf"):
+                wrong[name] = f"Write a number such as {example}."
+            given[name] = number
+        chosen = ["thumbnail", *(name for name in mining.MEASURES if values.get(name))]
+        if len(chosen) < 2:
+            wrong["statistics"] = "Choose one measurement at least."
+        folder, pattern = self._folder, self._pattern
+        if wrong or folder is None:
+            return wrong
+        if chosen != list(mining.DEFAULT):
+            given["measures"] = tuple(chosen)
+        self.form.busy = True
+
+        try:
+            mined = mining.mine(folder, pattern=pattern or None, wait=False, **given)
+        except OpenEMError as error:
+            self.form.busy = False
+            return {"cs": f"{error} {error.hint}".strip()}
+        self._forget()
+        self.mined, self.given = mined, given
+        self._unsubscribe = mined.subscribe(lambda _: self._measured())
+
+        def finish() -> None:
+            if mined is self.mined:
+                self.form.busy = False
+                self.words.value = _html.status(mined.words)
+                self._measured()
+
+        if mined.job is not None:
+            self._follow(mined.job, lambda _: mined.words, finish)
+        self._measured()
+        return {}
+
+    def _forget(self) -> None:
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
