@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+import imagecodecs
+import mrcfile
 import numpy as np
 import pytest
 import scipy.fft
+import tifffile
 
 from openem_nb.errors import InvalidInput
 from openem_nb.images import _ctf_model
 from openem_nb.practice import micrographs
 from openem_nb.practice.micrographs import _optics
+from openem_nb.practice.micrographs._files import write_eer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLAIN = {"covered": 0.0, "signal": 1.0}
 
@@ -142,3 +150,59 @@ def test_impossible_values_are_refused(wrong: dict[str, object]) -> None:
     values = {"shape": (64, 64), **wrong}
     with pytest.raises(InvalidInput, match="make no micrograph"):
         micrographs.simulate(**values)
+
+
+def test_dataset_of_averages_is_read_by_others(tmp_path: Path) -> None:
+    truth = micrographs.write_dataset(tmp_path / "new", 4, shape=(200, 240), bad=2, seed=3)
+    assert sorted(path.name for path in truth.folder.iterdir()) == sorted(truth.micrographs)
+    assert truth.faults == {
+        "practice-0002.mrc": "crystalline ice",
+        "practice-0004.mrc": "thick ice",
+    }
+    for name, one in truth.micrographs.items():
+        with mrcfile.open(truth.folder / name) as file:
+            assert file.data.shape == (200, 240)
+            assert float(file.voxel_size.x) == pytest.approx(one.pixel_size)
+            assert file.data.mean() == pytest.approx(one.dose * one.pixel_size**2, rel=0.05)
+        assert mrcfile.validate(truth.folder / name)
+
+
+@pytest.mark.parametrize("kind", ["movie", "tiff"])
+def test_dataset_of_movies_has_one_gain_reference(tmp_path: Path, kind: str) -> None:
+    truth = micrographs.write_dataset(tmp_path, 2, kind=kind, shape=(128, 96), frames=3, bad=0)
+    assert truth.gain is not None
+    with mrcfile.open(tmp_path / truth.gain) as file:
+        gain = file.data.copy()
+    for name, one in truth.micrographs.items():
+        assert one.gain is not None
+        assert (one.gain == gain).all()
+        assert one.drift > 0
+        if kind == "movie":
+            with mrcfile.open(tmp_path / name) as file:
+                frames = file.data.copy()
+                assert file.is_image_stack()
+        else:
+            frames = tifffile.imread(tmp_path / name)[:, ::-1]
+        assert frames.shape == (3, 128, 96)
+        assert frames.sum(axis=0).mean() == pytest.approx(40 * one.pixel_size**2, rel=0.05)
+
+
+@pytest.mark.parametrize("full", [0.0, 0.001, 0.05, 1.0])
+def test_events_of_eer_are_those_that_were_written(tmp_path: Path, full: float) -> None:
+    frames = (np.random.default_rng(2).random((3, 50, 70)) < full).astype(np.uint8)
+    write_eer(tmp_path / "a.eer", frames, pixel_size=1.0, dose=1.0)
+    with tifffile.TiffFile(tmp_path / "a.eer") as file:
+        assert file.is_bigtiff
+        assert len(file.pages) == 3
+        for page, frame in zip(file.pages, frames, strict=True):
+            file.filehandle.seek(page.dataoffsets[0])
+            data = file.filehandle.read(page.databytecounts[0])
+            seen = np.zeros((50, 70), np.uint16)
+            imagecodecs.eer_decode(data, (50, 70), 7, 2, 2, out=seen)
+            assert (seen[::-1] == frame).all()
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "jpeg"}, {"count": 0}])
+def test_datasets_of_nothing_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        micrographs.write_dataset(tmp_path, **wrong)

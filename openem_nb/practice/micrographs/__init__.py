@@ -7,6 +7,7 @@
 """
 
 from openem_nb.practice.micrographs._simulate import simulate
+from openem_nb.practice.micrographs._write import FAULTS, KINDS, write_dataset
 from openem_nb.practice.micrographs.truth import DatasetTruth, MicrographTruth
 
-__all__ = ["DatasetTruth", "MicrographTruth", "simulate"]
+__all__ = ["FAULTS", "KINDS", "DatasetTruth", "MicrographTruth", "simulate", "write_dataset"]

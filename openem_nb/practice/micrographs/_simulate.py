@@ -16,7 +16,7 @@ from openem_nb.practice.micrographs.truth import MicrographTruth
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["simulate"]
+__all__ = ["gain_reference", "simulate"]
 
 _ROWS: Final = 64
 """Rows of the spectrum that are worked on at a time: what belongs to them stays in the cache."""
@@ -52,7 +52,7 @@ def simulate(
     carbon: float = 0.0,
     gradient: float = 0.0,
     hot_pixels: int = 0,
-    gain: bool = False,
+    gain: bool | npt.NDArray[np.float32] | None = None,
     seed: int = 0,
 ) -> tuple[npt.NDArray[np.float32], MicrographTruth]:
     """Return counts of electrons as a detector gives them, and what is true of them.
@@ -90,7 +90,8 @@ def simulate(
     hot_pixels :
         How many pixels count a thousand electrons too many in every frame.
     gain :
-        Pixels count differently, and the truth has the reference that corrects them.
+        Pixels count differently: as this reference corrects it, or as one that is drawn and stands
+        in the truth.
 
     Returns
     -------
@@ -135,7 +136,9 @@ def simulate(
         },
     )
     track = _track(frames, drift, rng)
-    reference = _gain(shape, rng) if gain else None
+    reference = gain if isinstance(gain, np.ndarray) else None
+    if gain is True:
+        reference = gain_reference(shape, rng)
     hot = rng.integers(0, shape, (hot_pixels, 2)) if hot_pixels else np.empty((0, 2), dtype=np.intp)
     illumination = 1 + gradient * np.linspace(-0.5, 0.5, shape[1], dtype=np.float32)
     expected_dose = dose * pixel_size**2 / frames
@@ -226,7 +229,7 @@ def _moved(
     return moved
 
 
-def _gain(shape: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def gain_reference(shape: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """Return a gain reference: pixels differ by some percent, and so do the sensor's columns."""
     reference = rng.standard_normal(shape, dtype=np.float32)
     reference *= np.float32(0.04)

@@ -67,5 +67,7 @@ class DatasetTruth:
     folder: Path
     micrographs: dict[str, MicrographTruth]
     """By the name of the file."""
+    faults: dict[str, str]
+    """What is wrong with the bad ones, by the name of the file."""
     gain: str | None = None
     """Name of the gain reference, where one was written."""
