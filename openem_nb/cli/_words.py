@@ -31,6 +31,10 @@ _CALLS: Final = (
     ("oscem.upgrade() reads older documents", "`openem upgrade` reads older documents"),
     ("oscem.instruments.example() shows one", "`openem instruments --example` shows one"),
     ("Say technique='spa'", "Say --technique spa"),
+    (
+        "Say technique='subtomo', 'env_tomo', 'cellular_tomo' or 'general'",
+        "Say --technique subtomo, env_tomo, cellular_tomo or general",
+    ),
     ("Say technique='cellular_tomo' or 'env_tomo'", "Say --technique cellular_tomo or env_tomo"),
     ("choose another folder=", "choose another --folder"),
     ("choose another folder with out=", "choose another folder with --output"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from openem_nb.oscem._compose import INSTRUMENT_FILE, Composer, Pick, text_of
 from openem_nb.oscem._detectors import detectors
 from openem_nb.oscem._exposure import acquisition
+from openem_nb.oscem.fields import TECHNIQUES
 from openem_nb.oscem.provenance import GIVEN
 from openem_nb.oscem.readers import Finding
 from openem_nb.oscem.readers._tilts import tilt_scheme
@@ -42,6 +43,17 @@ def technique_of(gathered: Gathered) -> str:
         "signal" in kinds or any(source in _MATERIALS for source, _kind in gathered.groups)
     ):
         return "general"
+    if kinds and kinds <= {"file header", "montage", "overview"}:
+        gathered.findings.add(
+            Finding(
+                "technique-taken",
+                "Nothing but image files: taken as spa, because their headers do not say what they"
+                " are for.",
+                f"Say technique={', '.join(map(repr, TECHNIQUES[1:-1]))} or"
+                f" {TECHNIQUES[-1]!r} if it is that.",
+                "info",
+            )
+        )
     return "spa"
 
 

@@ -118,7 +118,7 @@ def extract(
     if not any(kind in _EXPOSURES for _source, kind in gathered.groups):
         for mirror in _mirrors(known, top):
             _gather(gathered, mirror, progress, others, shown=shown)
-    empty = not any(group.count for group in gathered.groups.values())
+    empty = not any(group.tallies for group in gathered.groups.values())
     if empty:
         gathered.findings.add(_NOTHING)
     regroup(gathered, technique)

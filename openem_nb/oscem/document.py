@@ -29,6 +29,7 @@ __all__ = [
     "paths",
     "set_at",
     "split",
+    "without",
 ]
 
 DEEPEST: Final = 100
@@ -150,6 +151,41 @@ def set_at(document: dict[str, Any], path: str, value: Any) -> None:
         here.append(value)
     else:
         here[last] = value
+
+
+def without(document: Mapping[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    """Return a copy of a document without one value, and the path of what went with it.
+
+    An object or a list that only held this value goes, too: empty ones say nothing.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing stands there.
+    """
+    parts = split(path)
+    here: Any = document
+    above = [here]
+    for part in parts:
+        if not _has(here, part):
+            raise InvalidInput(f"There is no {path} in the document.", hint="Look at its paths.")
+        here = here[part]
+        above.append(here)
+    end = len(parts)
+    while end > 1 and len(above[end - 1]) == 1:
+        end -= 1
+    made: dict[str, Any] = _cut(document, parts[:end])
+    return made, join(parts[:end])
+
+
+def _cut(here: Any, parts: Sequence[str | int]) -> Any:
+    part, rest = parts[0], parts[1:]
+    if isinstance(part, int):
+        middle = [_cut(here[part], rest)] if rest else []
+        return [*here[:part], *middle, *here[part + 1 :]]
+    if rest:
+        return {**here, part: _cut(here[part], rest)}
+    return {name: value for name, value in here.items() if name != part}
 
 
 def _has(here: Any, part: str | int) -> bool:

@@ -172,6 +172,12 @@ def _voltage(value: float) -> str:
     return "" if 10 <= value <= 1500 else "electron microscopes run at 10 to 1500 kV"
 
 
+def _aberration(value: float) -> str:
+    if value > 10:
+        return "objective lenses have a few millimetres of spherical aberration"
+    return _above_zero(value)
+
+
 def _underfocus(value: float) -> str:
     return "OSC-EM counts underfocus negative" if value > 0 else ""
 
@@ -195,7 +201,7 @@ def _ph(value: float) -> str:
 _LIMITS: Final[Mapping[str, Callable[[float], str]]] = {
     "instrument.acceleration_voltage": _voltage,
     "instrument.c2_aperture": _above_zero,
-    "instrument.cs": _above_zero,
+    "instrument.cs": _aberration,
     "instrument.beam_convergence": _not_negative,
     "acquisition.nominal_defocus.minimal": _underfocus,
     "acquisition.nominal_defocus.maximal": _underfocus,

@@ -13,14 +13,14 @@ from openem_nb.errors import InvalidMetadata
 from openem_nb.oscem._document import series_of
 from openem_nb.oscem._missing import Missing, missing
 from openem_nb.oscem.check import Problem, validate
-from openem_nb.oscem.document import get_at, is_quantity, set_at
+from openem_nb.oscem.document import get_at, is_quantity, join, set_at, split, without
 from openem_nb.oscem.doubts import doubts
 from openem_nb.oscem.fields import choose
 from openem_nb.oscem.provenance import GIVEN, Provenance
 from openem_nb.oscem.readers import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -120,6 +120,28 @@ class Extraction:
             missing=missing(document, technique, self._needed),
             problems=validate(document, technique=technique),
             _waiting=waiting,
+        )
+
+    def without(self, *paths: str) -> Extraction:
+        """Return the extraction without some values; this one stays as it is.
+
+        Of an object or a list that held nothing else, nothing stays.
+
+        Raises
+        ------
+        InvalidInput
+            If the document has no such path.
+        """
+        document, provenance = self.document, dict(self.provenance)
+        for path in paths:
+            document, gone = without(document, path)
+            provenance = dict(_left(provenance, split(gone)))
+        return replace(
+            self,
+            document=copy.deepcopy(document),
+            provenance=provenance,
+            missing=missing(document, self.technique, self._needed),
+            problems=validate(document, technique=self.technique),
         )
 
     def table(self) -> pd.DataFrame:
@@ -249,6 +271,23 @@ def made(
         _needed=composer.needed,
         _si=composer.si,
     )
+
+
+def _left(
+    provenance: Mapping[str, Provenance], gone: tuple[str | int, ...]
+) -> Iterator[tuple[str, Provenance]]:
+    """Yield the origins of what stays; later members of a list have moved up by one."""
+    *above, last = gone
+    depth = len(above)
+    for path, origin in provenance.items():
+        parts = split(path)
+        if list(parts[:depth]) != above or len(parts) == depth:
+            yield path, origin
+        elif isinstance(last, int) and isinstance(parts[depth], int) and parts[depth] > last:
+            moved = join((*above, parts[depth] - 1, *parts[depth + 1 :]))
+            yield moved, replace(origin, path=moved)
+        elif parts[depth] != last:
+            yield path, origin
 
 
 def _bare(value: Any) -> Any:

@@ -230,6 +230,7 @@ def test_a_plausible_document_raises_no_doubt(technique: str) -> None:
         ("instrument.acceleration_voltage", {"value": 300, "unit": "V"}, "10 to 1500 kV"),
         ("instrument.acceleration_voltage", {"value": 1e308, "unit": "MV"}, "10 to 1500 kV"),
         ("instrument.cs", {"value": 0, "unit": "mm"}, "larger than zero"),
+        ("instrument.cs", {"value": 2700, "unit": "mm"}, "a few millimetres"),
         (
             "instrument.c2_aperture",
             {"value": 70, "unit": "um", "valueSI": 7e-8, "unitSI": "m"},

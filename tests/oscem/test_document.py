@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from openem_nb import oscem
 from openem_nb.errors import InvalidInput
-from openem_nb.oscem.document import Change, diff, get_at, is_quantity, join, paths, set_at, split
+from openem_nb.oscem.document import (
+    Change,
+    diff,
+    get_at,
+    is_quantity,
+    join,
+    paths,
+    set_at,
+    split,
+    without,
+)
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -147,3 +157,18 @@ def test_a_number_is_a_number_and_no_truth() -> None:
 @given(DOCUMENTS)
 def test_a_document_does_not_differ_from_its_copy(document: dict[str, Any]) -> None:
     assert diff(document, copy.deepcopy(document)) == ()
+
+
+def test_what_becomes_empty_goes_too() -> None:
+    document = {"a": {"b": [{"c": 1}]}, "d": 2}
+    assert without(document, "a.b[0].c") == ({"d": 2}, "a")
+    assert document["a"] == {"b": [{"c": 1}]}  # the one before is as it was
+    assert without({"a": [1, 2, 3]}, "a[1]") == ({"a": [1, 3]}, "a[1]")
+    assert without({"a": 1}, "a") == ({}, "a")
+    assert without({"a.b": {"c": 1, "d": 2}}, '["a.b"].c') == ({"a.b": {"d": 2}}, '["a.b"].c')
+
+
+@pytest.mark.parametrize("path", ["b", "a.x", "a[0]", "a.b[5]", "a.b.c"])
+def test_what_is_not_there_cannot_be_taken_out(path: str) -> None:
+    with pytest.raises(InvalidInput, match="There is no"):
+        without({"a": {"b": [1]}}, path)

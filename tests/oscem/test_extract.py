@@ -7,7 +7,9 @@ import threading
 import tracemalloc
 
 import jsonschema
+import numpy as np
 import pytest
+import tifffile
 from _epu_forms import fractions_xml, image_xml, session_xml, write_images
 
 import openem_nb as openem
@@ -331,6 +333,22 @@ def test_an_empty_folder_gives_an_empty_document(tmp_path) -> None:
         "instrument.microscope.model",
     }
     assert "no-metadata" in codes(found)
+
+
+def test_a_text_that_says_nothing_shows_no_technique(tmp_path) -> None:
+    (tmp_path / "SerialEM notes.txt").write_text("We collected on a rainy day\n")
+    found = openem.extract(tmp_path)
+    assert found.document == {}
+    assert "no-metadata" in codes(found)
+
+
+def test_image_files_alone_do_not_say_what_they_are_for(tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), "u1"))
+    found = openem.extract(tmp_path)
+    assert found.technique == "spa"
+    (told,) = (one for one in found.findings if one.code == "technique-taken")
+    assert "'subtomo', 'env_tomo', 'cellular_tomo' or 'general'" in told.hint
+    assert "technique-taken" not in codes(openem.extract(tmp_path, technique="spa"))
 
 
 def test_a_dose_of_some_exposures_says_of_how_many_it_is(tmp_path) -> None:
@@ -664,3 +682,24 @@ def test_memory_does_not_grow_with_the_session(tmp_path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 5_000_000  # their readings alone would be 12 MB
+
+
+def test_values_are_taken_out_with_their_origin(session) -> None:
+    given = {"sample.molecule": [{"name_mol": "one"}, {"name_mol": "two"}, {"name_mol": "three"}]}
+    found = openem.extract(session, instruments=KRIOS).complete(
+        {"sample.overall_molecule.name_sample": "x"}
+    )
+    for place, one in enumerate(given["sample.molecule"]):
+        found = found.complete({f"sample.molecule[{place}].name_mol": one["name_mol"]})
+    left = found.without("sample.molecule[1].name_mol", "instrument.cs")
+    assert [one["name_mol"] for one in left.document["sample"]["molecule"]] == ["one", "three"]
+    origins = {p: one.value for p, one in left.provenance.items() if "name_mol" in p}
+    assert origins == {"sample.molecule[0].name_mol": "one", "sample.molecule[1].name_mol": "three"}
+    assert all(path == one.path for path, one in left.provenance.items())
+    assert "instrument.cs" not in left.provenance
+    assert "cs" not in left.document["instrument"]
+    assert "cs" in found.document["instrument"], "the one before is as it was"
+    without_sample = left.without("sample")
+    assert not [path for path in without_sample.provenance if path.startswith("sample")]
+    with pytest.raises(InvalidInput, match="There is no"):
+        left.without("instrument.cs")
