@@ -52,10 +52,14 @@ def low_pass(array: NDArray[Any], resolution: float, *, pixel_size: float) -> ND
         mean = values[numbers].mean() if numbers.any() else np.float32(0)
         values = np.where(numbers, values, mean)
     margin = math.ceil(2 / cut)
-    pads = [(min(margin, length - 1),) * 2 for length in values.shape]
-    padded = np.pad(values, pads, mode="reflect")
-    shape = tuple(fft.next_fast_len(length, real=True) for length in padded.shape)
-    spectrum = fft.rfft2(padded, s=shape, workers=-1)
+    shape = tuple(
+        fft.next_fast_len(length + 2 * min(margin, length), real=True) for length in values.shape
+    )
+    pads = [
+        (min(margin, length), wide - length - min(margin, length))
+        for length, wide in zip(values.shape, shape, strict=True)
+    ]
+    spectrum = fft.rfft2(np.pad(values, pads, mode="symmetric"), workers=-1)
     ky = fft.fftfreq(shape[0]).astype(np.float32)[:, None]
     kx = fft.rfftfreq(shape[1]).astype(np.float32)[None, :]
     away = np.sqrt(ky * ky + kx * kx) / np.float32(cut)

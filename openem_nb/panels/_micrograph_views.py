@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -101,6 +102,7 @@ class Views:
         self._average: NDArray[np.float32] | None = None
         self._corrected: tuple[int, NDArray[np.float32]] | None = None
         self._job: Job[Any] | None = None
+        self._first: tuple[int, Job[NDArray[np.float32]]] | None = None
 
     # the mean of all frames
 
@@ -123,6 +125,16 @@ class Views:
             self._job = jobs.runner().submit(self.average, title=title)
             self._job.when_done(lambda _: self._arrived())
         return self._job
+
+    def prepare(self, frame: Frame) -> None:
+        """Begin to read what will be shown first, while the front end has not asked for it yet."""
+        if frame == "sum" and self.micrograph.frames > 1:
+            self.begin_average()
+        elif self.gain is None:
+            number = 0 if frame == "sum" else frame
+            title = f"Read {self.micrograph.name}"
+            job = jobs.runner().submit(lambda _: self._small(number), title=title)
+            self._first = number, job
 
     def whole(self, frame: Frame, around: int = 1) -> NDArray[np.float32]:
         """Return a whole frame at full size, multiplied by the gain."""
@@ -177,12 +189,16 @@ class Views:
 
     def _around(self, frame: Frame, around: int) -> range | None:
         """Return the frames to be averaged; None for all of them."""
-        if self.micrograph.frames == 1:
-            return range(1)
+        many = self.micrograph.frames
         if frame == "sum":
-            return None
-        count = max(1, min(around, self.micrograph.frames))
-        first = min(max(0, frame - (count - 1) // 2), self.micrograph.frames - count)
+            return None if many > 1 else range(1)
+        if not 0 <= frame < many:
+            raise InvalidInput(
+                f"{self.micrograph.name} has no frame {frame}.",
+                hint=f"Frames are counted from 0 to {many - 1}.",
+            )
+        count = max(1, min(around, many))
+        first = min(max(0, frame - (count - 1) // 2), many - count)
         return range(first, first + count)
 
     def _of_average(self, box: tuple[int, int, int, int], factor: int) -> NDArray[np.float32]:
@@ -196,13 +212,19 @@ class Views:
         if self.gain is not None:
             return block_mean(self._full(frame)[y0:y1, x0:x1], factor)
         if factor >= self.base:  # the whole image in memory is read once for all of them
-            size = -(-max(self.micrograph.shape) // self.base)
-            small = self.micrograph.thumbnail(size, frame=frame)
+            first = self._first
+            prepared = first is not None and first[0] == frame
+            small = first[1].result() if first is not None and prepared else self._small(frame)
             rows = slice(y0 // self.base, -(-y1 // self.base))
             columns = slice(x0 // self.base, -(-x1 // self.base))
             return block_mean(small[rows, columns], factor // self.base)
         shape = (y1 - y0) // factor, (x1 - x0) // factor
         return self.micrograph.view(y0, y1, x0, x1, *shape, frame=frame)
+
+    def _small(self, frame: int) -> NDArray[np.float32]:
+        """Return a frame binned by the base factor; the micrograph remembers it for a while."""
+        size = -(-max(self.micrograph.shape) // self.base)
+        return self.micrograph.thumbnail(size, frame=frame)
 
     def _full(self, frame: int) -> NDArray[np.float32]:
         """Return a frame at full size; the last one with a gain is kept."""
@@ -216,9 +238,15 @@ class Views:
             return self._corrected[1]
 
     def close(self) -> None:
-        """End what runs in the background."""
+        """End what runs in the background, so that the file can be closed."""
         if self._job is not None:
             self._job.cancel()
+        if self._first is not None:
+            self._first[1].cancel()
+        for job in (self._job, self._first and self._first[1]):
+            if job is not None:
+                with contextlib.suppress(Exception):  # whoever asked for it was told
+                    job.result()
 
 
 def _whole_blocks(
@@ -294,5 +322,5 @@ def _levels(values: NDArray[np.float32], scale: float, offset: float) -> NDArray
     moved += np.float32(0.5)
     np.clip(moved, 1, 65535, out=moved)
     if not np.isfinite(float(moved.sum())):
-        moved[~np.isfinite(values)] = 0
+        moved[np.isnan(values)] = 0
     return moved.astype("<u2")

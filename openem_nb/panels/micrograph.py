@@ -139,6 +139,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
             raise
         self._end()
         self._micrograph, self._views, self._own = micrograph, views, own
+        views.prepare(settings["frame"])
         self._files = {"picks": picks, "gain": gain, "pixel_size": pixel_size}
         self.canvas.show(
             micrograph,
@@ -197,7 +198,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         lines = ["import openem_nb as openem", ""]
         if self.ctf is not None:
             lines[0:1] = ["import openem_nb as openem", "from openem_nb import images"]
-            lines += [f"micrograph = openem.open_image({micrograph.source!r})", self._fit(self.ctf)]
+            lines += [f"micrograph = images.open_image({micrograph.source!r})", self._fit(self.ctf)]
             arguments[0] = "micrograph"
             arguments.append("ctf=ctf")
         call = ", ".join([*arguments, *spelled(settings, micrograph)])

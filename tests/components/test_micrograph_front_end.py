@@ -1,0 +1,534 @@
+"""The viewer in a bare page; its own Python half answers, as the kernel would."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING, Any
+
+import mrcfile
+import numpy as np
+import pytest
+from browser import contrast
+
+from openem_nb.images.picks import Picks, write_picks
+from openem_nb.panels.micrograph import MicrographView
+from openem_nb.practice.micrographs import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.component
+
+EVIL = '<img src=x onerror="window.hacked = 1">.mrc'
+CONNECT = """() => {
+  const model = window.model;
+  window.held = null; // answers that are kept back, where a test wants that
+  model.send = async (message) => {
+    model.sent.push(message);
+    const [answer, buffers] = await window.kernel(message);
+    const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const views = buffers.map((text) => new DataView(bytes(text).buffer));
+    const fire = () => model.fire("msg:custom", answer, views);
+    if (window.held) window.held.push(fire);
+    else fire();
+  };
+  for (const message of model.sent.splice(0)) model.send(message);
+}"""
+PIXEL = """([x, y]) => {
+  const canvas = document.querySelector('.oem-image-canvas');
+  const [px, py] = [x * canvas.width, y * canvas.height].map(Math.round);
+  return canvas.getContext('2d').getImageData(px, py, 1, 1).data[0];
+}"""
+COVER = """() => {
+  const canvas = document.querySelectorAll('.oem-image-canvas')[1];
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const found = [];
+  for (let i = 3; i < data.length; i += 4) if (data[i]) found.push((i - 3) / 4);
+  return [canvas.width, canvas.height, found];
+}"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Return ``write(array, name)``, which writes an MRC file of pixels of 2 Å."""
+
+    def written(array: Any, name: str = "m.mrc", pixel_size: float = 2.0) -> Path:
+        path = tmp_path / name
+        with mrcfile.new(path) as file:
+            file.set_data(array)
+            if array.ndim == 3:
+                file.set_image_stack()
+            if pixel_size:
+                file.voxel_size = pixel_size
+        return path
+
+    return written
+
+
+@pytest.fixture
+def viewer(mount: Any) -> Iterator[Callable[..., tuple[Any, MicrographView]]]:
+    """Return ``viewer(source, **options)``, which gives the page of a shown micrograph."""
+    opened: list[MicrographView] = []
+
+    def show(source: Any, *, width: int = 1000, **options: Any) -> tuple[Any, MicrographView]:
+        python = MicrographView(source, **options)
+        opened.append(python)
+        canvas = python.canvas
+        state = canvas.get_state()
+        names = ("about", "settings", "version", "show_header")
+
+        def kernel(message: dict[str, Any]) -> Any:
+            answers: list[Any] = []
+
+            def send(answer: Any, buffers: Any = ()) -> None:
+                answers.append([answer, [base64.b64encode(one).decode() for one in buffers]])
+
+            canvas.send = send  # what would go to the browser
+            canvas._dispatch(canvas, message, [])
+            (answer,) = answers
+            return answer
+
+        page = mount("micrograph", **{name: state[name] for name in names})
+        page.set_viewport_size({"width": width + 40, "height": 1000})
+        page.add_style_tag(content=f"body {{ width: {width}px !important; }}")
+        page.set_default_timeout(10_000)
+        page.expose_function("kernel", kernel)
+        page.evaluate(CONNECT)
+        page.locator(".oem-image-stage[data-view]").wait_for()
+        return page, python
+
+    yield show
+    for one in opened:
+        one.close()
+
+
+def stage(page: Any) -> Any:
+    return page.locator(".oem-image-stage")
+
+
+def sent(page: Any) -> list[dict[str, Any]]:
+    return page.evaluate("window.model.sent")
+
+
+def views(page: Any) -> list[dict[str, Any]]:
+    return [one["content"] for one in sent(page) if one["action"] == "view"]
+
+
+def until(page: Any, condition: str) -> None:
+    page.wait_for_function(f"() => {condition}")
+
+
+def corners(height: int = 400, width: int = 600) -> Any:
+    """Return an image whose first rows are bright on the left, and noise of one grey elsewhere."""
+    image = np.random.default_rng(1).normal(100, 1, (height, width)).astype(np.float32)
+    image[: height // 2, : width // 2] += 100
+    return image
+
+
+def test_the_first_row_lies_at_the_bottom(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(corners()))
+    assert page.evaluate(PIXEL, [0.25, 0.75]) > 200
+    for place in ([0.25, 0.25], [0.75, 0.25], [0.75, 0.75]):
+        assert page.evaluate(PIXEL, place) < 60
+    assert stage(page).get_attribute("aria-label") == (
+        "Micrograph m.mrc, 600 × 400 pixels, 2 Å per pixel"
+    )
+    assert len(views(page)) == 1
+    assert views(page)[0] == {
+        "y0": 0,
+        "y1": 400,
+        "x0": 0,
+        "x1": 600,
+        "factor": 1,
+        "frame": 0,
+        "low_pass": None,
+    }
+
+
+def test_contrast_is_changed_without_a_word_to_the_kernel(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(corners()))
+    before = len(sent(page))
+    page.get_by_label("Invert").check()
+    assert page.evaluate(PIXEL, [0.25, 0.75]) < 60
+    assert page.evaluate(PIXEL, [0.75, 0.25]) > 200
+    page.get_by_label("Invert").uncheck()
+    page.get_by_label("Method").select_option("Sigma")
+    deviation = float(np.std(corners()))
+    low = float(page.get_by_label("Black", exact=True).input_value())
+    assert low == pytest.approx(corners().mean() - 3 * deviation, rel=0.01)
+    page.get_by_label("Deviations").fill("1")
+    page.get_by_label("Deviations").press("Enter")
+    low = float(page.get_by_label("Black", exact=True).input_value())
+    assert low == pytest.approx(corners().mean() - deviation, rel=0.01)
+    page.get_by_label("Black", exact=True).fill("50")
+    page.get_by_label("White", exact=True).fill("150")
+    page.get_by_label("White", exact=True).press("Enter")
+    assert page.get_by_label("Method").input_value() == "window"
+    assert page.evaluate(PIXEL, [0.75, 0.25]) == pytest.approx(128, abs=8)
+    assert page.evaluate(PIXEL, [0.25, 0.75]) == 255
+    page.get_by_label("Black", exact=True).fill("500")
+    page.get_by_label("Black", exact=True).press("Tab")
+    assert page.get_by_label("Black", exact=True).get_attribute("aria-invalid") is not None
+    assert len(sent(page)) == before
+
+
+def test_contrast_follows_the_pointer(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(corners()))
+    before = len(sent(page))
+    histogram = page.get_by_role("img", name=re.compile("Histogram from"))
+    box = histogram.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    white = float(page.get_by_label("White", exact=True).input_value())
+    page.mouse.move(box["x"] + box["width"] * 0.93, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle, steps=4)
+    page.mouse.up()
+    assert float(page.get_by_label("White", exact=True).input_value()) < white - 20
+    assert page.get_by_label("Method").input_value() == "window"
+    black = float(page.get_by_label("Black", exact=True).input_value())
+    box = stage(page).bounding_box()
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + 300, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 300, steps=3)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert float(page.get_by_label("Black", exact=True).input_value()) > black  # darker to the left
+    assert len(sent(page)) == before
+    until(page, "window.model.saved.length === 1")  # once it has settled
+    assert page.evaluate("window.model.saved[0].settings.mode") == "window"
+
+
+def test_zoom_asks_for_what_shows_and_moves_at_once(viewer: Any, write: Any) -> None:
+    image = np.zeros((3000, 4200), np.float32)
+    image[1000:1010, 2000:2010] = 100
+    page, _ = viewer(write(image))
+    assert views(page) == [
+        {
+            "y0": 0,
+            "y1": 3000,
+            "x0": 0,
+            "x1": 4200,
+            "factor": 4,
+            "frame": 0,
+            "low_pass": None,
+        }
+    ]
+    stage(page).focus()
+    page.keyboard.press("1")
+    page.get_by_text("100 %").wait_for()
+    until(page, "document.querySelector('.oem-image-stage').dataset.view === '0 1'")
+    last = views(page)[-1]
+    assert last["factor"] == 1
+    box = stage(page).bounding_box()
+    for first, end, side, length in (("y0", "y1", "height", 3000), ("x0", "x1", "width", 4200)):
+        shown = last[end] - last[first]
+        assert box[side] < shown < 1.6 * box[side]
+        assert last[first] % 32 == 0
+        assert abs((last[first] + last[end]) / 2 - length / 2) < 40
+    count = len(views(page))
+    for _ in range(6):  # quick moves are one question
+        page.keyboard.press("ArrowRight")
+    until(page, f"window.model.sent.filter((one) => one.action === 'view').length === {count + 1}")
+    page.wait_for_timeout(200)
+    assert len(views(page)) == count + 1
+    page.keyboard.press("0")
+    until(page, "document.querySelector('.oem-image-stage').dataset.view === '0 4'")
+    assert len(views(page)) == count + 1  # it was there before
+
+
+def test_the_wheel_zooms_only_with_the_focus(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(corners(1000, 1500)))
+    zoom = page.locator(".oem-image-zoom")
+    before = zoom.inner_text()
+    box = stage(page).bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.wheel(0, -300)
+    page.wait_for_timeout(100)
+    assert zoom.inner_text() == before
+    stage(page).focus()
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(f"document.querySelector('.oem-image-zoom').textContent !== '{before}'")
+    page.mouse.dblclick(box["x"] + 200, box["y"] + 200)
+    page.get_by_text(re.compile(r"^(100|\d\d) %$")).wait_for()
+
+
+def test_two_questions_are_under_way_at_most_and_late_answers_are_dropped(
+    viewer: Any, write: Any
+) -> None:
+    frames = np.arange(9, dtype=np.int16)[:, None, None] + np.zeros((9, 64, 96), np.int16)
+    page, _ = viewer(write(frames), frame=0)
+    page.wait_for_timeout(150)  # the next frame was asked for before anybody wanted it
+    assert views(page)[-1]["frame"] == 1
+    page.evaluate("window.held = []")
+    before = len(views(page))
+    stage(page).focus()
+    for _ in range(7):
+        page.keyboard.press("]")
+    asked = [one["frame"] for one in views(page)[before:]]
+    assert asked == [2, 3]
+    until(page, "window.held.length === 2")
+    page.evaluate("() => { const [one, two] = window.held.splice(0); two(); one(); }")
+    assert stage(page).get_attribute("data-view") == "3 1"  # not 2, which came later
+    until(page, "window.held.length === 1")
+    assert [one["frame"] for one in views(page)[before:]] == [2, 3, 7]
+    page.evaluate(
+        "() => { const held = window.held; window.held = null; for (const one of held) one(); }"
+    )
+    until(page, "document.querySelector('.oem-image-stage').dataset.view === '7 1'")
+    page.get_by_text("8 of 9").wait_for()
+
+
+def test_values_are_read_where_the_pointer_is(viewer: Any, write: Any) -> None:
+    image = np.random.default_rng(2).integers(0, 1000, (40, 60)).astype(np.int16)
+    page, _ = viewer(write(image))
+    box = stage(page).bounding_box()
+    scale = min(box["width"] / 60, box["height"] / 40)
+    left = box["x"] + (box["width"] - 60 * scale) / 2
+    top = box["y"] + (box["height"] - 40 * scale) / 2
+    for x, y in ((0, 0), (17, 5), (59, 39)):
+        page.mouse.move(left + (x + 0.5) * scale, top + (39 - y + 0.5) * scale)
+        text = f"x {x}, y {y} \\(.*\\): {image[y, x]}$"
+        page.get_by_text(re.compile(text)).wait_for()
+    page.get_by_text("(11.8 nm, 7.8 nm)").wait_for()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    assert page.locator(".oem-image-left > .oem-image-reading").inner_text() == ""
+    stage(page).focus()
+    page.keyboard.press("r")  # without a pointer
+    spoken = page.get_by_role("status").filter(has_text=f"x 30, y 20 (6 nm, 4 nm): {image[20, 30]}")
+    spoken.wait_for(state="attached")
+
+
+def test_frames_are_chosen_and_played(viewer: Any, write: Any) -> None:
+    rng = np.random.default_rng(3)
+    page, _ = viewer(write(rng.poisson(5, (5, 64, 96)).astype(np.int16)))
+    page.get_by_text("mean of 5 frames").wait_for()
+    slider = page.get_by_role("slider", name="Frame")
+    assert page.get_by_label("Mean of all").is_checked()
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    until(page, "document.querySelector('.oem-image-stage').dataset.view === '1 1'")
+    assert not page.get_by_label("Mean of all").is_checked()
+    assert slider.get_attribute("aria-valuetext") == "2 of 5"
+    stage(page).focus()
+    page.keyboard.press(" ")
+    page.get_by_role("button", name="Stop").wait_for()
+    until(page, "document.querySelector('.oem-image-stage').dataset.view === '4 1'")
+    until(page, "document.querySelector('.oem-image-stage').dataset.view === '0 1'")  # and again
+    page.keyboard.press(" ")
+    page.get_by_role("button", name="Play").wait_for()
+    count = len(views(page))
+    assert len({one["frame"] for one in views(page)}) == 6  # each once, and their mean
+    page.wait_for_timeout(200)
+    assert len(views(page)) == count
+    page.get_by_label("Mean of frames").fill("3")
+    page.get_by_label("Mean of frames").press("Enter")
+    until(page, "window.model.sent.at(-1).content.around === 3")
+
+
+def test_tilts_say_their_angle(viewer: Any, write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(np.zeros((3, 32, 32), np.float32))
+    from openem_nb.images import Micrograph
+
+    monkeypatch.setattr(Micrograph, "axes", property(lambda _: ("tilt", "y", "x")))
+    monkeypatch.setattr(Micrograph, "tilts", property(lambda _: (-60.0, 0.25, 60.0)))
+    page, _ = viewer(path)
+    slider = page.get_by_role("slider", name="Tilt")
+    assert slider.get_attribute("aria-valuetext") == "2 of 3, 0.3°"
+    assert (
+        page.get_by_label("Mean of all").count() == 0
+        or page.get_by_label("Mean of all").is_hidden()
+    )
+
+
+def ring_centre(page: Any, left: int = 0) -> tuple[float, float]:
+    """Return the middle of all that is drawn right of ``left``, in shares of the window."""
+    width, height, places = page.evaluate(COVER)
+    columns, rows = np.array(places) % width, np.array(places) // width
+    there = (columns >= left) & (rows < height * 0.7)
+    return columns[there].mean() / width, rows[there].mean() / height
+
+
+def test_picks_lie_on_their_particles(viewer: Any, write: Any, tmp_path: Path) -> None:
+    image = np.zeros((400, 600), np.float32)
+    yy, xx = np.mgrid[:400, :600]
+    image[(yy - 300) ** 2 + (xx - 450) ** 2 < 400] = 10
+    star = tmp_path / "picks.star"
+    picks = Picks(np.array([450.0, 100.0]), np.array([300.0, 200.0]), score=np.array([0.9, 0.2]))
+    write_picks(star, picks, micrograph="m.mrc")
+    page, _ = viewer(write(image), picks=star)
+    page.get_by_text("2 picks").wait_for()
+    page.get_by_label("Least score").fill("0.5")
+    page.get_by_text("1 of 2 picks").wait_for()
+    x, y = ring_centre(page, left=200)
+    assert page.evaluate(PIXEL, [x, y]) > 200  # the particle is under its ring
+    box = stage(page).bounding_box()
+    scale = min(box["width"] / 600, box["height"] / 400)
+    assert x * box["width"] - box["width"] / 2 == pytest.approx((450 - 300) * scale, abs=2)
+    assert y * box["height"] - box["height"] / 2 == pytest.approx((200 - 300) * scale, abs=2)
+    stage(page).focus()
+    page.keyboard.press("p")
+    assert not page.get_by_label("Show picks").is_checked()
+    width, _, places = page.evaluate(COVER)
+    assert max(place % width for place in places) < 0.5 * width  # the scale bar alone
+
+
+def test_spectrum_with_fit_and_resolution_under_the_pointer(viewer: Any, write: Any) -> None:
+    image, truth = simulate((1024, 1024), pixel_size=1.2, defocus_u=15000, signal=3, seed=5)
+    page, python = viewer(write(image, pixel_size=1.2), width=1200)
+    stage(page).focus()
+    page.keyboard.press("f")
+    pane = page.get_by_role("region", name="Power spectrum")
+    picture = pane.get_by_role("img", name=re.compile("^Power spectrum"))
+    picture.wait_for()
+    pane.get_by_text("At the edge: 3 Å").wait_for()
+    box = picture.bounding_box()
+    beside = stage(page).bounding_box()
+    assert box["x"] >= beside["x"] + beside["width"]
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle[0] + box["width"] / 4, middle[1])
+    read = pane.get_by_text(re.compile("^Under the pointer: "))
+    read.wait_for()
+    assert float(read.inner_text().split()[3]) == pytest.approx(6.0, rel=0.02)
+    pane.get_by_label("Voltage, kV").fill("300")
+    pane.get_by_role("button", name="Fit the defocus").click()
+    pane.get_by_text(re.compile("Underfocus 1.5")).wait_for()
+    pane.get_by_role("term").filter(has_text="Defocus U").wait_for()
+    assert python.ctf is not None
+    assert abs(python.ctf.defocus - truth.defocus_u) < 200
+    assert pane.get_by_text("agreement").is_visible()
+    pane.get_by_label("Voltage, kV").fill("")
+    pane.get_by_role("button", name="Fit the defocus").click()
+    asked = len(sent(page))
+    page.wait_for_timeout(100)
+    assert len(sent(page)) == asked  # the browser says that it is missing
+    assert pane.get_by_label("Voltage, kV").evaluate("(one) => one.matches(':invalid')")
+
+
+def test_a_picture_is_saved_with_its_scale_bar(viewer: Any, write: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    page, _ = viewer(write(corners(), "grid 1.mrc"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save PNG").click()
+    assert download.value.suggested_filename == "grid 1.png"
+    download.value.save_as(tmp_path / "saved.png")
+    saved = np.asarray(Image.open(tmp_path / "saved.png").convert("L")).astype(int)
+    height, width = saved.shape
+    assert saved[height * 3 // 5, width // 4] > 200
+    assert saved[height // 4, width // 4] < 60
+    # 600 pixels of 2 Å: 120 nm; a bar of at most a fifth of the width has 20 nm
+    bar = saved[height - 18, : width // 2]
+    box = stage(page).bounding_box()
+    scale = min(box["width"] / 600, box["height"] / 400)
+    runs = re.findall("1+", "".join("1" if value < 40 else "0" for value in bar))
+    assert max(map(len, runs)) == pytest.approx(100 * scale, abs=3)
+
+
+def test_keys_are_told_and_stay_in_the_viewer(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(corners()))
+    page.evaluate("document.addEventListener('keydown', () => { window.leaked = true; })")
+    stage(page).focus()
+    for key in ("ArrowLeft", "+", "-", "i", "c", "c", "c", "Enter"):
+        page.keyboard.press(key)
+    assert page.evaluate("window.leaked") is None
+    assert page.get_by_label("Invert").is_checked()
+    assert page.get_by_label("Method").input_value() == "percentile"
+    help_text = page.get_by_role("region", name="Keys of the image")
+    assert not help_text.is_visible()
+    page.keyboard.press("?")
+    help_text.get_by_text("next contrast method").wait_for()
+    keys = page.get_by_role("button", name="Keys")
+    assert keys.get_attribute("aria-pressed") == "true"
+    keys.click()
+    assert not help_text.is_visible()
+    page.keyboard.press("Tab")
+    stage(page).focus()
+    page.keyboard.press("h")
+    until(page, "window.model.saved.some((one) => one.show_header)")
+
+
+def test_everything_has_a_name_and_is_reached_by_tab(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(np.zeros((4, 32, 32), np.int16)))
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select')]
+          .filter((one) => !one.closest('[hidden]'))
+          .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.labels?.length))
+          .map((one) => one.outerHTML)"""
+    )
+    assert nameless == []
+    page.get_by_role("button", name="Fit").focus()
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.className || document.activeElement.type")
+        )
+    assert {"oem-image-stage", "oem-button", "range", "checkbox", "number"} <= reached
+    for name in ("Zoom in", "Zoom out", "1:1", "Spectrum", "Header"):
+        assert page.get_by_role("button", name=name).is_visible()
+
+
+def test_texts_of_files_are_texts(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(corners(), EVIL))
+    assert EVIL in stage(page).get_attribute("aria-label")
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img").count() == 0
+
+
+def test_what_goes_wrong_is_told(viewer: Any, write: Any) -> None:
+    path = write(np.random.default_rng(1).normal(0, 1, (3000, 4200)).astype(np.float32))
+    page, python = viewer(path)
+    python.micrograph.close()
+    path.write_bytes(b"")
+    stage(page).focus()
+    page.keyboard.press("1")
+    trouble = page.locator(".oem-image-trouble")
+    trouble.filter(has_text=re.compile(r"\w{4}")).wait_for()
+    assert page.evaluate(PIXEL, [0.5, 0.5]) > 0  # the picture stays
+    page.keyboard.press("0")
+    until(page, "document.querySelector('.oem-image-stage').dataset.view === '0 4'")
+
+
+@pytest.mark.parametrize("width", [600, 1000, 1200])
+def test_nothing_is_cut_off(viewer: Any, write: Any, width: int) -> None:
+    page, _ = viewer(write(np.zeros((4, 400, 600), np.int16)), width=width)
+    stage(page).focus()
+    page.keyboard.press("f")
+    page.get_by_text("At the edge").wait_for()
+    page.keyboard.press("?")
+    over = page.evaluate(
+        """() => [...document.querySelectorAll('.oem-image, .oem-image *')]
+          .filter((one) => !one.closest('[hidden]') && !one.matches('option, .oem-hidden'))
+          .filter((one) => one.getBoundingClientRect().right >
+            document.querySelector('.oem-image').getBoundingClientRect().right + 1)
+          .map((one) => one.outerHTML.slice(0, 100))"""
+    )
+    assert over == []
+
+
+def test_dark_theme_can_be_read(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(np.zeros((4, 400, 600), np.int16)))
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    page.add_style_tag(
+        content=""":root { --jp-layout-color0: #111; --jp-layout-color1: #1e1e1e;
+          --jp-layout-color2: #2b2b2b; --jp-ui-font-color0: #fff; --jp-ui-font-color1: #eee;
+          --jp-ui-font-color2: #bbb; --jp-border-color1: #777; } body { background: #111; }"""
+    )
+    for text in ("Spectrum", "Method", "Mean of all", "Frame"):
+        assert contrast(page.get_by_text(text, exact=True).first) >= 4.5
+
+
+def test_the_end_leaves_nothing_behind(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(np.zeros((4, 400, 600), np.int16)), frame=0)
+    stage(page).focus()
+    page.keyboard.press(" ")
+    page.evaluate("window.end()")
+    count = len(sent(page))
+    assert page.evaluate("window.model.count") == 0
+    assert page.locator(".oem-image").count() == 0
+    page.wait_for_timeout(300)
+    assert len(sent(page)) == count
