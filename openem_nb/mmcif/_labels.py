@@ -26,7 +26,6 @@ _CATEGORIES: Final = {
 _ITEMS: Final = {
     "_em_entity_assembly_molwt.value": "molecular weight",
     "_em_image_recording.num_real_images": "number of images",
-    "_em_imaging.mode": "imaging mode",
     "_em_sample_support.details": "grid details",
     "_entity_poly.pdbx_seq_one_letter_code": "sequence in one-letter code",
     "_entity_src_gen.pdbx_gene_src_gene": "gene",

@@ -18,7 +18,7 @@ from openem_nb.mmcif.deposition import Question
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from openem_nb.mmcif._collect import Collected
+    from openem_nb.mmcif._collect import Collected, LeftOut
     from openem_nb.mmcif._dictionary import Dictionary, Item
     from openem_nb.mmcif._layout import Table
 
@@ -138,13 +138,16 @@ def questions(made: Collected, table: Table, dictionary: Dictionary) -> tuple[Qu
                 if not _applies_item(table, item.name):
                     continue
                 one = refused.get((item.name, number))
-                why = f"{one.path} cannot be taken: {one.reason}" if one else _why(item.name, made)
-                asked[item.name, number] = _question(item, number, why, mandatory=True)
+                why = _refused(one) if one else _why(item.name, made)
+                asked[item.name, number] = _question(
+                    item, number, why, mandatory=True, refused=one is not None
+                )
     for (name, number), one in refused.items():
         rows = dict(_rows(made, table, name[1:].partition(".")[0]))
         if (name, number) not in asked and rows.get(number, {}).get(name) is None:
-            why = f"{one.path} cannot be taken: {one.reason}"
-            asked[name, number] = _question(dictionary[name], number, why, mandatory=False)
+            asked[name, number] = _question(
+                dictionary[name], number, _refused(one), mandatory=False, refused=True
+            )
     return tuple(asked.values())
 
 
@@ -192,7 +195,11 @@ def _why(item: str, made: Collected) -> str:
     return f"the document does not say {paths[0]}"
 
 
-def _question(item: Item, row: int, why: str, *, mandatory: bool) -> Question:
+def _refused(one: LeftOut) -> str:
+    return f"{one.path} cannot be taken: {one.reason}"
+
+
+def _question(item: Item, row: int, why: str, *, mandatory: bool, refused: bool) -> Question:
     return Question(
         item=item.name,
         label=label(item.name),
@@ -204,4 +211,5 @@ def _question(item: Item, row: int, why: str, *, mandatory: bool) -> Question:
         who=who_knows(item.name),
         row=row,
         about=item.about,
+        refused=refused,
     )

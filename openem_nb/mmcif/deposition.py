@@ -12,6 +12,7 @@ import gemmi
 
 from openem_nb._folders import write_whole
 from openem_nb._texts import one_line
+from openem_nb.mmcif._labels import first_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +43,18 @@ class Question:
     """Number of the row in its category, from 1."""
     about: str = ""
     """What the dictionary says of it."""
+    refused: bool = False
+    """Whether the document has a value for it that it cannot say."""
 
     @property
     def key(self) -> str:
         """How ``answers`` of :func:`~openem_nb.mmcif.to_mmcif` name it."""
         return self.item if self.row == 1 else f"{self.item}[{self.row}]"
+
+    @property
+    def brief(self) -> str:
+        """The first sentence of what the dictionary says of it."""
+        return first_sentence(self.about)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,11 @@ from openem_nb.oscem.document import is_quantity
 from openem_nb.panels._metadata_nodes import MISSING, spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
 
     from openem_nb.oscem.fields import FieldInfo
     from openem_nb.panels._metadata_nodes import Keys, Nodes
 
-__all__ = ["editing", "read_value", "removed"]
+__all__ = ["editing", "read_value"]
 
 _TRUTH: Final = (("", "Not stated"), ("true", "Yes"), ("false", "No"))
 _WHOLE: Final = re.compile(r"[+-]?\d{1,300}")
@@ -143,29 +142,3 @@ def _alike(unit: str) -> tuple[str, ...]:
     table, known = units.table(), units.find(unit)
     same = table.loc[table["dimension"] == known.dimension, "unit"]
     return tuple(dict.fromkeys([unit, *(one for one in same if one != known.symbol)]))
-
-
-def removed(document: Mapping[str, Any], keys: Keys) -> tuple[dict[str, Any], Keys]:
-    """Return a copy of a document without one value, and the way to what went with it.
-
-    An object or a list that only held this value goes, too: empty ones say nothing.
-    """
-    while len(keys) > 1 and len(_at(document, keys[:-1])) == 1:
-        keys = keys[:-1]
-    return _without(document, keys), keys
-
-
-def _at(document: Any, keys: Keys) -> Any:
-    for key in keys:
-        document = document[key]
-    return document
-
-
-def _without(here: Any, keys: Keys) -> Any:
-    key, rest = keys[0], keys[1:]
-    if isinstance(here, list):
-        middle = [_without(here[int(key)], rest)] if rest else []
-        return [*here[: int(key)], *middle, *here[int(key) + 1 :]]
-    if not rest:
-        return {name: value for name, value in here.items() if name != key}
-    return {**here, key: _without(here[key], rest)}

@@ -73,6 +73,7 @@ def _row(record: dict[Any, Any]) -> str:
     name = f"<th scope='row'>{_html.escape(str(record['parameter']))}</th>"
     style = "" if there else " class='oem-muted'"
     value, place, emdb, empiar = (_html.escape(str(cell or "")) for cell in cells)
+    place = place.replace("/", "/<wbr>").replace("_", "_<wbr>")  # where long paths may break
     marks = "".join(f"<td class='oem-nowrap'>{mark}</td>" for mark in (emdb, empiar))
     return f"<tr>{name}<td{style}>{value}</td><td>{place}</td>{marks}</tr>"
 

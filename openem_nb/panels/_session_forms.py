@@ -19,6 +19,16 @@ _OPEN: Final = ("", "Not stated")
 _TRUTH: Final = (_OPEN, ("yes", "Yes"), ("no", "No"))
 _EXAMPLES: Final = {"date-time": "2024-08-31T20:03:13+02:00", "date": "2024-08-31"}
 
+_ANSWERS: Final = {
+    "deposition_email": "name@example.org",
+    "float": "a number",
+    "int": "a whole number",
+    "orcid_id": "0000-0002-1825-0097",
+    "positive_int": "a whole number",
+    "yyyy-mm-dd": "2024-08-31",
+}
+"""What an answer of a type looks like, where its name does not say so."""
+
 
 def missing_fields(missing: Iterable[Missing]) -> list[Field]:
     """Return a field for each value that a document lacks."""
@@ -49,24 +59,32 @@ def _missing(one: Missing) -> Field:
 
 def question_fields(questions: Iterable[Question], answers: Mapping[str, Any]) -> list[Field]:
     """Return a field for each item that a deposition lacks, with what was answered already."""
-    found = []
-    for one in sorted(questions, key=lambda one: one.who != "depositor"):  # the order stays else
-        choices = (_OPEN, *((choice, choice) for choice in one.choices)) if one.choices else ()
-        unit = f", in {one.unit}" if one.unit else ""
-        about = "" if one.mandatory else "Not mandatory. "
-        row = f" ({one.row})" if one.row > 1 else ""
-        found.append(
-            Field(
-                one.key,
-                _html.plain(f"{one.label}{row}{unit}"),
-                kind="choice" if choices else "text",
-                value=str(answers.get(one.key, "")),
-                choices=choices,
-                help=_html.plain(f"{about}{one.why}. Known to: {one.who}."),
-                placeholder="" if choices else one.type,
-            )
-        )
-    return found
+    return [
+        _question(one, str(answers.get(one.key, "")))
+        for one in sorted(questions, key=lambda one: one.who != "depositor")  # the order stays else
+    ]
+
+
+def _question(one: Question, answer: str) -> Field:
+    choices = (_OPEN, *((choice, choice) for choice in one.choices)) if one.choices else ()
+    unit = f", in {one.unit.replace('_', ' ')}" if one.unit else ""
+    row = f" ({one.row})" if one.row > 1 else ""
+    words = [one.brief]
+    if one.refused:
+        words.append(f"{one.why[:1].upper()}{one.why[1:]}.")
+    if one.who != "depositor":
+        words.append("Whoever computed the map knows it.")
+    if not one.mandatory:
+        words.append("Not required.")
+    return Field(
+        one.key,
+        _html.plain(f"{one.label}{row}{unit}"),
+        kind="choice" if choices else "text",
+        value=answer,
+        choices=choices,
+        help=_html.plain(" ".join(filter(None, words))),
+        placeholder="" if choices else _ANSWERS.get(one.type, ""),
+    )
 
 
 def answered(values: Mapping[str, str | bool]) -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from openem_nb.jobs import Progress
-    from openem_nb.mmcif import Check, Deposition
+    from openem_nb.mmcif import Check, Deposition, Question
 
 __all__ = ["MmcifBox"]
 
@@ -42,6 +42,8 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         Returns the document as it is then.
     changed :
         Called when there is a new result.
+    instruments :
+        Returns the instrument file of the session, or an empty text.
     """
 
     def __init__(
@@ -49,12 +51,15 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         start: Callable[..., Any],
         document: Callable[[], dict[str, Any]],
         changed: Callable[[], None],
+        instruments: Callable[[], str] = str,
     ) -> None:
         self._start, self._document, self._changed = start, document, changed
+        self._instruments = instruments
         self.deposition: Deposition | None = None
         """What was made last; None before the first time."""
         self.check: Check | None = None
         self.answers: dict[str, str] = {}
+        self._asked: dict[str, Question] = {}
         self._given: dict[str, str] = {}
         self.form = Form(
             [
@@ -134,12 +139,18 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
     # What callbacks do
 
     def _submit(self, values: Values) -> Mapping[str, str]:
-        given = {"model": str(values["model"]).strip(), "wins": str(values["wins"])}
+        given = {
+            "model": str(values["model"]).strip(),
+            "wins": str(values["wins"]),
+            "instruments": self._instruments(),
+        }
         self._convert(given, self.answers)
         return {}
 
     def _submit_answers(self, values: Values) -> Mapping[str, str]:
-        answers = {**self.answers, **answered(values)}
+        shown = {field["name"] for field in self.questions.fields}
+        kept = {key: answer for key, answer in self.answers.items() if key not in shown}
+        answers = {**kept, **answered(values)}  # a field that was emptied is open again
         wrong = _wrong(self._document(), answers)
         if not wrong:
             self._convert(self._given, answers)
@@ -156,6 +167,7 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
                 given["model"] or None,
                 wins="model" if given["wins"] == "model" else "metadata",
                 answers=answers,
+                instruments=given["instruments"] or None,
             )
             return made, mmcif.check_mmcif(made.text)
 
@@ -194,8 +206,11 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
             f"{counted(len(check.errors), 'error')} and {counted(len(check.warnings), 'warning')}."
         )
         self.summary.value = _html.status(words)
-        self.questions.show(question_fields(asked, self.answers))
-        self.questions.layout.display = "" if asked else "none"
+        self._asked.update((one.key, one) for one in asked)
+        still = {one.key for one in asked} | self.answers.keys()
+        shown = [one for key, one in self._asked.items() if key in still]
+        self.questions.show(question_fields(shown, self.answers))
+        self.questions.layout.display = "" if shown else "none"
         items = {one.item for one in asked}  # what is open stands above
         told = [one for one in (*check.errors, *check.warnings) if one.item not in items]
         rows = [

@@ -13,9 +13,8 @@ import ipywidgets
 
 from openem_nb import oscem
 from openem_nb.errors import InvalidInput, OpenEMError
-from openem_nb.oscem.document import join
+from openem_nb.oscem.document import join, without
 from openem_nb.panels import _html
-from openem_nb.panels._metadata_edit import removed
 from openem_nb.panels._metadata_nodes import keys_of
 from openem_nb.panels._metadata_origin import origins
 from openem_nb.panels._metadata_save import read_any, write_any
@@ -225,8 +224,8 @@ class MetadataPanel(Panel):
 
     def _remove(self, path: str) -> None:
         with self._lock:
-            changed, keys = removed(self._document, keys_of(path))
-            self._edits.append(_Edit(self._document, join(keys), "removed", None))
+            changed, gone = without(self._document, path)
+            self._edits.append(_Edit(self._document, gone, "removed", None))
             self._document = changed
             self._draw()
 

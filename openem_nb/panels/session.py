@@ -66,7 +66,7 @@ class SessionPanel(Panel):
         profile = settings.profile()
         super().__init__("Microscope session", notice=None, offer_login=False)
         self._given: dict[str, str] = {}
-        self._values: dict[str, Any] = {}
+        self._changes: list[Mapping[str, Any] | str] = []
         self._extraction: Extraction | None = None
         self.coverage: Coverage | None = None
         """What the repositories ask for, against what is there; None before the first time."""
@@ -109,13 +109,15 @@ class SessionPanel(Panel):
             self.practice.layout.display = "none"
         self.summary = _html.text_widget()
         self.findings = RowList("Findings", empty="There is nothing to tell of the files.")
-        self.tree = MetadataTree(label="Metadata of the session", edit=self._edit)
+        self.tree = MetadataTree(
+            label="Metadata of the session", edit=self._edit, remove=self.remove
+        )
         self.missing_form = Form(
             [], label="Missing values", submit_label="Put these in", submit=self._complete
         )
         self.missing_words = _html.text_widget()
         self.coverage_view = CoverageView()
-        self.mmcif = MmcifBox(self._start, self._whole_document, self._show_code)
+        self.mmcif = MmcifBox(self._start, self._whole_document, self._show_code, self._instruments)
         self.save_form = Form(
             [
                 Field("path", "Save as", placeholder="session.json"),
@@ -169,7 +171,7 @@ class SessionPanel(Panel):
         self._start(
             "Write a practice session",
             lambda _: sessions.write_session(folder, kind=kind),
-            lambda _: self._choose(folder),
+            lambda _: self._choose(folder, instruments=str(folder / sessions.INSTRUMENT)),
         )
 
     def complete(self, values: Mapping[str, Any]) -> None:
@@ -178,7 +180,20 @@ class SessionPanel(Panel):
             if self._extraction is None:
                 raise InvalidInput("No session was read yet.", hint="Choose a folder first.")
             self._extraction = self._extraction.complete(values)
-            self._values.update(values)
+            if self._changes and isinstance(self._changes[-1], dict):
+                self._changes[-1] = {**self._changes[-1], **values}
+            else:
+                self._changes.append(dict(values))
+            self._draw()
+        self._cover()
+
+    def remove(self, path: str) -> None:
+        """Take a value out of the document."""
+        with self._lock:
+            if self._extraction is None:
+                raise InvalidInput("No session was read yet.", hint="Choose a folder first.")
+            self._extraction = self._extraction.without(path)
+            self._changes.append(path)
             self._draw()
         self._cover()
 
@@ -198,9 +213,12 @@ class SessionPanel(Panel):
             more = "".join(f", {name}={value!r}" for name, value in given.items())
             lines = ["import openem_nb as openem", ""]
             lines.append(f"session = openem.extract({folder!r}{more})")
-            if self._values:
+            for change in self._changes:
+                if isinstance(change, str):
+                    lines.append(f"session = session.without({change!r})")
+                    continue
                 lines.append("session = session.complete({")
-                lines += [f"    {path!r}: {value!r}," for path, value in self._values.items()]
+                lines += [f"    {path!r}: {value!r}," for path, value in change.items()]
                 lines.append("})")
             lines.append("coverage = openem.coverage(session)")
             lines += self.mmcif.code()
@@ -221,8 +239,8 @@ class SessionPanel(Panel):
         if shown:
             self.browser.look(self.browser.folder)
 
-    def _choose(self, folder: Path) -> None:
-        self.form.fill(folder=str(folder))
+    def _choose(self, folder: Path, **more: str) -> None:
+        self.form.fill(folder=str(folder), **more)
         self.form.submit()
 
     def _submit(self, values: Values) -> Mapping[str, str]:
@@ -243,7 +261,7 @@ class SessionPanel(Panel):
             return found, mmcif.coverage(found)
 
         def show(found: tuple[Extraction, Coverage]) -> None:
-            self._given, self._values = given, {}
+            self._given, self._changes = given, []
             self._extraction, self.coverage = found
             self.mmcif.answers = {}
             self.save_form.status = ""
@@ -281,6 +299,9 @@ class SessionPanel(Panel):
 
     def _whole_document(self) -> dict[str, Any]:
         return self.document
+
+    def _instruments(self) -> str:
+        return self._given.get("instruments", "")
 
     def _submit_save(self, values: Values) -> Mapping[str, str]:
         path, extraction = str(values["path"]).strip(), self._extraction

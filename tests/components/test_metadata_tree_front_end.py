@@ -277,6 +277,7 @@ class Edits:
 
     def __init__(self) -> None:
         self.made: list[tuple[str, Any]] = []
+        self.tree: MetadataTree | None = None
 
     def edit(self, path: str, value: Any) -> None:
         if value == "bad":
@@ -289,7 +290,7 @@ class Edits:
 
 def edited(tree: Any) -> tuple[Any, Edits]:
     edits = Edits()
-    page, _ = tree(document(), fields=FIELDS, edit=edits.edit, remove=edits.remove)
+    page, edits.tree = tree(document(), fields=FIELDS, edit=edits.edit, remove=edits.remove)
     row(page, "acquisition").click()
     many(page, 7)
     page.get_by_label("Fields without a value, too").check()
@@ -404,6 +405,27 @@ def test_a_new_version_keeps_what_is_open_and_the_focus(tree: Any) -> None:
     row(page, "frames: 50").wait_for()
     assert focused(page) == "frames"
     assert row(page, "acquisition").get_attribute("aria-expanded") == "true"
+
+
+def test_an_open_editor_survives_a_change_from_elsewhere(tree: Any) -> None:
+    page, edits = edited(tree)
+    python = edits.tree
+    row(page, "frames").focus()
+    page.keyboard.press("F2")
+    field = page.get_by_role("textbox", name="frames")
+    field.fill("57")
+    changed = document()
+    changed["acquisition"]["technique"] = "subtomo"
+    python.show(changed, fields=FIELDS)
+    page.evaluate("(version) => window.model.update({ version })", python.version)
+    row(page, "technique: subtomo").wait_for()
+    assert field.input_value() == "57"
+    assert page.evaluate("document.activeElement === document.querySelector('.oem-value input')")
+    page.keyboard.press("Enter")
+    field.wait_for(state="detached")
+    assert edits.made == [("acquisition.frames", 57)]
+    assert focused(page) == "frames"
+    row(page, "technique: subtomo").wait_for()
 
 
 def test_names_and_values_from_outside_are_text(tree: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openem_nb import oscem
 from openem_nb.errors import InvalidInput
 from openem_nb.oscem.document import DEEPEST, join
-from openem_nb.panels._metadata_edit import editing, read_value, removed
+from openem_nb.panels._metadata_edit import editing, read_value
 from openem_nb.panels._metadata_nodes import MISSING, PAGE, Nodes, keys_of
 from openem_nb.panels.metadata_tree import MetadataTree
 
@@ -193,18 +193,6 @@ def test_without_a_model_a_value_stays_what_it_is() -> None:
     assert read_value(nodes, ("s",), "2.5", "") == "2.5"
     with_si = read_value(nodes, ("q",), "2", "um")
     assert with_si == {"value": 2, "unit": "um", "valueSI": 2e-6, "unitSI": "m"}
-
-
-def test_what_becomes_empty_goes_too() -> None:
-    document = {"a": {"b": [{"c": 1}]}, "d": 2}
-    left, keys = removed(document, ("a", "b", 0, "c"))
-    assert left == {"d": 2}
-    assert keys == ("a",)
-    assert document["a"] == {"b": [{"c": 1}]}  # the one before is as it was
-    left, keys = removed({"a": [1, 2, 3]}, ("a", 1))
-    assert left == {"a": [1, 3]}
-    assert keys == ("a", 1)
-    assert removed({"a": 1}, ("a",)) == ({}, ("a",))
 
 
 def test_details_hold_all_that_is_known(ask: Callable[..., dict[str, Any]]) -> None:

@@ -138,6 +138,22 @@ def test_a_value_is_edited_in_the_tree(closing: Any, ask: Any, truth: SessionTru
     assert panel.document["instrument"]["cs"]["value"] == 2.7
 
 
+def test_a_value_is_taken_out_in_the_tree(closing: Any, ask: Any, truth: SessionTruth) -> None:
+    panel = opened(closing, truth.folder)
+    panel.complete({"instrument.cs": "2.7 mm"})
+    answer = ask(panel.tree, "edit", id="instrument.cs", remove=True)
+    assert answer["content"] == {}
+    assert "cs" not in panel.document["instrument"]
+    assert "instrument.cs" not in panel.extraction.provenance
+    answer = ask(panel.tree, "edit", id="acquisition.pixel_size", remove=True)
+    assert answer["content"] == {}
+    assert "acquisition.pixel_size" in {one.path for one in panel.extraction.missing}
+    panel.job.result(20)
+    assert made_by(panel.code())["session"].document == panel.document
+    with pytest.raises(InvalidInput, match="There is no"):
+        panel.remove("instrument.cs")
+
+
 def test_the_document_is_saved_when_it_is_whole_and_as_a_draft_before(
     closing: Any, sparse: SessionTruth, tmp_path: Path
 ) -> None:
@@ -185,15 +201,37 @@ def test_a_document_becomes_mmcif_and_open_questions_are_asked(
     again = panel.mmcif.deposition
     assert chosen.key not in {one.key for one in again.missing}
     assert chosen.choices[0] in again.text
+    (shown,) = [one for one in panel.mmcif.questions.fields if one["name"] == chosen.key]
+    assert shown["value"] == chosen.choices[0], "an answer stays in sight, to be changed"
+    panel.mmcif.questions.submit({chosen.key: ""})
+    panel.job.result(30)
+    assert panel.mmcif.answers == {}
+    assert chosen.key in {one.key for one in panel.mmcif.deposition.missing}
+    panel.mmcif.questions.submit({chosen.key: chosen.choices[0]})
+    panel.job.result(30)
     path = tmp_path / "deposition.cif"
     panel.mmcif.save_form.submit({"path": str(path)})
     panel.job.result(20)
     assert gemmi.cif.read(str(path))[0].find_values(chosen.item)
-    asked = {field["name"].partition("[")[0] for field in panel.mmcif.questions.fields}
+    asked = {one.item for one in again.missing if one.who != "OneDep"}
     check = mmcif.check_mmcif(again.text)
     told = [one for one in (*check.errors, *check.warnings) if one.item not in asked]
     assert told
     assert [row["title"] for row in panel.mmcif.messages.rows] == [one.item for one in told][:50]
+
+
+def test_the_instrument_file_of_the_session_answers_for_its_microscope(
+    closing: Any, truth: SessionTruth, tmp_path: Path
+) -> None:
+    house = tmp_path / "house.toml"
+    serial = oscem.extract(truth.folder).document["instrument"]["microscope"]["model"]
+    house.write_text(f'["{serial}"]\nname = "House microscope"\npdbx = "TFS GLACIOS"\ncs = 2.7\n')
+    panel = opened(closing, truth.folder, instruments=house)
+    convert(panel)
+    block = panel.mmcif.deposition.block
+    assert block.find_value("_em_imaging.microscope_model") == "'TFS GLACIOS'"
+    assert block.find_value("_em_imaging.microscope_serial_number") == serial
+    assert made_by(panel.code())["deposition"].text == panel.mmcif.deposition.text
 
 
 def test_a_wrong_answer_to_a_question_is_said_at_its_field(

@@ -30,6 +30,8 @@ function render({ model, el }) {
   let timer;
   /** @type {Record<string, number> | null} what was open before the search */
   let before = null;
+  /** @type {Map<string, HTMLElement>} editors that are open, by the row they belong to */
+  const editors = new Map();
 
   /** Ask, and tell a person where that fails. @param {string} action @param {Record<string, unknown>} content */
   async function ask(action, content) {
@@ -91,9 +93,12 @@ function render({ model, el }) {
     if (!editing || !item.isConnected) return;
     view.choose(item, false);
     const end = () => {
-      item.replaceChildren(...drawn(row));
-      item.classList.remove("oem-tree-editing");
-      item.focus();
+      editors.delete(row.id);
+      const now = view.find(row.id); // another one than at first where the document has changed
+      if (!now) return;
+      now.replaceChildren(...drawn(/** @type {any} */ (view.rows.get(now))));
+      now.classList.remove("oem-tree-editing");
+      now.focus();
     };
     const save = async (/** @type {Record<string, unknown>} */ content) => {
       try {
@@ -106,9 +111,25 @@ function render({ model, el }) {
       return "";
     };
     const { form, focus } = valueEditor(row.key, /** @type {any} */ (editing), save, end);
+    editors.set(row.id, form);
+    place(item, row, form);
+    focus();
+  }
+
+  /** @param {HTMLElement} item @param {Row} row @param {HTMLElement} form */
+  function place(item, row, form) {
     item.classList.add("oem-tree-editing");
     item.replaceChildren(make("span", { class: "oem-tree-key" }, row.key), form);
-    focus();
+  }
+
+  /** Put open editors back into rows that were drawn anew. @param {Element | null} focused */
+  function keepEditors(focused) {
+    for (const [path, form] of editors) {
+      const item = view.find(path);
+      const row = item && /** @type {Row} */ (view.rows.get(item));
+      if (item && row?.editable && model.get("editable")) place(item, row, form);
+      if (form.isConnected && focused instanceof HTMLElement && form.contains(focused)) focused.focus();
+    }
   }
 
   /** Ask for all rows again. @param {string} [chosen] */
@@ -123,7 +144,9 @@ function render({ model, el }) {
     if (!text) before = null;
     words = text.toLowerCase().split(/\s+/).filter(Boolean);
     told.textContent = answer.told;
+    const focused = document.activeElement;
     view.show(answer.rows, chosen);
+    keepEditors(chosen === undefined ? focused : null);
   }
 
   function showState() {
