@@ -17,7 +17,7 @@ from openem_nb.mining.parameters import DEFAULT, Parameters
 from openem_nb.mining.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from openem_nb.jobs import Progress
     from openem_nb.mining.engines import Engine, Pending
@@ -194,6 +194,16 @@ def _batch(parameters: Parameters, workers: int) -> int:
     return max(math.ceil(_TASK / seconds), round(workers / (seconds * _TASKS)))
 
 
+def _batches(
+    todo: Sequence[ImageFile], parameters: Parameters, with_what: Engine
+) -> Iterator[Sequence[ImageFile]]:
+    place = 0
+    while place < len(todo):
+        many = _batch(parameters, with_what.workers())
+        yield todo[place : place + many]
+        place += many
+
+
 def _measure(
     todo: Sequence[ImageFile],
     mined: Mined,
@@ -201,58 +211,74 @@ def _measure(
     with_what: Engine,
     progress: Progress,
 ) -> None:
-    """Hand files out, a few for each worker at a time, and write down what comes back."""
+    """Measure files, a few for each worker at a time.
+
+    Files that were in the hands of a worker that ended, or waited there, are measured again, and if
+    that happens several times, at last one by one with nothing beside them: so it is known which of
+    them ends workers, and no other has to answer for it.
+    """
+    suspects: list[ImageFile] = []
+
+    def suspect(files: Sequence[ImageFile], _: Exception) -> None:
+        suspects.extend(files)
+
+    def guilty(files: Sequence[ImageFile], error: Exception) -> None:
+        mined.add([mined.lost(file, error) for file in files])
+        progress.advance(len(files))
+
+    def many() -> int:
+        return max(2, _FLYING * with_what.workers())
+
+    batches = _batches(todo, parameters, with_what)
+    _hand_out(batches, many, suspect, mined, parameters, with_what, progress)
+    alone = ([file] for file in suspects)
+    _hand_out(alone, lambda: 1, guilty, mined, parameters, with_what, progress)
+
+
+def _hand_out(
+    batches: Iterator[Sequence[ImageFile]],
+    limit: Callable[[], int],
+    failed: Callable[[Sequence[ImageFile], Exception], None],
+    mined: Mined,
+    parameters: Parameters,
+    with_what: Engine,
+    progress: Progress,
+) -> None:
+    """Hand batches out, at most so many at once, and write down what comes back."""
     finished: queue.SimpleQueue[Pending] = queue.SimpleQueue()
     flying: dict[Pending, Sequence[ImageFile]] = {}
-    again: list[Sequence[ImageFile]] = []  # batches that killed their worker, one by one
-    place = 0
+    more = True
     try:
-        while place < len(todo) or flying or again:
-            workers = with_what.workers()
-            limit = max(2, _FLYING * workers)
-            while len(flying) < limit and (again or place < len(todo)):
-                if again:
-                    batch = again.pop()
-                else:
-                    many = _batch(parameters, workers)
-                    batch = todo[place : place + many]
-                    place += len(batch)
+        while more or flying:
+            while more and len(flying) < limit():
+                batch = next(batches, None)
+                if batch is None:
+                    more = False
+                    break
                 pending = with_what.submit(batch, parameters, mined.folder)
                 flying[pending] = batch
                 pending.add_done_callback(finished.put)
             progress.check()
-            message = "Measuring" if workers else "Waiting for the first worker"
-            progress.update(message=f"{message} on {with_what.name}")
+            doing = "Measuring" if with_what.workers() else "Waiting for the first worker"
+            progress.update(message=f"{doing} on {with_what.name}")
+            if not flying:
+                continue
             try:
                 pending = finished.get(timeout=_LOOK)
             except queue.Empty:
                 with_what.check()
                 continue
             batch = flying.pop(pending)
-            rows = _rows(pending, batch, mined, with_what, again)
-            if rows:
+            try:
+                rows = pending.result()
+            except CancelledError:
+                # nobody here has withdrawn it: the scheduler has gone, or was told to forget all
+                raise with_what.lost() from None
+            except Exception as error:  # noqa: BLE001  (whatever ended a worker, others go on)
+                with_what.check()  # unless nobody is there any more
+                failed(batch, error)
+            else:
                 mined.add(rows)
                 progress.advance(len(rows))
     finally:
         with_what.withdraw(flying)
-
-
-def _rows(
-    pending: Pending,
-    batch: Sequence[ImageFile],
-    mined: Mined,
-    with_what: Engine,
-    again: list[Sequence[ImageFile]],
-) -> list[dict[str, Any]]:
-    """Return the rows of a task; of one that ended its workers, a row that says so."""
-    try:
-        return pending.result()
-    except CancelledError:
-        # nobody here has withdrawn it: the scheduler has gone, or was told to forget everything
-        raise with_what.lost() from None
-    except Exception as error:  # noqa: BLE001  (whatever ended a worker, the others go on)
-        with_what.check()  # unless nobody is there any more
-        if len(batch) > 1:
-            again.extend([file] for file in batch)
-            return []
-        return [mined.lost(batch[0], error)]
