@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb import units
 from openem_nb.oscem.document import set_at
 from openem_nb.oscem.provenance import INSTRUMENT_FILE, Provenance
-from openem_nb.oscem.readers import FORMATS, QUANTITIES, Finding, Value
+from openem_nb.oscem.readers import QUANTITIES, Finding, Value, label
 
 if TYPE_CHECKING:
     from openem_nb.oscem._gather import Gathered, Group, Tally
@@ -293,5 +293,4 @@ def _label(name: str) -> str:
 
 
 def _who(group: Group) -> str:
-    label = FORMATS[group.source].label if group.source in FORMATS else group.source
-    return f"{label} ({group.kind})"
+    return f"{label(group.source)} ({group.kind})"

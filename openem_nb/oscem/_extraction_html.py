@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from openem_nb.oscem.readers import FORMATS
+from openem_nb.oscem.readers import label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,18 +19,8 @@ _LEVELS = {"error": "⛔ Error", "warning": "⚠ Warning", "info": "ℹ Note"}
 
 def html_of(found: Extraction) -> str:
     """Return what was found as HTML: files, findings, what is missing, and all values."""
-    counted = ", ".join(
-        f"{count:,} {escape(_label(source))} ({escape(kind)})"
-        for source, kinds in found.files.items()
-        for kind, count in kinds.items()
-    )
-    state = "valid" if not found.problems else f"{len(found.problems)} problems"
-    parts = [
-        '<div class="oem-extraction">',
-        f"<p><b>{escape(found.folder.name)}</b>: {escape(found.technique)}, ",
-        f"{counted or 'no files'}; {len(found.provenance)} values, {state}, ",
-        f"{found.seconds:.1f} s</p>",
-    ]
+    name, _colon, rest = str(found).partition(": ")
+    parts = ['<div class="oem-extraction">', f"<p><b>{escape(name)}</b>: {escape(rest)}</p>"]
     if found.missing:
         questions = ((one.path, one.description, one.why) for one in found.missing)
         parts += ["<p><b>Missing</b></p>", _table(("Path", "What it is", "Why"), questions)]
@@ -44,7 +34,7 @@ def html_of(found: Extraction) -> str:
         (
             one.path,
             f"{one.value} {one.unit}".strip(),
-            f"{_label(one.source)}{f' ({one.kind})' if one.kind else ''}",
+            f"{label(one.source)}{f' ({one.kind})' if one.kind else ''}",
             f"{one.agreed} of {one.total}" if one.total else "",
             one.tag,
             one.rule,
@@ -58,10 +48,6 @@ def html_of(found: Extraction) -> str:
         "</details></div>",
     ]
     return "".join(parts)
-
-
-def _label(source: str) -> str:
-    return FORMATS[source].label if source in FORMATS else source
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

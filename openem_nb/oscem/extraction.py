@@ -17,7 +17,8 @@ from openem_nb.oscem.document import get_at, is_quantity, join, set_at, split, w
 from openem_nb.oscem.doubts import doubts
 from openem_nb.oscem.fields import choose
 from openem_nb.oscem.provenance import GIVEN, Provenance
-from openem_nb.oscem.readers import Finding
+from openem_nb.oscem.readers import Finding, label
+from openem_nb.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
     from openem_nb.oscem._compose import Composer
     from openem_nb.oscem._gather import Tilt
+    from openem_nb.oscem.instruments import Instrument
 
-__all__ = ["Extraction", "Missing", "made"]
+__all__ = ["Extraction", "Missing", "made", "summary"]
 
 _TECHNIQUE: Final = "acquisition.technique"
 
@@ -52,9 +54,9 @@ class Extraction:
     """OSC-EM, with true values only; it may lack what has to be there, see ``missing``."""
     provenance: Mapping[str, Provenance] = field(repr=False)
     """Where each value comes from, by its path."""
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = field(repr=False)
     """What a person should know, the gravest first."""
-    missing: tuple[Missing, ...]
+    missing: tuple[Missing, ...] = field(repr=False)
     """What has to be there and no file says."""
     problems: tuple[Problem, ...] = field(repr=False)
     """Everything in which the document is not valid; empty if it can be written."""
@@ -64,6 +66,8 @@ class Extraction:
     """Files that no reader knows, by the ending of their names."""
     seconds: float
     """How long it took."""
+    instrument: Instrument | None = field(default=None, repr=False)
+    """What the facility says of the microscope, None where it says nothing."""
     _tilts: tuple[Tilt, ...] = field(default=(), repr=False)
     _waiting: Mapping[str, tuple[Any, Provenance]] = field(default_factory=dict, repr=False)
     _needed: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -143,6 +147,10 @@ class Extraction:
             missing=missing(document, self.technique, self._needed),
             problems=validate(document, technique=self.technique),
         )
+
+    def __str__(self) -> str:
+        """Return what was read in one line."""
+        return summary(self)
 
     def table(self) -> pd.DataFrame:
         """Return one row for each value: path, value, unit, source, file, tag, rule, agreement.
@@ -245,6 +253,7 @@ def made(
     composer: Composer,
     others: Mapping[str, int],
     seconds: float,
+    instrument: Instrument | None,
 ) -> Extraction:
     """Return the extraction of what was composed."""
     gathered, document = composer.gathered, composer.document
@@ -266,11 +275,37 @@ def made(
         files=files,
         others=others,
         seconds=seconds,
+        instrument=instrument,
         _tilts=tuple(gathered.tilts),
         _waiting=composer.waiting,
         _needed=composer.needed,
         _si=composer.si,
     )
+
+
+def summary(found: Extraction) -> str:
+    """Return in one line what was read: files by kind, values, what is missing, findings."""
+    files = ", ".join(
+        f"{count:,} {label(source)} ({kind})"
+        for source, kinds in found.files.items()
+        for kind, count in kinds.items()
+    )
+    required = sum(one.required for one in found.missing)
+    levels = [one.level for one in found.findings]
+    told = [
+        counted(levels.count(level), word)
+        for level, word in (("error", "error"), ("warning", "warning"), ("info", "note"))
+        if level in levels
+    ]
+    if not found.problems:
+        state = "valid"
+    elif required:
+        state = f"{counted(required, 'value')} missing"
+    else:
+        state = counted(len(found.problems), "problem")
+    parts = [f"{found.technique}, {files or 'no files'}", counted(len(found.provenance), "value")]
+    parts += [state, *([", ".join(told)] if told else [])]
+    return f"{found.folder.name}: {'; '.join(parts)}; {found.seconds:.1f} s"
 
 
 def _left(
@@ -281,12 +316,13 @@ def _left(
     depth = len(above)
     for path, origin in provenance.items():
         parts = split(path)
-        if list(parts[:depth]) != above or len(parts) == depth:
+        here = parts[depth] if len(parts) > depth and list(parts[:depth]) == above else None
+        if here is None:
             yield path, origin
-        elif isinstance(last, int) and isinstance(parts[depth], int) and parts[depth] > last:
-            moved = join((*above, parts[depth] - 1, *parts[depth + 1 :]))
+        elif isinstance(last, int) and isinstance(here, int) and here > last:
+            moved = join((*above, here - 1, *parts[depth + 1 :]))
             yield moved, replace(origin, path=moved)
-        elif parts[depth] != last:
+        elif here != last:
             yield path, origin
 
 

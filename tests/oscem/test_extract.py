@@ -335,6 +335,17 @@ def test_an_empty_folder_gives_an_empty_document(tmp_path) -> None:
     assert "no-metadata" in codes(found)
 
 
+def test_an_extraction_is_a_line_to_read(session) -> None:
+    found = openem.extract(session)
+    line = str(found)
+    assert line.startswith(f"{session.name}: spa, 4 EPU (image); {len(found.provenance)} values; ")
+    assert "; valid; " in line
+    assert f"; {len(found.findings)} notes; " in line
+    assert len(repr(found)) < 300
+    assert str(found.findings[0]).startswith("info: No instrument file")
+    assert "; 1 value missing; " in str(found.without("instrument.illumination"))
+
+
 def test_a_text_that_says_nothing_shows_no_technique(tmp_path) -> None:
     (tmp_path / "SerialEM notes.txt").write_text("We collected on a rainy day\n")
     found = openem.extract(tmp_path)

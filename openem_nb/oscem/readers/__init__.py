@@ -34,6 +34,7 @@ __all__ = [
     "Reading",
     "Value",
     "find",
+    "label",
     "read",
     "supplies",
 ]
@@ -183,6 +184,11 @@ def _reader(name: str, function: str) -> Callable[..., tuple[Reading, ...]]:
         import_module(f"{__name__}.{name}"), function
     )
     return reader
+
+
+def label(source: str) -> str:
+    """Return the name for people of a source of readings; others keep theirs."""
+    return FORMATS[source].label if source in FORMATS else source
 
 
 def supplies(name: str) -> frozenset[str]:

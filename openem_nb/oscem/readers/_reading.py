@@ -145,6 +145,10 @@ class Finding:
     count: int = 1
     """How many files are in it."""
 
+    def __str__(self) -> str:
+        """Return it in a line: how grave it is, what is the case, what to do."""
+        return f"{self.level}: {self.message} {self.hint}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
