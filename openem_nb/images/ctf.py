@@ -166,7 +166,8 @@ def ctf(
     defocus :
         Å between which the mean defocus is looked for.
     quick :
-        Fit fewer and coarser rings, in half the time and with half as much again of the error.
+        Fit coarser rings, down to 4 Å, in three quarters of the time; a little less is known of
+        the astigmatism then.
 
     Raises
     ------
