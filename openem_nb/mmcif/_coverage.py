@@ -15,6 +15,7 @@ from openem_nb import oscem
 from openem_nb._texts import one_line
 from openem_nb.errors import InvalidInput
 from openem_nb.mmcif._collect import found
+from openem_nb.mmcif._facility import SAYS
 from openem_nb.mmcif._requirements import FORMATS, Parameter, parameters, supplied_by
 from openem_nb.mmcif.write import to_mmcif
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from openem_nb.mmcif.deposition import Deposition
     from openem_nb.oscem import Extraction
+    from openem_nb.oscem.instruments import Instrument, Instruments
 
 __all__ = ["Coverage", "Covered", "coverage"]
 
@@ -148,6 +150,7 @@ def coverage(
     of: Extraction | Mapping[str, Any] | Path | str | None = None,
     *,
     technique: str | None = None,
+    instruments: Instruments | Instrument | Path | str | None = None,
 ) -> Coverage:
     """Return the table of the repositories' requirements.
 
@@ -159,6 +162,9 @@ def coverage(
     technique :
         ``spa``, ``subtomo``, ``env_tomo`` or ``cellular_tomo``; by default that of the session, and
         ``spa`` without one.
+    instruments :
+        What the facility says of its microscopes, as for :func:`openem_nb.extract`; by default what
+        the extraction was made with, or all files in the configuration folder.
 
     Raises
     ------
@@ -179,11 +185,12 @@ def coverage(
         rows = [Covered(one, supplied_by(one), who=_who(one, None)) for one in parameters(chosen)]
         return Coverage(chosen, tuple(rows))
     if isinstance(of, str | Path):
-        of = oscem.extract(of, technique=technique)
+        of = oscem.extract(of, technique=technique, instruments=instruments)
     provenance: Mapping[str, Any] = {}
     formats, name = None, ""
     if isinstance(of, oscem.Extraction):
         document, provenance = of.document, of.provenance
+        instruments = of.instrument if instruments is None else instruments
         formats, name = frozenset(of.files), of.folder.name
     elif isinstance(of, dict):
         document = of
@@ -193,7 +200,9 @@ def coverage(
             hint="Give a folder, an extraction or a document.",
         )
     chosen = technique or oscem.technique_of(document)
-    written = to_mmcif(document) if isinstance(document.get("acquisition"), dict) else None
+    written = None
+    if isinstance(document.get("acquisition"), dict):
+        written = to_mmcif(document, instruments=instruments)
     rows = [_covered(one, document, provenance, written, formats) for one in parameters(chosen)]
     return Coverage(chosen, tuple(rows), name)
 
@@ -216,7 +225,9 @@ def _covered(
     able = supplied_by(parameter)
     entries = [one for one in written.entries if one.item == parameter.item] if written else []
     if parameter.item and entries:
-        source = _source(provenance, entries[0].path) or entries[0].note or "the document"
+        source = _source(provenance, entries[0].path)
+        if entries[0].note.startswith(SAYS) or not source:
+            source = entries[0].note or "the document"
         said = dict.fromkeys(f"{one.value} {_unit(one.unit_to)}".strip() for one in entries)
         return Covered(parameter, able, there=True, value="; ".join(said), source=source)
     places = list(found(document, parameter.path)) if parameter.path else []

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from openem_nb.mmcif._collect import Collected
     from openem_nb.mmcif._dictionary import Dictionary
 
-__all__ = ["ask_facility", "known"]
+__all__ = ["SAYS", "ask_facility", "known"]
 
+SAYS: Final = "the instrument file says so of"
+"""How a note begins on what the facility says."""
 _MODEL: Final = "_em_imaging.microscope_model"
 _SERIAL: Final = "_em_imaging.microscope_serial_number"
 _DETECTOR: Final = "_em_image_recording.film_or_detector_model"
@@ -44,7 +46,7 @@ def ask_facility(
     found = instruments.find(stated) or (named[0] if len(named) == 1 else None)
     if found is None:
         return
-    note = f"the instrument file says so of {found.serial}"
+    note = f"{SAYS} {found.serial}"
     if made.value(_MODEL) is None and found.pdbx in words[_MODEL].choices:
         made.put(_MODEL, Text(found.pdbx, note=note), path=_MODEL_PATH)
     if made.value(_SERIAL) is None and not words[_SERIAL].problem(found.serial):

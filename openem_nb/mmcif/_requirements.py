@@ -118,7 +118,9 @@ def parameters(technique: str) -> tuple[Parameter, ...]:
             row.item,
             "mandatory" if mandatory else "asked",
             _EMPIAR_TOO.get(row.path, ""),
-            "instrument file" if row.path in _INSTRUMENT and not part else who_knows(row.item),
+            "instrument file"
+            if row.path in _INSTRUMENT and part != "version"
+            else who_knows(row.item),
         )
     known = {one.item for one in made.values()}
     for category in CATEGORIES:

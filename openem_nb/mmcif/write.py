@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openem_nb.mmcif._merge import Merged
     from openem_nb.mmcif._model import Model
     from openem_nb.mmcif.deposition import Disagreement
+    from openem_nb.oscem import Extraction
     from openem_nb.oscem.instruments import Instrument, Instruments
 
 __all__ = ["to_mmcif"]
@@ -38,7 +39,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 def to_mmcif(
-    document: Mapping[str, Any],
+    document: Mapping[str, Any] | Extraction,
     model: Path | str | None = None,
     *,
     wins: Literal["metadata", "model"] = "metadata",
@@ -57,7 +58,7 @@ def to_mmcif(
     Parameters
     ----------
     document :
-        OSC-EM, version 1.0.
+        OSC-EM, version 1.0, or what :func:`openem_nb.extract` returned.
     model :
         Coordinates in mmCIF (also packed with gzip) or PDB format. They, and every category that
         the document says nothing of, stay as they are, character by character.
@@ -69,9 +70,10 @@ def to_mmcif(
     answers :
         Values for open questions, by :attr:`Question.key`; they stand above the document.
     instruments :
-        What the facility says of its microscopes, as for :func:`openem_nb.extract`; by default all
-        files in the configuration folder. It fills in the list's word for model and detector where
-        the document has a serial number, or a name of the house.
+        What the facility says of its microscopes, as for :func:`openem_nb.extract`; by default what
+        the extraction was made with, or all files in the configuration folder. It fills in the
+        list's word for model and detector where the document has a serial number, or a name of the
+        house.
     dictionary :
         A newer PDBx/mmCIF dictionary than the one in the package.
 
@@ -89,6 +91,9 @@ def to_mmcif(
     >>> [question.key for question in made.missing]  # doctest: +SKIP
     >>> made.write("deposition.cif")  # doctest: +SKIP
     """
+    if isinstance(document, oscem.Extraction):
+        instruments = document.instrument if instruments is None else instruments
+        document = document.document
     if not isinstance(document, dict) or not isinstance(document.get("acquisition"), dict):
         raise InvalidInput(
             "This is no OSC-EM document: it has no acquisition.",

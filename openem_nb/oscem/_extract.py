@@ -139,6 +139,7 @@ def extract(
         composer=to,
         others=dict(others.most_common(50)),
         seconds=time.monotonic() - started,
+        instrument=instrument,
     )
 
 

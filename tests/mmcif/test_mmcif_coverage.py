@@ -213,3 +213,21 @@ def test_an_empty_document_has_nothing() -> None:
     table = mmcif.coverage({})
     assert not any(one.there for one in table.rows)
     assert replace(table, name="x").summary == table.summary
+
+
+def test_the_instrument_file_of_an_extraction_names_the_microscope(tmp_path: Path) -> None:
+    sessions.write_session(tmp_path / "s", images=4)
+    found = oscem.extract(tmp_path / "s", instruments=tmp_path / "s" / sessions.INSTRUMENT)
+    serial = found.instrument.serial
+    row = mmcif.coverage(found).frame.set_index("item").loc["_em_imaging.microscope_serial_number"]
+    assert (bool(row.there), row.value) == (True, serial)
+    assert row.source == f"the instrument file says so of {serial}"
+    again = mmcif.coverage(tmp_path / "s", instruments=tmp_path / "s" / sessions.INSTRUMENT)
+    assert again.frame["value"].equals(mmcif.coverage(found).frame["value"])
+    made = mmcif.to_mmcif(found)
+    assert made.text == mmcif.to_mmcif(found.document, instruments=found.instrument).text
+    assert made.block.find_value("_em_imaging.microscope_serial_number") == serial
+    bare = oscem.extract(tmp_path / "s")
+    assert bare.instrument is None
+    row = mmcif.coverage(bare).frame.set_index("item").loc["_em_imaging.microscope_serial_number"]
+    assert row.there or row.who == "instrument file"
