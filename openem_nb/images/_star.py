@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["numbers", "read_star", "texts", "write_star"]
+__all__ = ["numbers", "read_star", "texts", "writable", "write_star"]
 
 LARGEST: Final = 1 << 30
 """Bytes of a file that is still read; a table of ten million particles has fewer."""
@@ -116,10 +116,15 @@ def _word(value: Any) -> str:
         return f"{value:.10g}"
     if isinstance(value, int | np.integer):
         return str(value)
-    text = " ".join(str(value).split())
-    plain = text and text[0] not in "\"'#$_[];" and " " not in text
+    text = " ".join(writable(str(value)).split())
+    plain = text.isascii() and text and text[0] not in "\"'#$_[];" and " " not in text
     reserved = text.lower().startswith(("data_", "save_", "loop_", "stop_", "global_"))
     return text if plain and not reserved else _quoted(text)
+
+
+def writable(text: str) -> str:
+    """Return a name of a file as text that can be written, whatever bytes it is made of."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _quoted(text: str) -> str:

@@ -5,7 +5,8 @@ median absolute deviation (Rousseeuw and Croux 1993, J. Am. Stat. Assoc. 88, 127
 are proposed as the limit (Iglewicz and Hoaglin 1993, "How to detect and handle outliers"). The
 deviation is that of the side on which the value lies, because drift, ice and resolution have a long
 tail on one side in every good session. Where more than half of the values are the same, as with
-pixel sizes, a value that few share is named.
+pixel sizes, a value that few share is named. A difference below a tenth of the median is not told,
+however regular the others are: nobody would throw an image away for it.
 
 It is a proposal: a person decides.
 """
@@ -30,6 +31,8 @@ FEWEST: Final = 8
 """Values that a column must have: of fewer nobody can say what is usual."""
 _RARE: Final = 0.1
 """Share of rows that may differ from a value that most have."""
+_SMALL: Final = 0.1
+"""Part of the median below which a difference does not matter."""
 _GOOD: Final = {
     "score": "high",
     "resolution": "low",
@@ -61,7 +64,6 @@ _UNITS: Final = {
     "voltage": "kV",
     "angle": "°",
     "phase_shift": "°",
-    "bytes": "bytes",
 }
 _GROUPS: Final = ("ctf_", "motion_", "ice_", "dose_", "statistics_", "spectrum_")
 _NO_JUDGEMENT: Final = frozenset({"angle", "distance", "measured", "mtime", "seconds"})
@@ -165,6 +167,7 @@ def _judge(
         return
     with np.errstate(invalid="ignore", divide="ignore"):
         away = np.where(values < middle, (middle - values) / low, (values - middle) / high)
+    away[np.abs(values - middle) < _SMALL * abs(middle)] = 0
     good = _GOOD.get(_short(column))
     for place in np.flatnonzero(np.isfinite(away) & (away > limit)):
         side = "lower" if values[place] < middle else "higher"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from openem_nb._folders import write_whole
 from openem_nb.errors import DamagedFile, InvalidInput, NotFound
-from openem_nb.images._star import numbers, read_star, texts, write_star
+from openem_nb.images._star import numbers, read_star, texts, writable, write_star
 from openem_nb.values import for_spreadsheets
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def write_selection(
         raise InvalidInput(f"{keep!r} is no choice.", hint="Choose all, good or not bad.")
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        write_whole(path, for_spreadsheets(chosen).to_csv(index=False))
+        written = for_spreadsheets(chosen)
+        written[name] = [writable(str(one)) for one in written[name]]
+        write_whole(path, written.to_csv(index=False))
     elif suffix == ".star":
         write_star(path, "micrographs", _columns(chosen, name))
     else:

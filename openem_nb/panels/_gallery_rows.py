@@ -211,8 +211,13 @@ def _columns(frame: pd.DataFrame, key: str) -> list[dict[str, str]]:
     return found
 
 
-_INTERNAL: Final = frozenset({"path", "parameters", "mtime", "measured", "thumbnail", "spectrum"})
-"""Columns of a table of measurements that say nothing of the image."""
+_INTERNAL: Final = frozenset(
+    {
+        *("path", "parameters", "mtime", "measured", "seconds", "thumbnail", "spectrum"),
+        *("problem", "problem_kind"),
+    }
+)
+"""Columns of a table of measurements that say nothing of the image; problems are reasons."""
 
 
 def _differ(

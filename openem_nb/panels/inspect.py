@@ -114,7 +114,8 @@ class InspectPanel(Panel):
         self.kept = KeptMarks(self.gallery)
         self._refresher = Refresher(self._refresh, interval=1.0)
         self.viewer = MicrographView()
-        self.viewer.layout.display = "none"
+        self.viewing = ipywidgets.VBox([_html.text_widget(), self.viewer])
+        self.viewing.layout.display = "none"
         self.measure = MeasureBox(
             self._follow, self._measured, voltage=voltage, cs=cs, pixel_size=pixel_size
         )
@@ -132,7 +133,7 @@ class InspectPanel(Panel):
         )
         self.code_view = Disclosure("Show code")
         self._add(self.form, buttons, self.browser, self.errors, self.jobs)
-        self._add(self.summary, self.gallery, self.viewer, self.tabs, self.code_view)
+        self._add(self.summary, self.gallery, self.viewing, self.tabs, self.code_view)
         self._show_parts(False)
         self._show_browser(source is None)
         if source is not None:
@@ -252,7 +253,7 @@ class InspectPanel(Panel):
         self.folder, self._pattern = folder, pattern
         self._files = {file.name: file for file in found.files}
         self._opened = ""
-        self.viewer.layout.display = "none"
+        self.viewing.layout.display = "none"
         self.measure.show(folder, pattern)
         self.thumbnails.show(found.files)
         self.gallery.show(listed(found.files, {}))
@@ -321,7 +322,8 @@ class InspectPanel(Panel):
 
         def show(_: None) -> None:
             self._opened = name
-            self.viewer.layout.display = ""
+            self.viewing.children[0].value = f"<h3>{_html.escape(name)}</h3>"
+            self.viewing.layout.display = ""
             self._show_code()
 
         self.errors.clear()

@@ -115,10 +115,10 @@ def test_old_thumbnails_make_room(
 
 def test_an_image_opens_in_the_viewer(closing: Any, until: Any, ask: Any, session: Path) -> None:
     panel = opened(closing, until, session)
-    assert panel.viewer.layout.display == "none"
+    assert panel.viewing.layout.display == "none"
     ask(panel.gallery, "open", row=1)
     ended(panel.job)
-    assert panel.viewer.layout.display == ""
+    assert panel.viewing.layout.display == ""
     assert panel.viewer.micrograph.name == "mic_2.mrc"
     ask(panel.gallery, "open", row=4)
     with pytest.raises(Exception, match="mic_9"):

@@ -43,7 +43,7 @@ export function galleryCell(cell, table, row, picture, { selected, column, width
   const frame = make("span", { class: "oem-gallery-frame" }, image, badges);
   const name = make("span", { class: "oem-gallery-name" }, galleryShort(table.names[row], width));
   cell.replaceChildren(frame, name);
-  if (value) cell.append(make("span", { class: "oem-gallery-value" }, value));
+  if (column && column !== "name") cell.append(make("span", { class: "oem-gallery-value" }, value));
   cell.title = table.names[row];
   cell.dataset.mark = mark;
   cell.setAttribute("aria-selected", String(selected));

@@ -50,8 +50,7 @@ export class GalleryPlot {
     this.range = null;
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);
-    this.theme = new MutationObserver(() => this.draw());
-    this.theme.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+    this.canvas.addEventListener("transitionend", () => this.draw()); // the theme has another colour now
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
     this.canvas.addEventListener("pointerup", () => this.#up());
@@ -184,6 +183,5 @@ export class GalleryPlot {
 
   end() {
     this.observer.disconnect();
-    this.theme.disconnect();
   }
 }

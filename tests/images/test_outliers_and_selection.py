@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from gemmi import cif
+
+from openem_nb.errors import DamagedFile, InvalidInput, NotFound
+from openem_nb.images import outliers, read_selection, write_selection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def session(count: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    return pd.DataFrame(
+        {
+            "name": [f"m_{row}.mrc" for row in range(count)],
+            "ctf_resolution": rng.normal(4, 0.4, count).clip(3, 5),
+            "ctf_defocus_u": rng.uniform(8_000, 20_000, count),
+            "motion_total": rng.lognormal(1, 0.3, count),
+            "ctf_angle": rng.uniform(-90, 90, count),
+            "pixel_size": np.full(count, 1.06),
+        }
+    )
+
+
+def test_an_even_session_has_no_outliers_but_the_tail_of_drift() -> None:
+    found = outliers(session())
+    assert len(found) < 8
+    assert found["reasons"].str.contains("Motion total").all()
+
+
+def test_what_is_unlike_the_others_is_named_with_value_and_median() -> None:
+    frame = session()
+    frame.loc[7, "ctf_resolution"] = 24.0
+    frame.loc[8, "ctf_resolution"] = 1.0  # too good is no reason
+    frame.loc[9, "pixel_size"] = 0.53
+    frame.loc[10, "ctf_defocus_u"] = 90_000.0
+    frame["problem"] = ""
+    frame.loc[11, "problem"] = "It is cut off."
+    frame.loc[12, "ctf_resolution"] = np.nan
+    found = outliers(frame)
+    assert "Ctf resolution is 24 Å, much higher" in found.loc[7, "reasons"]
+    assert "(median 4" in found.loc[7, "reasons"]
+    assert 8 not in found.index
+    assert found.loc[9, "reasons"] == "Pixel size is 0.53 Å; 100% have 1.06 Å."
+    assert "90,000 Å" in found.loc[10, "reasons"]
+    assert found.loc[11, "reasons"] == "It is cut off."
+    assert 12 not in found.index
+    assert set(found.index[:2]) == {9, 11}
+    assert found["distance"].is_monotonic_decreasing
+
+
+def test_the_limit_and_the_columns_can_be_chosen() -> None:
+    frame = session()
+    few, many = outliers(frame, limit=5), outliers(frame, limit=2)
+    assert set(few.index) < set(many.index)
+    only = outliers(frame, limit=1.2, columns=["ctf_angle"])
+    assert len(only) > 10
+    assert only["reasons"].str.startswith("Ctf angle is ").all()
+    with pytest.raises(InvalidInput):
+        outliers(frame, columns=["nothing"])
+    with pytest.raises(InvalidInput):
+        outliers(frame, limit=0)
+
+
+def test_a_handful_of_values_says_nothing_of_what_is_usual() -> None:
+    assert len(outliers(pd.DataFrame({"std": [1.0, 1.0, 1.1, 50.0]}))) == 0
+    assert len(outliers(pd.DataFrame({"std": []}))) == 0
+
+
+def test_small_differences_do_not_matter_however_regular_the_rest_is() -> None:
+    values = [100.0, 100.1, 99.9, 100.05, 99.95, 100.02, 99.98, 100.0, 103.0, 150.0]
+    assert outliers(pd.DataFrame({"mean": values})).index.tolist() == [9]
+
+
+def judged() -> pd.DataFrame:
+    frame = session(5)
+    frame["mark"] = ["good", "bad", "", "good", ""]
+    frame["note"] = ["", 'ice "thick"', "=1+1", "", ""]
+    frame.loc[3, "ctf_resolution"] = np.nan
+    return frame
+
+
+@pytest.mark.parametrize("suffix", ["csv", "star"])
+def test_marks_and_notes_are_read_as_they_were_written(tmp_path: Path, suffix: str) -> None:
+    path = write_selection(tmp_path / f"s.{suffix}", judged())
+    found = read_selection(path)
+    pd.testing.assert_frame_equal(found, judged()[["name", "mark", "note"]], check_dtype=False)
+
+
+def test_csv_holds_no_formula_and_star_what_relion_has_names_for(tmp_path: Path) -> None:
+    csv = write_selection(tmp_path / "s.csv", judged()).read_text()
+    assert ",'=1+1" in csv
+    star = write_selection(tmp_path / "s.star", judged(), keep="good")
+    block = cif.read(str(star)).sole_block()
+    assert block.name == "micrographs"
+    table = block.find(["_rlnMicrographName", "_rlnCtfMaxResolution", "_rlnDefocusU"])
+    assert [row[0] for row in table] == ["m_0.mrc", "m_3.mrc"]
+    assert float(table[0][1]) == pytest.approx(judged()["ctf_resolution"][0])
+    assert table[1][1] == "None"
+    assert [*block.find_values("_rlnAccumMotionTotal")] != []
+    kept = read_selection(write_selection(tmp_path / "t.star", judged(), keep="not bad"))
+    assert kept["name"].tolist() == ["m_0.mrc", "m_2.mrc", "m_3.mrc", "m_4.mrc"]
+
+
+def test_selections_of_other_programs_are_read(tmp_path: Path) -> None:
+    listed = tmp_path / "micrographs.star"
+    listed.write_text("data_\nloop_\n_rlnMicrographName #1\na.mrc\nb.mrc\n")
+    assert read_selection(listed)["mark"].tolist() == ["good", "good"]
+    listed.write_text("data_\nloop_\n_rlnMicrographName\n_rlnSelected\na.mrc 1\nb.mrc 0\n")
+    assert read_selection(listed)["mark"].tolist() == ["good", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("s.csv", "name,mark\na.mrc,excellent\n"),
+        ("s.csv", "file,mark\na.mrc,good\n"),
+        ("s.csv", ""),
+        ("s.star", "data_\n_a 1\n"),
+    ],
+)
+def test_what_is_no_selection_is_said(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DamagedFile):
+        read_selection(tmp_path / name)
+
+
+def test_wrong_names_and_choices_are_said(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        read_selection(tmp_path / "none.csv")
+    with pytest.raises(InvalidInput):
+        write_selection(tmp_path / "s.xlsx", judged())
+    with pytest.raises(InvalidInput):
+        write_selection(tmp_path / "s.csv", judged(), keep="best")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput):
+        write_selection(tmp_path / "s.csv", judged().drop(columns="note"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_no_text_can_be_written(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"name": ["m_\udcff.mrc"], "mark": ["good"], "note": ["é"]})
+    for suffix in ("csv", "star"):
+        found = read_selection(write_selection(tmp_path / f"s.{suffix}", frame))
+        assert found["name"].tolist() == ["m_\\xff.mrc"]
+        assert found["note"].tolist() == ["é"]

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openem_nb.errors import DamagedFile, InvalidInput, NotFound
+from openem_nb.images import Picks, read_picks, write_picks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RELION = """
+# version 30001
+
+data_optics
+
+loop_
+_rlnOpticsGroup #1
+_rlnMicrographOriginalPixelSize #2
+1 0.5
+
+# version 30001
+
+data_particles
+
+loop_
+_rlnCoordinateX #1
+_rlnCoordinateY #2
+_rlnAutopickFigureOfMerit #3
+_rlnClassNumber #4
+_rlnMicrographName #5
+100.5  200 0.9  1 MotionCorr/job002/Movies/m_1.mrc
+300    40  0.1  2 MotionCorr/job002/Movies/m_1.mrc
+7      8   None 1 "with space/m_2.mrc"
+"""
+CBOX = """
+data_global
+
+_cbox_format_version 1.0
+
+data_cryolo
+
+loop_
+_CoordinateX #1
+_CoordinateY #2
+_CoordinateZ #3
+_Width #4
+_Height #5
+_Confidence #6
+10.0 20.0 <NA> 100 100 0.75
+50.0 60.0 <NA> 100 100 0.25
+
+data_cryolo_include
+
+loop_
+_slice_index #1
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_star_of_relion_gives_centres_of_each_micrograph(tmp_path: Path) -> None:
+    picks = read_picks(write(tmp_path / "p.star", RELION))
+    assert picks.x.tolist() == [100.5, 300, 7]
+    assert picks.y.tolist() == [200, 40, 8]
+    assert picks.kind is not None
+    assert picks.kind.tolist() == [1, 2, 1]
+    assert picks.pixel_size == 0.5
+    assert len(picks.names) == 2
+    one = picks.of(tmp_path / "m_1.eer")
+    assert one.x.tolist() == [100.5, 300]
+    assert one.above(0.5).y.tolist() == [200]
+    assert picks.of("m_2").micrographs == ("with space/m_2.mrc",)
+    assert len(picks.of("m_12.mrc")) == 0
+    assert math.isnan(picks.score[2])  # type: ignore[index]
+
+
+def test_picks_are_counted_in_other_pixels(tmp_path: Path) -> None:
+    picks = read_picks(write(tmp_path / "p.star", RELION)).scaled(1.0)
+    assert picks.x.tolist() == [50.25, 150, 3.5]
+    assert picks.pixel_size == 1.0
+    assert picks.scaled(None) is picks
+    plain = Picks(np.array([3.0]), np.array([4.0]))
+    assert plain.scaled(2.0) is plain
+
+
+def test_boxes_are_given_by_their_corner(tmp_path: Path) -> None:
+    cbox = read_picks(write(tmp_path / "p.cbox", CBOX))
+    assert cbox.x.tolist() == [60, 100]
+    assert cbox.y.tolist() == [70, 110]
+    assert cbox.diameter == 100
+    assert cbox.score is not None
+    assert cbox.score.tolist() == [0.75, 0.25]
+    box = read_picks(write(tmp_path / "p.box", "10 20 100 100 -3\n50\t60\t100\t100\t-3\n\n"))
+    assert box.x.tolist() == cbox.x.tolist()
+    assert box.score is None
+    plain = read_picks(write(tmp_path / "p.coords", "# x y\n10.5, 20\n"))
+    assert (plain.x.tolist(), plain.y.tolist(), plain.diameter) == ([10.5], [20.0], None)
+
+
+@pytest.mark.parametrize("name", ["p.box", "p.coords"])
+def test_a_file_without_picks_has_none(tmp_path: Path, name: str) -> None:
+    assert len(read_picks(write(tmp_path / name, "\n"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("p.star", "data_\nloop_\n_rlnMicrographName\nm.mrc\n", DamagedFile),
+        ("p.star", "\x00\x01 no star", DamagedFile),
+        ("p.star", "data_a\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n1\n", DamagedFile),
+        ("p.star", "data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\nNone None\n", DamagedFile),
+        ("p.cbox", "data_global\n_a 1\n", DamagedFile),
+        ("p.box", "10 20 thirty 40\n", DamagedFile),
+        ("p.box", "10 20 30\n", DamagedFile),
+        ("p.box", "10 20 30 40\n1 2\n", DamagedFile),
+        ("p.json", "{}", InvalidInput),
+    ],
+)
+def test_what_is_no_file_of_picks_is_said(
+    tmp_path: Path, name: str, text: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error) as caught:
+        read_picks(write(tmp_path / name, text))
+    assert name in str(caught.value)
+
+
+def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
+    for name in ("p.star", "p.box"):
+        with pytest.raises(NotFound):
+            read_picks(tmp_path / name)
+
+
+def test_picks_without_a_score_cannot_be_chosen_by_it() -> None:
+    with pytest.raises(InvalidInput):
+        Picks(np.array([1.0]), np.array([2.0])).above(0.5)
+
+
+names = st.text(
+    st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_categories=("Cc", "Zs")),
+    min_size=1,
+    max_size=20,
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 60_000), names), min_size=1))
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, str]]
+) -> None:
+    picks = Picks(
+        np.array([row[0] / 4 for row in rows]),
+        np.array([row[1] / 4 for row in rows]),
+        kind=np.array([row[0] % 5 for row in rows]),
+        micrographs=tuple(row[2] for row in rows),
+    )
+    path = tmp_path_factory.mktemp("picks") / "p.star"
+    found = read_picks(write_picks(path, picks))
+    np.testing.assert_array_equal(found.x, picks.x)
+    np.testing.assert_array_equal(found.y, picks.y)
+    assert found.micrographs is not None
+    assert found.kind is not None
+    np.testing.assert_array_equal(found.kind, picks.kind)
+    assert list(found.micrographs) == [row[2] for row in rows]
