@@ -1,7 +1,8 @@
 """A document for other catalogues: RO-Crate beside the data, DataCite for a DOI.
 
 Both say what the document says, in the words of those forms. What it does not say is left out, and
-so are e-mail addresses and telephone numbers: both forms are made to be public.
+so are e-mail addresses and telephone numbers: both forms are made to be public. The document that
+lies beside the data in an RO-Crate is whole, and has them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _TECHNIQUES: Final = {
 }
 _SCHEMA: Final = "https://w3id.org/oscem-schemas/v1.0.2/oscem_schemas_"
 _ORCID: Final = re.compile(r"(?:https?://(?:www\.)?orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
+_NAME: Final = re.compile(r"[\w-][\w .-]{0,199}\.json")
+_DESCRIPTION: Final = "ro-crate-metadata.json"
 _MEASURED: Final = ("instrument.", "acquisition.")
 # Mandatory properties of the DataCite Metadata Schema 4, as members of its JSON.
 _MANDATORY: Final = {
@@ -75,7 +78,8 @@ def to_rocrate(
     NotFound
         If there is no such folder, or a file is not in it.
     InvalidInput
-        If a file lies outside the folder.
+        If the document is none, its name is not one of a JSON file, or a file lies outside the
+        folder.
     CannotWrite
         If the folder is read-only or full.
     """
@@ -85,8 +89,15 @@ def to_rocrate(
     top = Path(folder)
     if not top.is_dir():
         raise NotFound(f"There is no folder {top}.", hint="Give the folder that holds the data.")
-    if Path(name).name != name or not name:
-        raise InvalidInput(f"{name!r} is not the name of a file.", hint="Take oscem.json.")
+    _known(document)
+    if not _NAME.fullmatch(name) or name == _DESCRIPTION:
+        raise InvalidInput(f"{name!r} cannot be the name of the file.", hint="Take oscem.json.")
+    try:
+        text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(
+            f"The document cannot be written as JSON: {error}.", hint="Look at oscem.validate."
+        ) from error
     inside = [_inside(top, Path(one)) for one in files]
     crate = ROCrate()
     root = crate.root_dataset
@@ -126,9 +137,8 @@ def to_rocrate(
         root["variableMeasured"] = measured
     for path, size in inside:
         crate.add_file(dest_path=path, properties={"contentSize": str(size)})
-    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     write_whole(top / name, text + "\n")
-    made = top / "ro-crate-metadata.json"
+    made = top / _DESCRIPTION
     described = json.dumps(crate.metadata.generate(), ensure_ascii=False, indent=2)
     write_whole(made, described + "\n")
     return made
@@ -147,7 +157,13 @@ def to_datacite(
 
     What nobody gave and the document does not say is left out; :func:`datacite_missing` names
     what DataCite insists on of it.
+
+    Raises
+    ------
+    InvalidInput
+        If the document is none.
     """
+    _known(document)
     technique = _TECHNIQUES[technique_of(document)]
     heading = title or _text(document, "sample.name") or _sample(document)
     text = description or _text(document, "sample.description")
@@ -171,6 +187,14 @@ def to_datacite(
 def datacite_missing(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return what DataCite insists on and the attributes of a DOI lack, with what it is."""
     return {key: about for key, about in _MANDATORY.items() if not metadata.get(key)}
+
+
+def _known(document: Any) -> None:
+    if not isinstance(document, dict) or not isinstance(document.get("acquisition"), dict):
+        raise InvalidInput(
+            "This is no OSC-EM document: it has no acquisition.",
+            hint="Give the document itself, as openem.oscem.read returns it.",
+        )
 
 
 def _inside(top: Path, path: Path) -> tuple[str, int]:
@@ -202,7 +226,8 @@ def _sample(document: Mapping[str, Any]) -> str:
 
 def _members(document: Mapping[str, Any], path: str) -> Iterator[dict[str, Any]]:
     members = get_at(document, path)
-    yield from (one for one in (members if isinstance(members, list) else []) if one)
+    found = members if isinstance(members, list) else []
+    yield from (one for one in found if isinstance(one, dict) and one)
 
 
 def _people(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -116,3 +116,30 @@ def test_an_empty_document_has_no_empty_attributes() -> None:
     made = export.to_datacite({"acquisition": {}})
     assert all(made.values())
     assert {"creators", "titles"} <= set(export.datacite_missing(made))
+
+
+@pytest.mark.parametrize("name", ["../x.json", "ro-crate-metadata.json", "x\0.json", "..", "", "a"])
+def test_the_document_has_a_name_of_its_own_in_the_folder(folder: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be the name"):
+        export.to_rocrate(whole(), folder, name=name)
+    assert not list(folder.glob("*.json"))
+
+
+@pytest.mark.parametrize("document", [None, [], "x", {}, {"acquisition": None}])
+def test_what_is_no_document_is_refused(folder: Path, document: object) -> None:
+    for made in (export.to_datacite, lambda one: export.to_rocrate(one, folder)):
+        with pytest.raises(InvalidInput, match="no OSC-EM document"):
+            made(document)
+    assert not list(folder.glob("*.json"))
+
+
+def test_nonsense_in_a_document_is_left_out_or_refused(folder: Path) -> None:
+    document = whole()
+    document["organizational"] = {"authors": ["x", None, 3], "funder": "y", "grants": [1]}
+    made = export.to_datacite(document)
+    assert "creators" not in made
+    assert "fundingReferences" not in made
+    export.to_rocrate(document, folder)
+    document["acquisition"]["pixel_size"] = {"value": float("nan"), "unit": "nm"}
+    with pytest.raises(InvalidInput, match="JSON"):
+        export.to_rocrate(document, folder)
