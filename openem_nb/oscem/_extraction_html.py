@@ -39,7 +39,7 @@ def html_of(found: Extraction) -> str:
             one.tag,
             one.rule,
         )
-        for one in found.provenance.values()
+        for one in (*found.provenance.values(), *found.beside.values())
     )
     heads = ("Path", "Value", "Source", "Agreed", "Where in the file", "Rule")
     parts += [

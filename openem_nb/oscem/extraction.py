@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import units
 from openem_nb.errors import InvalidMetadata
+from openem_nb.oscem._beside import beside
 from openem_nb.oscem._document import series_of
 from openem_nb.oscem._missing import Missing, missing
 from openem_nb.oscem.check import Problem, validate
@@ -66,6 +67,9 @@ class Extraction:
     """Files that no reader knows, by the ending of their names."""
     seconds: float
     """How long it took."""
+    beside: Mapping[str, Provenance] = field(default_factory=dict, repr=False)
+    """What files say and OSC-EM has no place for, by name: ``serial``, ``session_name``,
+    ``software_version``, ``dose_per_pixel`` in electrons, ``stage_tilt``, ``time_last``, ..."""
     instrument: Instrument | None = field(default=None, repr=False)
     """What the facility says of the microscope, None where it says nothing."""
     _tilts: tuple[Tilt, ...] = field(default=(), repr=False)
@@ -275,6 +279,7 @@ def made(
         files=files,
         others=others,
         seconds=seconds,
+        beside=beside(composer),
         instrument=instrument,
         _tilts=tuple(gathered.tilts),
         _waiting=composer.waiting,

@@ -335,6 +335,24 @@ def test_an_empty_folder_gives_an_empty_document(tmp_path) -> None:
     assert "no-metadata" in codes(found)
 
 
+def test_what_osc_em_has_no_place_for_is_kept_beside_the_document(tmp_path) -> None:
+    write_images(tmp_path, 3, dose_on_camera=[20.0, 22.0, 27.0], version=["3.8", "3.8", "3.9"])
+    found = openem.extract(tmp_path)
+    assert found.beside["serial"].value == "TITAN00000001"
+    dose = found.beside["dose_per_pixel"]
+    assert (float(dose.value), dose.low, dose.high) == (23, 20, 27)
+    assert dose.tag == "CustomData[DoseOnCamera]"
+    version = found.beside["software_version"]
+    assert (version.value, version.agreed, version.total) == ("3.8", 2, 3)
+    assert version.others == ("3.9",)
+    assert found.beside["time_last"].value == "2025-03-01T10:00:02.1234567+01:00"
+    assert "3.8" not in json.dumps(found.document), "it has no place there"
+    assert "dose_per_pixel" in found._repr_html_()
+    assert openem.extract(tmp_path / "Images-Disc1" / "GridSquare_7").beside.keys() == (
+        found.beside.keys()
+    )
+
+
 def test_an_extraction_is_a_line_to_read(session) -> None:
     found = openem.extract(session)
     line = str(found)

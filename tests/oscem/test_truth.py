@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -53,6 +54,11 @@ def test_row_merger_spa(samples) -> None:
     ]
     assert value(found, "acquisition.energy_filter.used") is True
     assert value(found, "acquisition.energy_filter.width_energy_filter") == 10
+    assert abs(
+        datetime.fromisoformat(found.beside["time_last"].value)
+        - datetime.fromisoformat("2024-08-31T20:06:04.94+02:00")
+    ) < timedelta(milliseconds=5)
+    assert float(found.beside["dose_per_pixel"].value) == pytest.approx(4.345, abs=5e-4)
     assert "other-plan" in codes(found)  # the session file beside it was begun half a year later
 
 
@@ -63,6 +69,8 @@ def test_row_life_xml(samples) -> None:
     assert value(found, "acquisition.nominal_defocus.minimal") == pytest.approx(-400)
     assert value(found, "acquisition.nominal_defocus.maximal") == pytest.approx(-400)
     assert value(found, "acquisition.dose_per_movie") == pytest.approx(27.541, abs=5e-4)
+    assert found.beside["time_last"].value[:22] == "2024-09-01T06:01:19.00"
+    assert float(found.beside["dose_per_pixel"].value) == pytest.approx(4.744, abs=5e-4)
     assert value(found, "acquisition.detectors[0].mode") == "counting"
     assert value(found, "acquisition.energy_filter.width_energy_filter") == 10
 
@@ -93,14 +101,16 @@ def test_row_k2(samples, tmp_path, name, time, defocus, pixel, dose, frames, sli
 
 
 @pytest.mark.parametrize(
-    ("names", "defocus", "pixel", "dose", "frames"),
+    ("names", "defocus", "pixel", "dose", "electrons", "frames"),
     [
-        (("xml_1_8_falcon_2", "xml_1_8_falcon_2_fractions"), -1200, 1.456, "1310", 30),
-        (("xml_1_11_falcon",), -1800, 1.237, "241", 119),
-        (("xml_1_11_falcon_vpp", "xml_1_11_falcon_vpp_fractions"), -1000, 1.237, "229", 40),
+        (("xml_1_8_falcon_2", "xml_1_8_falcon_2_fractions"), -1200, 1.456, "1310", 2777, 30),
+        (("xml_1_11_falcon",), -1800, 1.237, "241", 370, 119),
+        (("xml_1_11_falcon_vpp", "xml_1_11_falcon_vpp_fractions"), -1000, 1.237, "229", 351, 40),
     ],
 )
-def test_row_linear_falcon(samples, tmp_path, names, defocus, pixel, dose, frames) -> None:
+def test_row_linear_falcon(
+    samples, tmp_path, names, defocus, pixel, dose, electrons, frames
+) -> None:
     found = alone(samples, tmp_path, *(f"{TRANSPHIRE}/{name}.xml" for name in names))
     assert value(found, "acquisition.images_generated") == 1
     assert value(found, "acquisition.nominal_defocus.minimal") == pytest.approx(defocus)
@@ -111,6 +121,7 @@ def test_row_linear_falcon(samples, tmp_path, names, defocus, pixel, dose, frame
     assert value(found, "acquisition.dose_per_movie") is None
     (flagged,) = [one for one in found.findings if one.code == "linear-dose"]
     assert dose in flagged.message
+    assert float(found.beside["dose_per_pixel"].value) == pytest.approx(electrons, abs=0.7)
 
 
 @pytest.mark.parametrize(
