@@ -44,6 +44,8 @@ _KEPT: Final = frozenset(
     }
 )
 """Items without a field whose meaning is in the document nevertheless."""
+_FUNDER: Final = "_pdbx_audit_support.funding_organization"
+_ORDINAL: Final = "_pdbx_audit_support.ordinal"
 _ACQUISITION: Final = "IMAGE ACQUISITION"
 
 
@@ -56,7 +58,12 @@ class Restored:
     """Items that hold something the document cannot say, with the reason."""
 
 
-def from_mmcif(path_or_text: Path | str, *, dictionary: Path | str | None = None) -> Restored:
+def from_mmcif(
+    path_or_text: Path | str,
+    *,
+    technique: str | None = None,
+    dictionary: Path | str | None = None,
+) -> Restored:
     """Return what the first data block says in the fields of OSC-EM.
 
     The document is as complete as the file: what OSC-EM demands and the file does not have is not
@@ -66,6 +73,9 @@ def from_mmcif(path_or_text: Path | str, *, dictionary: Path | str | None = None
     ----------
     path_or_text :
         A file, packed with gzip or not, or the text of one.
+    technique :
+        ``spa``, ``subtomo``, ``env_tomo``, ``cellular_tomo`` or ``general``; by default what the
+        method of reconstruction shows. Without one, fields that not all techniques have stay out.
     dictionary :
         A newer PDBx/mmCIF dictionary than the one in the package.
 
@@ -74,8 +84,12 @@ def from_mmcif(path_or_text: Path | str, *, dictionary: Path | str | None = None
     NotFound
         If there is no such file.
     InvalidInput
-        If it is no CIF, or holds nothing of electron microscopy.
+        If it is no CIF, or holds nothing of electron microscopy, or there is no such technique.
     """
+    if technique is not None and technique not in oscem.TECHNIQUES:
+        raise InvalidInput(
+            f"There is no technique {technique!r}.", hint=f"Known: {', '.join(oscem.TECHNIQUES)}."
+        )
     parts, name = parsed(path_or_text)
     block = parts[0]
     words = dictionary_at(dictionary)
@@ -86,7 +100,7 @@ def from_mmcif(path_or_text: Path | str, *, dictionary: Path | str | None = None
             hint="Its categories would start with _em_.",
         )
     made = Restored({})
-    technique = _technique(rows)
+    technique = technique or _technique(rows)
     if technique:
         oscem.set_at(made.document, "acquisition.technique", technique)
     for row in MAPPING:
@@ -134,6 +148,8 @@ def _texts(row: Row, rows: Mapping[str, list[dict[str, str]]]) -> Iterator[tuple
         return
     place = 0
     for one in rows[row.category]:
+        if row.item == _FUNDER and row.item not in one and _apart(rows[row.category]):
+            continue
         if row.category == "em_software" and one.get("_em_software.category") != _ACQUISITION:
             continue
         text = one.get(row.item)
@@ -145,6 +161,11 @@ def _texts(row: Row, rows: Mapping[str, list[dict[str, str]]]) -> Iterator[tuple
         if text is not None and not (row.path.startswith("acquisition.") and _later(row, place)):
             yield place, text
         place += 1
+
+
+def _apart(rows: list[dict[str, str]]) -> bool:
+    """Return whether funders have rows of their own, after those of the grants."""
+    return not any(_FUNDER in one and len(one.keys() - {_FUNDER, _ORDINAL}) for one in rows)
 
 
 def _later(row: Row, place: int) -> bool:
@@ -230,7 +251,13 @@ def _switches(made: Restored, rows: Mapping[str, list[dict[str, str]]]) -> None:
 def _report(made: Restored, rows: Mapping[str, list[dict[str, str]]], technique: str) -> None:
     """Name the items of known categories that no field has."""
     mapped = {row.item for row in MAPPING if not row.techniques or technique in row.techniques}
+    elsewhere = {row.item for row in MAPPING} - mapped
     for category, found in rows.items():
         for item in {name for row in found for name in row} - mapped:
             if category.startswith(("em_", "pdbx_")) and not (given_by_us(item) or item in _KEPT):
-                made.left_out.setdefault(item, "OSC-EM has no field for it")
+                reason = "OSC-EM has no field for it"
+                if item in elsewhere and not technique:
+                    reason = "the file does not show the technique, on which its field depends"
+                elif item in elsewhere:
+                    reason = f"a document of {technique} has no field for it"
+                made.left_out.setdefault(item, reason)

@@ -239,3 +239,31 @@ def test_a_file_without_microscopy_is_refused() -> None:
         mmcif.from_mmcif(MODEL)
     with pytest.raises(InvalidInput, match="no whole CIF"):
         mmcif.from_mmcif("data_x\n_em_imaging.id\n")
+
+
+def test_funders_and_grants_of_different_number_come_back_as_they_were() -> None:
+    document = whole()
+    grants = [{"project_id": "A1"}, {"project_id": "B2"}]
+    for funders in (
+        [{"funder_name": "Swiss National Science Foundation"}],
+        [{"funder_name": "Swiss National Science Foundation"}, {"funder_name": "Wellcome Trust"}],
+    ):
+        document["organizational"] |= {"grants": grants, "funder": funders}
+        back = mmcif.from_mmcif(mmcif.to_mmcif(document).text).document["organizational"]
+        assert back["grants"] == grants
+        assert back["funder"] == funders
+
+
+def test_a_file_without_a_method_is_read_as_the_technique_that_is_named() -> None:
+    text = mmcif.to_mmcif(whole()).text.replace("'SINGLE PARTICLE'", "?")
+    bare = mmcif.from_mmcif(text)
+    assert "technique" not in bare.document["acquisition"]
+    assert "does not show the technique" in bare.left_out["_em_entity_assembly.name"]
+    named = mmcif.from_mmcif(text, technique="spa")
+    assert named.document["acquisition"]["technique"] == "spa"
+    assert named.document["sample"]["overall_molecule"]["name_sample"]
+    assert "_em_entity_assembly.name" not in named.left_out
+    other = mmcif.from_mmcif(text, technique="cellular_tomo")
+    assert "a document of cellular_tomo" in other.left_out["_em_entity_assembly.name"]
+    with pytest.raises(InvalidInput, match="no technique"):
+        mmcif.from_mmcif(text, technique="x-ray")
