@@ -157,11 +157,16 @@ def _counted(source: NDArray[Any] | ImageLike) -> tuple[int, tuple[int, int]]:
 def _frames(
     source: NDArray[Any] | ImageLike, gain: Gain | NDArray[Any] | None
 ) -> Iterator[NDArray[Any]]:
-    count, _ = _counted(source)
-    factor = getattr(gain, "array", gain)
+    count, shape = _counted(source)
+    factor = None if gain is None else np.asarray(getattr(gain, "array", gain), np.float32)
+    if factor is not None and factor.shape != shape:
+        raise InvalidInput(
+            f"The gain reference has the shape {factor.shape}, the frames {shape}.",
+            hint="Turn the gain reference, or choose that of this camera mode.",
+        )
     for number in range(count):
         frame = source.frame(number) if isinstance(source, ImageLike) else source[number]
-        yield frame if factor is None else frame * np.asarray(factor, np.float32)
+        yield frame if factor is None else frame * factor
 
 
 class _Frames:
@@ -190,8 +195,7 @@ class _Frames:
         self.weight = weight[:, : self.columns].astype(np.float32)
         self.all = np.empty((count, height, self.columns), np.complex64)
         for number, frame in enumerate(frames):
-            reduced = block_mean(_cleaned(frame), block)[:height, :width]
-            reduced -= reduced.mean()
+            reduced = _cleaned(block_mean(frame, block)[:height, :width])
             rows = scipy.fft.rfft(reduced, axis=1, workers=1)[:, : self.columns]
             self.all[number] = scipy.fft.fft(rows, axis=0, workers=1)
         self.all *= self._whitening()
@@ -263,17 +267,15 @@ def _between(
     return found
 
 
-def _cleaned(frame: NDArray[Any]) -> NDArray[np.float32]:
-    """Return a frame without hot pixels."""
-    values = frame.astype(np.float32)
-    sample = values[::17, ::13]
-    middle, spread = (
-        float(sample.mean()),
-        float(np.minimum(sample, np.percentile(sample, 99.9)).std()),
-    )
+def _cleaned(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a reduced frame around its mean, without blocks that hold a hot pixel."""
+    sample = values[::5, ::3]
+    middle = float(np.median(sample))
+    spread = float(np.minimum(sample, np.percentile(sample, 99)).std())
     if spread > 0:
-        values[values > middle + _FAR * max(spread, 0.25)] = middle
-    return values
+        values = np.where(values > middle + _FAR * spread, np.float32(middle), values)
+    centred: NDArray[np.float32] = values - values.mean()
+    return centred
 
 
 def _followed(frames: _Frames, count: int, reach: float) -> NDArray[np.float64]:

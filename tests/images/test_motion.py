@@ -69,5 +69,10 @@ def test_what_is_no_movie_is_refused(shape: tuple[int, ...]) -> None:
         images.motion(np.zeros(shape, np.uint8))
 
 
+def test_a_gain_reference_of_another_shape_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="gain reference has the shape"):
+        images.motion(np.zeros((4, 256, 256), np.uint8), gain=np.ones((200, 256)))
+
+
 def test_empty_frames_do_not_move() -> None:
     assert images.motion(np.zeros((4, 256, 256), np.uint8)).total == pytest.approx(0, abs=1e-6)
