@@ -7,7 +7,7 @@ PDBx/mmCIF, what EMPIAR demands of an image set, and what each reader can supply
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Coverage", "Covered", "coverage"]
 
+_BESIDE: Final = {
+    "_em_imaging.microscope_serial_number": "serial",
+    "_em_imaging.objective_aperture": "objective_aperture",
+    "_em_software.version": "software_version",
+}
+"""Items that files know of though a document cannot tell them, by what an extraction calls it."""
 _MICROSCOPE: Final = "microscope file"
 _LEFT: Final = 'style="text-align:left"'
 """Notebooks put what is in cells to the right."""
@@ -187,9 +193,10 @@ def coverage(
     if isinstance(of, str | Path):
         of = oscem.extract(of, technique=technique, instruments=instruments)
     provenance: Mapping[str, Any] = {}
+    beside: Mapping[str, Any] = {}
     formats, name = None, ""
     if isinstance(of, oscem.Extraction):
-        document, provenance = of.document, of.provenance
+        document, provenance, beside = of.document, of.provenance, of.beside
         instruments = of.instrument if instruments is None else instruments
         formats, name = frozenset(of.files), of.folder.name
     elif isinstance(of, dict):
@@ -204,7 +211,17 @@ def coverage(
     if isinstance(document.get("acquisition"), dict):
         written = to_mmcif(document, instruments=instruments)
     rows = [_covered(one, document, provenance, written, formats) for one in parameters(chosen)]
-    return Coverage(chosen, tuple(rows), name)
+    return Coverage(chosen, tuple(_with_beside(one, beside) for one in rows), name)
+
+
+def _with_beside(row: Covered, beside: Mapping[str, Any]) -> Covered:
+    """Return a row with what a file says and OSC-EM has no place for."""
+    origin = beside.get(_BESIDE.get(row.parameter.item, ""))
+    if row.there or origin is None or origin.others:
+        return row
+    value = f"{origin.value} {origin.unit}".strip()
+    source = f"{_source(beside, origin.path)}; OSC-EM has no place for it"
+    return replace(row, there=True, value=value, source=source, who="", why="")
 
 
 def _who(parameter: Parameter, formats: frozenset[str] | None) -> str:

@@ -231,3 +231,17 @@ def test_the_instrument_file_of_an_extraction_names_the_microscope(tmp_path: Pat
     assert bare.instrument is None
     row = mmcif.coverage(bare).frame.set_index("item").loc["_em_imaging.microscope_serial_number"]
     assert row.there or row.who == "instrument file"
+
+
+def test_what_a_document_has_no_place_for_is_there_if_a_file_says_it(tmp_path: Path) -> None:
+    sessions.write_session(tmp_path, images=3)
+    found = oscem.extract(tmp_path)
+    frame = mmcif.coverage(found).frame.set_index("item")
+    version = frame.loc["_em_software.version"]
+    assert version.there
+    assert version.value == found.beside["software_version"].value
+    assert "ApplicationSoftwareVersion; OSC-EM has no place for it" in version.source
+    assert not version.who
+    assert frame.loc["_em_imaging.microscope_serial_number", "value"] == "PRACTICE-0001"
+    without = mmcif.coverage(replace(found, beside={})).frame.set_index("item")
+    assert not without.loc["_em_software.version", "there"]

@@ -33,7 +33,7 @@ TAGS: Final[Mapping[str, str]] = {
     "binning_y": "Binning",
     "camera": "CameraIndex",
     "cs": "Cs",
-    "defocus_measured": "CtfFind",
+    "defocus_measured": "CtfFind, or else Defocus",
     "defocus_nominal": "TargetDefocus",
     "detector": "Camera{CameraIndex}",
     "dose": "ExposureDose",
