@@ -109,6 +109,9 @@ def _values(found: Extraction) -> str:
     for path, value in oscem.paths(found.document):
         origin = found.provenance.get(path)
         rows.append((path, one_line(_plain(value)), one_line(_origin(origin))))
+    for name, origin in found.beside.items():  # what OSC-EM has no place for
+        value = f"{origin.value} {origin.unit}".strip()
+        rows.append((f"({name})", one_line(value), one_line(_origin(origin))))
     width = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return "\n".join(
         f"{path:<{width[0]}}  {value:<{min(width[1], 32)}}  {place}".rstrip()

@@ -45,6 +45,7 @@ def test_extract_shows_each_value_with_its_origin_and_what_one_should_know(tmp_p
     pixel = truth.values["acquisition.pixel_size"][0]
     assert f" {pixel:.10g} Å " in lines["acquisition.pixel_size"]
     assert "epu image, 19 of 19 files" in lines["acquisition.pixel_size"]
+    assert lines["(serial)"].split()[1] == truth.serial
     assert lines["acquisition.date_time"].endswith("epu image, earliest of 19 files")
     assert "instrument.cs" not in lines
     assert "Reading the session" not in done.stderr, "no progress where nobody looks on"
