@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         empiar,
         errors,
         http,
+        images,
         jobs,
         mining,
         mmcif,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         units,
     )
     from openem_nb.checkup import status
+    from openem_nb.images import open_image
     from openem_nb.mining import mine, open_mined
     from openem_nb.mmcif import check_mmcif, coverage, from_mmcif, to_mmcif
     from openem_nb.oscem import extract
@@ -78,12 +80,14 @@ __all__ = [
     "from_mmcif",
     "get",
     "http",
+    "images",
     "jobs",
     "login",
     "logout",
     "mine",
     "mining",
     "mmcif",
+    "open_image",
     "open_mined",
     "oscem",
     "panels",
@@ -117,6 +121,7 @@ _MEMBERS: Final = {
         for name in ("check_mmcif", "coverage", "from_mmcif", "to_mmcif")
     },
     "mine": ("openem_nb.mining", "mine"),
+    "open_image": ("openem_nb.images", "open_image"),
     "open_mined": ("openem_nb.mining", "open_mined"),
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),

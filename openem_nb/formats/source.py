@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import os
 import stat
 import tempfile
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["LocalFile", "Memory", "Section", "Source", "Unpacked", "damaged", "truncated"]
+__all__ = [
+    "LocalFile",
+    "Memory",
+    "Section",
+    "Source",
+    "Unpacked",
+    "as_file",
+    "damaged",
+    "truncated",
+    "unpacked",
+]
 
 STEP: Final = 1 << 20
 """Bytes that are unpacked at once."""
@@ -225,22 +236,28 @@ class Section:
 
 
 class Unpacked:
-    """A file of gzip or bzip2, unpacked as far as it is asked for, into a file without a name.
+    """A file that is unpacked as far as it is asked for, into a file without a name.
 
     The unpacked bytes live on disk and not in memory, and vanish with the source.
+
+    Parameters
+    ----------
+    packed :
+        The file as it is; closed with the source.
+    unpacker :
+        A file to read the unpacked bytes from, from their beginning on.
     """
 
     near = True
 
-    def __init__(self, packed: Source, kind: str) -> None:
+    def __init__(self, packed: Source, unpacker: Any) -> None:
         self.name = packed.name
         self._packed = packed
         self._ended = False
         self._have = 0
         self._lock = threading.Lock()
         self._file = tempfile.TemporaryFile(prefix="openem-")  # noqa: SIM115  (lives as long as we)
-        stream: Any = _Stream(packed)
-        self._unpacker = gzip.GzipFile(fileobj=stream) if kind == "gzip" else bz2.BZ2File(stream)
+        self._unpacker = unpacker
 
     @property
     def size(self) -> int:
@@ -292,20 +309,38 @@ class Unpacked:
         self._file.close()
         self._packed.close()
 
+    def __del__(self) -> None:
+        self._file.close()
 
-class _Stream:
-    """A source as a file that is read from its beginning on."""
+
+def unpacked(source: Source) -> Source:
+    """Return the unpacked content of what gzip or bzip2 packed; any other source as it is."""
+    head = source.read(0, 3)
+    if head[:2] == b"\x1f\x8b":
+        return Unpacked(source, gzip.GzipFile(fileobj=as_file(source)))
+    return Unpacked(source, bz2.BZ2File(as_file(source))) if head == b"BZh" else source
+
+
+def as_file(source: Source) -> io.BufferedReader:
+    """Return a source as a file for libraries that want one; closing it leaves the source open."""
+    return io.BufferedReader(_Raw(source), STEP // 16)
+
+
+class _Raw(io.RawIOBase):
+    """A source with a moving position."""
 
     def __init__(self, source: Source) -> None:
+        super().__init__()
         self._source, self._place = source, 0
 
-    def read(self, count: int = -1) -> bytes:
-        found = self._source.read(self._place, self._source.size if count < 0 else count)
+    def readinto(self, buffer: Any) -> int:
+        found = self._source.read(self._place, len(buffer))
+        buffer[: len(found)] = found
         self._place += len(found)
-        return found
+        return len(found)
 
     def seek(self, place: int, whence: int = 0) -> int:
-        self._place = place + (0, self._place, self._source.size)[whence]
+        self._place = max(0, place + (0, self._place, self._source.size)[whence])
         return self._place
 
     def tell(self) -> int:
@@ -316,6 +351,3 @@ class _Stream:
 
     def readable(self) -> bool:
         return True
-
-    def close(self) -> None:
-        """Leave the source open: it is closed by whoever opened it."""

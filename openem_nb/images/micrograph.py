@@ -342,4 +342,11 @@ class Micrograph:
         self.close()
 
 
-_PLURALS: Final = {"frame": "frames", "z": "sections", "tilt": "tilts", "y": "frames"}
+_PLURALS: Final = {
+    "channel": "channels",
+    "frame": "frames",
+    "position": "positions",
+    "tilt": "tilts",
+    "y": "frames",
+    "z": "sections",
+}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from openem_nb.errors import InvalidInput
 from openem_nb.formats.mrc import HEADER, byte_order
-from openem_nb.formats.source import LocalFile, Memory, Source, Unpacked, damaged
+from openem_nb.formats.source import LocalFile, Memory, Source, damaged, unpacked
 from openem_nb.formats.tiff import is_tiff
 from openem_nb.images.micrograph import Micrograph
 
@@ -67,25 +67,23 @@ def open_image(
         opened, place = Memory(bytes(source), name or "image"), ""
     else:
         path = Path(os.fspath(source)).expanduser()
+        if path.is_dir():
+            from openem_nb.images._zarr import open_zarr
+
+            found, about = open_zarr(path, series=series)
+            return Micrograph(found, about, name=name or path.name, source=str(path))
         local = LocalFile(path)
         opened, place = local, str(path)
         identity = (*local.stamp, superres, series)
         if name:
             opened.name = name
     try:
-        opened = _unpacked(opened)
+        opened = unpacked(opened)
         pixels, about = _reader(opened, superres, series)
     except BaseException:
         opened.close()
         raise
     return Micrograph(pixels, about, name=opened.name, source=place, identity=identity)
-
-
-def _unpacked(source: Source) -> Source:
-    head = source.read(0, 3)
-    if head[:2] == b"\x1f\x8b":
-        return Unpacked(source, "gzip")
-    return Unpacked(source, "bzip2") if head == b"BZh" else source
 
 
 def sniff(head: bytes) -> str:
@@ -96,13 +94,15 @@ def sniff(head: bytes) -> str:
         return "hdf5"
     if head[:4] == b"PK\x03\x04":
         return "prz"
+    if head[:6] == b"\x93NUMPY":
+        return "npy"
     if head[:8] == b"\x89PNG\r\n\x1a\n" or head[:3] == b"\xff\xd8\xff":
         return "picture"
     if len(head) >= HEADER and (head[208:212] == b"MAP " or head[208:211] == b"MAP"):
         return "mrc"
-    if head[:4] in (b"\0\0\0\3", b"\0\0\0\4") and head[:4] + head[8:12] not in (b"", head):
-        big = head[:4] == b"\0\0\0\4"
-        if head[12 if big else 8 :][:4] in (b"\0\0\0\0", b"\0\0\0\1"):
+    if head[:4] in (b"\0\0\0\3", b"\0\0\0\4"):
+        order = head[8:12] if head[3] == 3 else head[12:16]
+        if order in (b"\0\0\0\0", b"\0\0\0\1"):
             return "dm"
     return "mrc" if len(head) >= HEADER and byte_order(head) is not None else ""
 
@@ -120,6 +120,23 @@ def _reader(source: Source, superres: int, series: int) -> tuple[Pixels, About]:
         from openem_nb.images._tiff import open_tiff
 
         return open_tiff(source, superres=superres, series=series)
+    if kind == "dm":
+        from openem_nb.images._dm import open_dm
+
+        return open_dm(source, series=series)
+    if kind == "hdf5":
+        from openem_nb.images._hdf5 import open_hdf5
+
+        return open_hdf5(source, series=series)
+    if kind in ("prz", "npy"):
+        from openem_nb.images._npy import open_npy, open_prz
+
+        found: tuple[Pixels, About] = open_prz(source) if kind == "prz" else open_npy(source)
+        return found
+    if kind == "picture":
+        from openem_nb.images._picture import open_picture
+
+        return open_picture(source)
     raise InvalidInput(
         f"{source.name} is no image of a kind that is known here.",
         hint="Known are MRC, TIFF, EER, DM3, DM4, EMD, PRZ, OME-Zarr, HDF5, PNG and JPEG.",

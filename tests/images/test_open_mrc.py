@@ -142,7 +142,7 @@ def test_packed_maps(tmp_path: Path, pack: object) -> None:
 def test_what_is_no_mrc_file_says_why(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="There is no file"):
         images.open_image(tmp_path / "none.mrc")
-    with pytest.raises(OpenEMError, match="is no file"):
+    with pytest.raises(OpenEMError, match="is a folder, not an image"):
         images.open_image(tmp_path)
     with pytest.raises(DamagedFile, match="empty"):
         images.open_image(b"", name="a.mrc")

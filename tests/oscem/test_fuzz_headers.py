@@ -27,7 +27,7 @@ from _header_files import (
     velox,
 )
 
-from openem_nb.oscem.readers._pickled import Refused, plain
+from openem_nb.formats.pickled import Refused, plain
 from openem_nb.oscem.readers._reading import QUANTITIES, Reading
 from openem_nb.oscem.readers.dm import read_dm
 from openem_nb.oscem.readers.eer import read_eer

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from _header_files import prz, prz_metadata
 
-from openem_nb.oscem.readers._pickled import Refused, plain
+from openem_nb.formats.pickled import Refused, plain
 from openem_nb.oscem.readers._reading import QUANTITIES, Reading
 from openem_nb.oscem.readers.prz import SUPPLIES, read_prz
 

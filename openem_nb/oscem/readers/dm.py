@@ -12,8 +12,10 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from openem_nb.formats.dm import Broken, Ended, Tree, branch, read_tags
 from openem_nb.oscem.readers._binary import (
     angstroms,
+    damaged,
     number,
     positive,
     reading,
@@ -22,8 +24,8 @@ from openem_nb.oscem.readers._binary import (
     truncated,
     whole,
 )
-from openem_nb.oscem.readers._dm_tags import Tree, branch, read_tags
 from openem_nb.oscem.readers._reading import Finding
+from openem_nb.oscem.readers._xml import NotUsable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +90,12 @@ def read_dm(path: Path, *, data: bytes | None = None) -> tuple[Reading, ...]:
 
 
 def _read(file: BinaryIO, size: int) -> tuple[Reading, ...]:
-    tree, whole_file = read_tags(file, size)
+    try:
+        tree, whole_file = read_tags(file, size)
+    except Ended as error:
+        raise NotUsable(truncated("DM")) from error
+    except Broken as error:
+        raise damaged("DM") from error
     findings: tuple[Finding, ...] = () if whole_file else (truncated("DM"),)
     thumbnails = {str(branch(one, "ImageIndex")) for one in _children(branch(tree, "Thumbnails"))}
     images = branch(tree, "ImageList")

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from openem_nb.formats.pickled import Refused, plain
 from openem_nb.oscem.readers._binary import (
     damaged,
     number,
@@ -25,7 +26,6 @@ from openem_nb.oscem.readers._binary import (
     text,
     whole,
 )
-from openem_nb.oscem.readers._pickled import Refused, plain
 from openem_nb.oscem.readers._reading import Finding
 from openem_nb.oscem.readers._xml import NotUsable
 

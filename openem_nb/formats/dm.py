@@ -2,24 +2,43 @@
 
 Version, size and byte order come first, then groups of tags in groups of tags. Numbers of the
 structure are big-endian; values have the byte order of the file. Arrays of more than 4,096 numbers
-are images: they are passed over, not read.
+are images, as are those called ``Data``: they are passed over, and kept is where they lie.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
-
-from openem_nb.oscem.readers._binary import damaged, read_exactly, truncated
-from openem_nb.oscem.readers._xml import NotUsable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Tree", "branch", "read_tags"]
+__all__ = ["Broken", "Ended", "Stored", "Tree", "branch", "read_tags"]
 
 Tree = dict[str, Any]
 """Groups are trees; values are numbers, truths, texts or short lists of numbers."""
+
+
+class Broken(ValueError):
+    """A file that is no DM3 or DM4 file, or a place in it where the tags end."""
+
+
+class Ended(Broken):
+    """A file that ends too early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An array that was passed over."""
+
+    dtype: str
+    """Type of its numbers as NumPy writes it."""
+    at: int
+    """Byte of the file where it begins."""
+    count: int
+    """Numbers in it, as the file says."""
+
 
 DEEPEST: Final = 40
 MOST_TAGS: Final = 200_000
@@ -40,6 +59,21 @@ _NUMBERS: Final[Mapping[int, tuple[str, int]]] = {
     11: ("q", 8),
     12: ("Q", 8),
 }
+_ARRAYS: Final[Mapping[str, str]] = {
+    "h": "i2",
+    "i": "i4",
+    "H": "u2",
+    "I": "u4",
+    "f": "f4",
+    "d": "f8",
+    "?": "u1",
+    "b": "i1",
+    "B": "u1",
+    "q": "i8",
+    "Q": "u8",
+}
+"""For each letter of :mod:`struct` the type of NumPy."""
+_WHY: Final = "its tags make no sense"
 _STRUCT, _STRING, _ARRAY = 15, 18, 20
 
 
@@ -48,23 +82,30 @@ def read_tags(file: BinaryIO, size: int) -> tuple[Tree, bool]:
 
     Raises
     ------
-    NotUsable
+    Broken
         If the file is no DM3 or DM4 file.
     """
-    (version,) = struct.unpack(">i", read_exactly(file, 4, "DM"))
+    (version,) = struct.unpack(">i", _exactly(file, 4))
     if version not in (3, 4):
-        raise damaged("DM")
+        raise Broken("it does not begin as a DM3 or DM4 file does")
     file.seek(8 if version == 3 else 12)
-    (little,) = struct.unpack(">i", read_exactly(file, 4, "DM"))
+    (little,) = struct.unpack(">i", _exactly(file, 4))
     if little not in (0, 1):
-        raise damaged("DM")
+        raise Broken("it does not begin as a DM3 or DM4 file does")
     reader = _Reader(file, size, "<" if little else ">", wide=version == 4)
     tree: Tree = {}
     try:
         reader.group(tree, 0)
-    except (NotUsable, struct.error):
+    except (Broken, struct.error):
         return tree, False
     return tree, True
+
+
+def _exactly(file: BinaryIO, count: int) -> bytes:
+    found = file.read(count)
+    if len(found) < count:
+        raise Ended("it ends in the middle of a tag")
+    return found
 
 
 def branch(tree: object, *names: str) -> Any:
@@ -86,13 +127,13 @@ class _Reader:
     def take(self, count: int) -> bytes:
         self.bytes += count
         if count < 0 or self.bytes > MOST_BYTES:
-            raise NotUsable(truncated("DM"))
-        return read_exactly(self.file, count, "DM")
+            raise Broken(_WHY)
+        return _exactly(self.file, count)
 
     def skip(self, count: int) -> None:
         here = self.file.tell() + count
         if count < 0 or here > self.size:
-            raise NotUsable(truncated("DM"))
+            raise Broken(_WHY)
         self.file.seek(here)
 
     def integer(self) -> int:
@@ -103,13 +144,13 @@ class _Reader:
 
     def group(self, tree: Tree, depth: int) -> None:
         if depth > DEEPEST:
-            raise NotUsable(truncated("DM"))
+            raise Broken(_WHY)
         self.take(2)  # whether it is sorted, and open
         unnamed = 0
         for _ in range(self.integer()):
             self.tags += 1
             if self.tags > MOST_TAGS:
-                raise NotUsable(truncated("DM"))
+                raise Broken(_WHY)
             kind, length = struct.unpack(">BH", self.take(3))
             name = self.take(length).decode("latin-1")
             if not name:
@@ -120,26 +161,26 @@ class _Reader:
                 tree[name] = child
                 self.group(child, depth + 1)
             elif kind == 21:
-                value = self.value()
+                value = self.value(name)
                 if value is not None:
                     tree[name] = value
             else:
-                raise NotUsable(truncated("DM"))
+                raise Broken(_WHY)
             if end is not None and end != self.file.tell():
                 if not self.file.tell() < end <= self.size:
-                    raise NotUsable(truncated("DM"))
+                    raise Broken(_WHY)
                 self.file.seek(end)
 
-    def value(self) -> Any:
+    def value(self, name: str) -> Any:
         if self.take(4) != b"%%%%":
-            raise NotUsable(truncated("DM"))
+            raise Broken(_WHY)
         many = self.integer()
         if not 0 < many <= 10_000:
-            raise NotUsable(truncated("DM"))
+            raise Broken(_WHY)
         info = [self.integer() for _ in range(many)]
-        return self.typed(info)
+        return self.typed(info, LONGEST_ARRAY if name != "Data" else 0)
 
-    def typed(self, info: list[int]) -> Any:
+    def typed(self, info: list[int], longest: int) -> Any:
         kind = info[0]
         if kind in _NUMBERS:
             letter, width = _NUMBERS[kind]
@@ -154,24 +195,30 @@ class _Reader:
         if kind == _ARRAY and len(info) > 2:
             length = info[-1]
             if info[1] == _STRUCT:
-                self.skip(length * sum(width for _letter, width in self.fields(info[1:-1])))
+                fields = self.fields(info[1:-1])
+                at = self.file.tell()
+                self.skip(length * sum(width for _letter, width in fields))
+                letters = {letter for letter, _width in fields}
+                if len(letters) == 1:
+                    return Stored(f"{self.order}{_ARRAYS[letters.pop()]}", at, length * len(fields))
                 return None
             if info[1] not in _NUMBERS:
-                raise NotUsable(truncated("DM"))
+                raise Broken(_WHY)
             letter, width = _NUMBERS[info[1]]
-            if info[1] == 4 and length <= LONGEST_ARRAY:  # texts are arrays of UTF-16
+            if info[1] == 4 and length <= longest:  # texts are arrays of UTF-16
                 return self.text(length, 2)
-            if length > LONGEST_ARRAY:
+            if length > longest:
+                at = self.file.tell()
                 self.skip(length * width)
-                return None
+                return Stored(f"{self.order}{_ARRAYS[letter]}", at, length)
             return list(struct.unpack(f"{self.order}{length}{letter}", self.take(length * width)))
-        raise NotUsable(truncated("DM"))
+        raise Broken(_WHY)
 
     def fields(self, info: list[int]) -> list[tuple[str, int]]:
         """Return format and size of each field of a structure: pairs of name length and type."""
         kinds = info[4::2]
         if len(info) < 3 or len(kinds) != info[2] or any(one not in _NUMBERS for one in kinds):
-            raise NotUsable(truncated("DM"))
+            raise Broken(_WHY)
         return [_NUMBERS[kind] for kind in kinds]
 
     def text(self, length: int, width: int) -> str:
