@@ -72,6 +72,7 @@ class MicrographCanvas(FrontEnd):
         with self.hold_sync():
             self.about = {
                 "id": number,
+                "static": f"oem-image-{self.model_id}",
                 "name": _html.plain(micrograph.name),
                 "alt": _html.plain(alt),
                 "height": height,

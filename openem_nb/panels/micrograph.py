@@ -12,6 +12,7 @@ import ipywidgets
 from openem_nb import images
 from openem_nb.errors import InvalidInput
 from openem_nb.images import Micrograph
+from openem_nb.panels import _html
 from openem_nb.panels._micrograph_canvas import MicrographCanvas
 from openem_nb.panels._micrograph_picks import of_micrograph
 from openem_nb.panels._micrograph_settings import (
@@ -38,6 +39,12 @@ _STATIC: Final = 1024
 _HEAVIEST: Final = 600_000
 """Bytes of it."""
 _QUALITIES: Final = (85, 75, 65, 50, 35)
+
+_HIDE: Final = (
+    ".jp-OutputArea-child:has(.oem-image-static) + .jp-OutputArea-child"
+    " .jupyter-widgets:not(:has(*)) { display: none; }"
+)
+"""The message that a widget cannot be shown says nothing that the picture does not say."""
 
 _numbers = itertools.count(1)
 
@@ -255,14 +262,32 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
                 break
         return found
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        found = super()._repr_mimebundle_(**options)
-        if self._micrograph is None or found is None:
-            return found
-        data, metadata = found if isinstance(found, tuple) else (found, {})
-        picture = base64.b64encode(self.picture()).decode("ascii")
-        data = {**data, "text/plain": self.alt, "image/jpeg": picture}
-        return data, {**metadata, "image/jpeg": {"alt": self.alt}}
+    def _ipython_display_(self) -> None:
+        """Show a picture, and the viewer that takes its place.
+
+        The picture is an output of its own, because a notebook without a kernel shows an error in
+        place of a widget, and nothing else that came with it.
+        """
+        from IPython.display import display
+
+        if self._micrograph is not None:
+            display({"text/html": self._figure(), "text/plain": self.alt}, raw=True)
+        widget = super()._repr_mimebundle_()
+        if widget is not None:
+            display({**widget, "text/plain": repr(self)}, raw=True)
+
+    def _figure(self) -> str:
+        data = base64.b64encode(self.picture()).decode("ascii")
+        alt = _html.escape(self.alt)
+        return (
+            f"<style>{_HIDE}</style>"
+            f'<figure class="oem-image-static {self.canvas.about["static"]}" style="margin:0">'
+            f'<img alt="{alt}" style="max-width:100%" src="data:image/jpeg;base64,{data}">'
+            f"<figcaption>{alt}</figcaption></figure>"
+        )
+
+    def __repr__(self) -> str:
+        return "<MicrographView>" if self._micrograph is None else f"<MicrographView: {self.alt}>"
 
     # header
 

@@ -532,3 +532,28 @@ def test_the_end_leaves_nothing_behind(viewer: Any, write: Any) -> None:
     assert page.locator(".oem-image").count() == 0
     page.wait_for_timeout(300)
     assert len(sent(page)) == count
+
+
+STATIC = """(name) => {
+  window.end();
+  const figure = document.createElement('figure');
+  figure.className = `oem-image-static ${name}`;
+  figure.textContent = 'The picture that was kept';
+  document.body.append(figure);
+}"""
+
+
+def test_the_picture_of_a_notebook_gives_way_to_the_live_one(viewer: Any, write: Any) -> None:
+    page, python = viewer(write(corners()))
+    page.evaluate(STATIC, python.canvas.about["static"])
+    state = "(({ about, settings, version }) => ({ about, settings, version }))(window.model.state)"
+    still = page.get_by_text("The picture that was kept")
+    page.evaluate(f"window.start('micrograph', {state})")  # nobody answers: there is no kernel
+    until(page, "window.model.sent.length > 0")
+    page.wait_for_timeout(300)
+    assert still.is_visible()
+    assert page.locator(".oem-image").bounding_box()["height"] == 0
+    page.evaluate(CONNECT)
+    page.locator(".oem-image-stage[data-view]").wait_for()
+    assert not still.is_visible()
+    assert page.evaluate(PIXEL, [0.25, 0.75]) > 200

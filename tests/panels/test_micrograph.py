@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import mrcfile
@@ -262,7 +263,7 @@ def test_code_shows_the_same(written: Any, shown: Any, closing: Any) -> None:
         same = closing(space["view"])
         assert same.canvas.settings == view.canvas.settings
         assert same.picture() == view.picture()
-        without = ("id",)
+        without = ("id", "static")
         one, two = (
             {name: value for name, value in one.canvas.about.items() if name not in without}
             for one in (view, same)
@@ -274,23 +275,47 @@ def test_code_shows_the_same(written: Any, shown: Any, closing: Any) -> None:
         shown(micrograph).code()
 
 
-def test_a_notebook_keeps_a_picture(written: Any, shown: Any) -> None:
+@pytest.fixture
+def displayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[dict[str, str]]]:
+    """Return ``displayed(view)``: the outputs that a notebook keeps of it."""
+
+    def display(view: Any) -> list[dict[str, str]]:
+        outputs: list[dict[str, str]] = []
+        monkeypatch.setattr(
+            "IPython.display.display", lambda data, *, raw: outputs.append(data) if raw else None
+        )
+        view._ipython_display_()
+        return outputs
+
+    return display
+
+
+def kept(outputs: list[dict[str, str]]) -> tuple[bytes, str]:
+    """Return the picture that is kept, and its alternative text."""
+    (found,) = [one["text/html"] for one in outputs if "text/html" in one]
+    source = re.search(r'<img alt="([^"]*)" [^>]*src="data:image/jpeg;base64,([^"]+)"', found)
+    assert source
+    return base64.b64decode(source[2]), source[1]
+
+
+def test_a_notebook_keeps_a_picture(written: Any, shown: Any, displayed: Any) -> None:
     image = noise(1500, 2100)
     image[:100] += 50  # the first rows of an MRC file lie at the bottom
     view = shown(written(image))
-    data, metadata = view._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    raw = base64.b64decode(data["image/jpeg"])
+    outputs = displayed(view)
+    assert "application/vnd.jupyter.widget-view+json" in outputs[1]
+    raw, alt = kept(outputs[:1])
     assert len(raw) <= 600_000
     picture = np.asarray(Image.open(io.BytesIO(raw)).convert("L")).astype(float)
     assert 512 <= max(picture.shape) <= 1024
     assert picture[-20:, 300:].mean() > picture[:20, 300:].mean() + 100
     words = "Micrograph m.mrc, 2100 × 1500 pixels, 2 Å per pixel"
-    assert metadata["image/jpeg"]["alt"] == data["text/plain"] == words
+    assert alt == outputs[0]["text/plain"] == words
+    assert view.canvas.about["static"] in outputs[0]["text/html"]
     inverted = shown(written(image, "n.mrc"), invert=True).picture()
     turned = np.asarray(Image.open(io.BytesIO(inverted)).convert("L")).astype(float)
     assert turned[-20:, 300:].mean() < turned[:20, 300:].mean() - 100
-    assert "image/jpeg" not in MicrographView()._repr_mimebundle_()
+    assert len(displayed(shown())) == 1  # nothing is shown yet
 
 
 def test_the_picture_of_a_movie_is_its_mean(written: Any, shown: Any) -> None:
@@ -396,15 +421,16 @@ def test_the_header_is_a_tree_that_is_read_when_it_is_wanted(written: Any, shown
 
 
 def test_names_of_files_are_texts(
-    written: Any, shown: Any, everything_shown: Callable[..., str], tmp_path: Path
+    written: Any, shown: Any, displayed: Any, everything_shown: Callable[..., str]
 ) -> None:
     view = shown(written(noise(60, 80), EVIL))
     assert view.canvas.about["name"] == EVIL  # the front end shows it as text
-    data, metadata = view._repr_mimebundle_()
-    assert "text/html" not in data
-    assert EVIL in metadata["image/jpeg"]["alt"]
+    outputs = displayed(view)
+    assert EVIL not in outputs[0]["text/html"]
+    assert "&lt;img src=x onerror=alert(1)&gt;.mrc" in kept(outputs)[1]
     tricky = shown(written(noise(60, 80), "a\u202egpj.mrc"))
     assert "\u202e" not in everything_shown(tricky)
+    assert "\u202e" not in displayed(tricky)[0]["text/html"]
 
 
 @pytest.mark.parametrize(

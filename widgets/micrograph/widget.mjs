@@ -9,6 +9,8 @@ import { request } from "../shared/request.mjs";
 
 /** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
 function render({ model, el }) {
+  /** @type {number | undefined} */
+  let kept;
   /** @type {Record<string, () => void>} */
   const does = {
     "[": () => viewer.frames.step(-1),
@@ -30,6 +32,11 @@ function render({ model, el }) {
       model.set("settings", settings);
       model.save_changes();
     },
+    drawn: () => {
+      root.classList.remove("oem-image-waiting");
+      hideKept();
+      kept ??= setTimeout(hideKept, 1000); // it may have come later than this
+    },
     framed: () => !spectrum.element.hidden && void spectrum.load(false),
   });
   const spectrum = new ImageSpectrum((fit) => {
@@ -49,6 +56,12 @@ function render({ model, el }) {
     if (event.target === stage.element && !event.ctrlKey && !event.metaKey && !event.altKey && act(event.key)) event.preventDefault();
   };
   stage.element.addEventListener("keydown", onKey);
+
+  /** Let the picture that a notebook keeps give way. */
+  function hideKept() {
+    for (const one of document.getElementsByClassName(viewer.about.static))
+      /** @type {HTMLElement} */ (one.closest(".jp-OutputArea-child") ?? one).style.display = "none";
+  }
 
   /** Ask, and tell a person where that fails. @param {string} action @param {Record<string, unknown>} content */
   async function ask(action, content) {
@@ -89,6 +102,7 @@ function render({ model, el }) {
   /** @param {Record<string, any>} about */
   function open(about) {
     root.setAttribute("aria-label", about.alt);
+    root.classList.toggle("oem-image-waiting", !stage.view && document.getElementsByClassName(about.static).length > 0);
     tools.showNotes(about.notes);
     spectrum.open(about);
     viewer.open(about, model.get("settings"));
@@ -113,6 +127,7 @@ function render({ model, el }) {
   model.on("change:show_header", showHeader);
   return () => {
     clearTimeout(tools.timer);
+    clearTimeout(kept);
     viewer.close();
     theme.disconnect();
     model.off("change:version", take);

@@ -18,6 +18,7 @@ export class ImageViewer {
    * @param {object} does
    * @param {(wish: Record<string, unknown>) => Promise<Record<string, any>>} does.view  asks for a view
    * @param {(settings: Record<string, any>) => void} does.settled  how the image is shown now
+   * @param {() => void} does.drawn  a view has been drawn
    * @param {() => void} does.framed  another frame is chosen
    */
   constructor(tools, does) {
@@ -109,6 +110,7 @@ export class ImageViewer {
     this.contrast.count(view.levels);
     this.grey();
     stage.element.dataset.view = `${view.frame} ${view.factor}`;
+    this.does.drawn();
     if (frames.playing) requestAnimationFrame(() => frames.next());
     else if (this.many && settings.frame !== "sum")
       loader.prepare({ ...this.wish, frame: (settings.frame + 1) % this.about.frames });
