@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gemmi
 
+from openem_nb._amounts import counted
 from openem_nb._folders import write_whole
 from openem_nb._texts import one_line
 from openem_nb.mmcif._labels import first_sentence
@@ -152,15 +153,25 @@ class Deposition:
         write_whole(path, self.text)
         return path
 
+    def _counts(self) -> tuple[str, str]:
+        categories = len({one.item.partition(".")[0] for one in self.entries})
+        needed = sum(one.mandatory for one in self.missing)
+        several = f"{categories} categor{'y' if categories == 1 else 'ies'}"
+        rest = (
+            f"{counted(needed, 'mandatory item')} open, "
+            f"{counted(len(self.left_out), 'value')} left out, "
+            f"{counted(len(self.conflicts), 'conflict')} (PDBx/mmCIF {self.dictionary})"
+        )
+        return f"{counted(len(self.entries), 'value')} in {several}", rest
+
+    def __str__(self) -> str:
+        """Return in one line what was written and what is open."""
+        return f"{self.entry_id}: {', '.join(self._counts())}"
+
     def _repr_html_(self) -> str:
         """Show what was written, what is open and where document and model disagree."""
-        needed = sum(one.mandatory for one in self.missing)
-        head = (
-            f"<p><b>{len(self.entries)} values in "
-            f"{len({one.item.partition('.')[0] for one in self.entries})} categories</b>, "
-            f"{needed} mandatory items open, {len(self.left_out)} values left out, "
-            f"{len(self.conflicts)} conflicts (PDBx/mmCIF {html.escape(self.dictionary)})</p>"
-        )
+        written, rest = self._counts()
+        head = f"<p><b>{written}</b>, {html.escape(rest)}</p>"
         return head + "".join(
             (
                 _details(

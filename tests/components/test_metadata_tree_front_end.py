@@ -428,6 +428,27 @@ def test_an_open_editor_survives_a_change_from_elsewhere(tree: Any) -> None:
     row(page, "technique: subtomo").wait_for()
 
 
+def test_details_that_are_open_follow_the_document(tree: Any) -> None:
+    page, python = tree(document(), fields=FIELDS)
+    row(page, "acquisition").click()
+    many(page, 7)
+    row(page, "frames").click()
+    page.keyboard.press("Enter")
+    pane = page.get_by_role("region", name="Details of acquisition.frames")
+    pane.get_by_text("40", exact=True).wait_for()
+    row(page, "technique").click()
+    changed = document()
+    changed["acquisition"]["frames"] = 50
+    python.show(changed, fields=FIELDS)
+    page.evaluate("(version) => window.model.update({ version })", python.version)
+    pane.get_by_text("50", exact=True).wait_for()
+    assert focused(page) == "technique"
+    del changed["acquisition"]["frames"]
+    python.show(changed, fields=FIELDS)
+    page.evaluate("(version) => window.model.update({ version })", python.version)
+    pane.get_by_text("none", exact=True).wait_for()
+
+
 def test_names_and_values_from_outside_are_text(tree: Any) -> None:
     page, _ = tree({EVIL: {"value": EVIL, "unit": EVIL}, "list": [EVIL], '"]': {"a.b": 1}})
     page.get_by_role("treeitem").first.focus()

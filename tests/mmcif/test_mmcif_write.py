@@ -492,3 +492,12 @@ def test_a_blank_text_says_nothing(blank: str) -> None:
     assert value(made.text, "_entity.pdbx_description") is None
     assert value(made.text, "_pdbx_contact_author.phone") is None
     assert not {one.path for one in made.left_out} & {"sample.molecule[0].name_mol"}
+
+
+def test_a_deposition_says_in_one_line_what_came_of_it() -> None:
+    made = mmcif.to_mmcif(whole(), entry_id="MINE")
+    needed = sum(one.mandatory for one in made.missing)
+    assert str(made).startswith(f"MINE: {len(made.entries)} values in ")
+    assert f" categories, {needed} mandatory items open, " in str(made)
+    assert "\n" not in str(made)
+    assert f"{needed} mandatory items open" in made._repr_html_()

@@ -30,6 +30,8 @@ function render({ model, el }) {
   let timer;
   /** @type {Record<string, number> | null} what was open before the search */
   let before = null;
+  /** @type {string | null} the row whose details are shown */
+  let detailed = null;
   /** @type {Map<string, HTMLElement>} editors that are open, by the row they belong to */
   const editors = new Map();
 
@@ -64,10 +66,12 @@ function render({ model, el }) {
       ...(row.editable && model.get("editable") ? [{ text: "Edit", act: () => void edit(row) }] : []),
     ]);
 
-  /** @param {Row} row */
-  async function details(row) {
+  /** @param {{ id: string }} row */
+  async function details(row, focus = true) {
     const found = await ask("details", { id: row.id });
-    if (!found) return;
+    if (!found || (!focus && detailed !== row.id)) return;
+    detailed = row.id;
+    const inside = pane.contains(document.activeElement);
     const heading = make("h4", {}, found.path);
     const list = make("dl");
     for (const [name, text] of found.rows) list.append(make("dt", {}, name), make("dd", {}, text));
@@ -76,10 +80,11 @@ function render({ model, el }) {
     pane.replaceChildren(heading, list, close);
     pane.setAttribute("aria-label", `Details of ${found.path}`);
     pane.classList.add("oem-tree-pane-open");
-    pane.focus();
+    if (focus || inside) pane.focus();
   }
 
   function leave() {
+    detailed = null;
     pane.replaceChildren();
     pane.classList.remove("oem-tree-pane-open");
     view.current?.focus();
@@ -155,10 +160,14 @@ function render({ model, el }) {
     choice.hidden = !model.get("fields");
     help.textContent = `${keys}${model.get("editable") ? ", F2 edits" : ""}; letters find a name, * opens all.`;
   }
-  const onVersion = () => void refresh();
+  const onFound = () => void refresh();
+  const onVersion = () => {
+    void refresh();
+    if (detailed !== null) void details({ id: detailed }, false);
+  };
   const onFind = () => {
     clearTimeout(timer);
-    timer = setTimeout(onVersion, PAUSE_MS);
+    timer = setTimeout(onFound, PAUSE_MS);
   };
   const onTarget = () => {
     find.value = "";
@@ -173,8 +182,8 @@ function render({ model, el }) {
   model.on("change:version", onVersion);
   model.on("change:target", onTarget);
   find.addEventListener("input", onFind);
-  find.addEventListener("search", onVersion);
-  every.addEventListener("change", onVersion);
+  find.addEventListener("search", onFound);
+  every.addEventListener("change", onFound);
   pane.addEventListener("keydown", onPane);
   return () => {
     clearTimeout(timer);
