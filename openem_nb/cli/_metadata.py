@@ -146,13 +146,14 @@ def _plain(value: Any) -> str:
 
 def _tell(found: Extraction, *, missing: bool) -> None:
     """Say what a person should know of a session, and if it is asked what is still missing."""
-    for finding in found.findings:
+    following = (*(one.hint for one in found.findings[1:]), "")
+    for finding, next_hint in zip(found.findings, following, strict=False):
         say(f"{finding.level}: {finding.message}", err=True)
         if finding.files:
             more = finding.count - _NAMED
             named = ", ".join(map(one_line, finding.files[:_NAMED]))
             say(f"    {named}{f' and {more:,} more' if more > 0 else ''}", err=True)
-        if finding.hint:
+        if finding.hint and finding.hint != next_hint:  # of several with one remedy, the last
             say(f"    {as_commands(finding.hint)}", err=True)
     missing = missing and bool(found.provenance)  # of a folder without metadata all is missing
     required = [one for one in found.missing if one.required] if missing else []

@@ -53,6 +53,14 @@ def test_extract_shows_each_value_with_its_origin_and_what_one_should_know(tmp_p
     assert truth.faults["truncated"][0] in done.stderr
 
 
+def test_a_remedy_of_several_findings_is_said_once(tmp_path) -> None:
+    write_session(tmp_path / "a", images=20, faults=["magnifications"])
+    done = openem("extract", str(tmp_path / "a"))
+    mixed = done.stderr.count("is not the same in all files")
+    assert mixed >= 2
+    assert done.stderr.count("Put files that belong to another session") == 1
+
+
 def test_extract_says_of_an_empty_folder_that_it_is_empty_and_no_more(tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     done = openem("extract", str(tmp_path / "empty"))
