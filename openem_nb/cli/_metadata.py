@@ -150,8 +150,8 @@ def _tell(found: Extraction, *, missing: bool) -> None:
     for finding, next_hint in zip(found.findings, following, strict=False):
         say(f"{finding.level}: {finding.message}", err=True)
         if finding.files:
-            more = finding.count - _NAMED
             named = ", ".join(map(one_line, finding.files[:_NAMED]))
+            more = max(finding.count, len(finding.files)) - len(finding.files[:_NAMED])
             say(f"    {named}{f' and {more:,} more' if more > 0 else ''}", err=True)
         if finding.hint and finding.hint != next_hint:  # of several with one remedy, the last
             say(f"    {as_commands(finding.hint)}", err=True)

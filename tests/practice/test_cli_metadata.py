@@ -61,6 +61,13 @@ def test_a_remedy_of_several_findings_is_said_once(tmp_path) -> None:
     assert done.stderr.count("Put files that belong to another session") == 1
 
 
+def test_of_many_files_a_finding_names_some_and_counts_the_others(tmp_path) -> None:
+    write_session(tmp_path / "a", images=20, faults=["linear"])
+    done = openem("extract", str(tmp_path / "a"))
+    line = next(line for line in done.stderr.splitlines() if " and " in line and ".xml" in line)
+    assert line.endswith(".xml and 19 more")
+
+
 def test_extract_says_of_an_empty_folder_that_it_is_empty_and_no_more(tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     done = openem("extract", str(tmp_path / "empty"))
