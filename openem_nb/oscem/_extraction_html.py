@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from openem_nb.oscem.extraction import Extraction
+    from openem_nb.oscem.readers import Finding
 
 __all__ = ["html_of"]
 
@@ -26,7 +27,7 @@ def html_of(found: Extraction) -> str:
         parts += ["<p><b>Missing</b></p>", _table(("Path", "What it is", "Why"), questions)]
     if found.findings:
         rows = (
-            (_LEVELS[one.level], f"{one.message} {one.hint}".strip(), ", ".join(one.files[:3]))
+            (_LEVELS[one.level], f"{one.message} {one.hint}".strip(), _files(one))
             for one in found.findings
         )
         parts += ["<p><b>Findings</b></p>", _table(("Level", "What", "Files"), rows)]
@@ -48,6 +49,12 @@ def html_of(found: Extraction) -> str:
         "</details></div>",
     ]
     return "".join(parts)
+
+
+def _files(finding: Finding) -> str:
+    named = finding.files[:3]
+    more = max(finding.count, len(finding.files)) - len(named) if named else 0
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -353,6 +353,14 @@ def test_what_osc_em_has_no_place_for_is_kept_beside_the_document(tmp_path) -> N
     )
 
 
+def test_the_page_of_an_extraction_counts_files_that_it_does_not_name(tmp_path) -> None:
+    for path in write_images(tmp_path, 6)[1:]:
+        path.write_bytes(b"")
+    page = openem.extract(tmp_path)._repr_html_()
+    assert page.count(".xml") >= 3
+    assert " and 2 more</td>" in page
+
+
 def test_an_extraction_is_a_line_to_read(session) -> None:
     found = openem.extract(session)
     line = str(found)
