@@ -10,7 +10,7 @@ import typer
 
 from openem_nb._texts import one_line
 from openem_nb.cli._app import app, say
-from openem_nb.errors import Cancelled, InvalidInput
+from openem_nb.errors import Cancelled
 
 _NAMED = 5
 """Files with a problem that are named."""
@@ -83,7 +83,7 @@ def mine(
                 out=output,
                 cluster=cluster,
                 workers=workers,
-                options=_options(options or []),
+                options=mining.read_options(options or []),
                 retry=retry,
                 progress=progress,
             )
@@ -95,18 +95,6 @@ def mine(
     _tell(mined)
     if csv is not None:
         _write(mined, csv)
-
-
-def _options(given: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise InvalidInput(
-                f"{text!r} is no option with a value.", hint="Write it as queue=day, for example."
-            )
-        found[name.strip()] = int(value) if value.strip().isdecimal() else value.strip()
-    return found
 
 
 def _tell(mined: Any) -> None:

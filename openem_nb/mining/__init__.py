@@ -9,8 +9,26 @@
 from __future__ import annotations
 
 from openem_nb.mining.columns import COLUMNS
+from openem_nb.mining.engines import read_options
+from openem_nb.mining.files import ImageFile, find_images
 from openem_nb.mining.mined import Mined, open_mined
 from openem_nb.mining.parameters import DEFAULT, MEASURES, Parameters
+from openem_nb.mining.pictures import ContactSheet, contact_sheet, histograms, ranked
 from openem_nb.mining.run import mine
 
-__all__ = ["COLUMNS", "DEFAULT", "MEASURES", "Mined", "Parameters", "mine", "open_mined"]
+__all__ = [
+    "COLUMNS",
+    "DEFAULT",
+    "MEASURES",
+    "ContactSheet",
+    "ImageFile",
+    "Mined",
+    "Parameters",
+    "contact_sheet",
+    "find_images",
+    "histograms",
+    "mine",
+    "open_mined",
+    "ranked",
+    "read_options",
+]

@@ -13,7 +13,7 @@ from openem_nb.errors import Cancelled, InvalidInput
 from openem_nb.mining._work import one_thread, work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from openem_nb.errors import OpenEMError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openem_nb.mining.files import ImageFile
     from openem_nb.mining.parameters import Parameters
 
-__all__ = ["Engine", "Pending", "Threads", "check", "cores", "engine"]
+__all__ = ["Engine", "Pending", "Threads", "check", "cores", "engine", "read_options"]
 
 KINDS: Final = ("threads", "local", "slurm")
 ADDRESS: Final = re.compile(r"(tcp|tls|ucx|ws|wss|inproc)://\S+")
@@ -106,6 +106,25 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+def read_options(lines: Iterable[str]) -> dict[str, Any]:
+    """Return options from lines like ``queue=day``; whole numbers become numbers.
+
+    Raises
+    ------
+    InvalidInput
+        If a line has no name, or no value.
+    """
+    found: dict[str, Any] = {}
+    for text in lines:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (equals and name and value):
+            raise InvalidInput(
+                f"{text!r} is no option with a value.", hint="Write it like queue=day."
+            )
+        found[name] = int(value) if value.isdecimal() else value
+    return found
 
 
 def check(cluster: Any, workers: int | None, options: Mapping[str, Any] | None) -> None:

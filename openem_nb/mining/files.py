@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from openem_nb.jobs import Progress
 
-__all__ = ["ENDINGS", "Found", "ImageFile", "as_text", "find", "root_of"]
+__all__ = ["ENDINGS", "Found", "ImageFile", "as_text", "find", "find_images", "root_of"]
 
 ENDINGS: Final = (
     *(".mrc", ".mrcs", ".st", ".ali", ".map", ".rec", ".tif", ".tiff", ".eer"),
@@ -135,6 +135,13 @@ def find(source: Any, *, pattern: str | None = None, progress: Progress | None =
             f"{', '.join(ENDINGS)}. Others are found by pattern, like *.hdf5.",
         )
     return Found(tuple(sorted(found, key=lambda one: one.name)), tuple(notes))
+
+
+def find_images(
+    source: Any, *, pattern: str | None = None, progress: Progress | None = None
+) -> tuple[ImageFile, ...]:
+    """Return the image files that would be mined; see :func:`find`, which tells more."""
+    return find(source, pattern=pattern, progress=progress).files
 
 
 def _walk(root: Path, notes: list[str]) -> Iterator[tuple[os.DirEntry[str], str]]:
