@@ -56,11 +56,13 @@ def mmcif(
 ) -> None:
     """Write an OSC-EM document as mmCIF for OneDep, and list what is still asked for."""
     from openem_nb import mmcif as convert
+    from openem_nb import oscem
 
     given = convert.load_answers(filled_in) if filled_in else {}
     given |= convert.read_answers(answers or ())
+    content = read_document(document)
     made = convert.to_mmcif(
-        read_document(document),
+        content,
         model,
         wins=wins,
         entry_id=entry_id,
@@ -72,6 +74,13 @@ def mmcif(
     if form is not None:
         made.write_form(form)
     print(f"{output}: {counted(len(made.written), 'value')} of the document")
+    if problems := oscem.validate(content):
+        many = counted(len(problems), "problem")
+        say(
+            f"The document itself has {many}: see `openem check`, and `openem upgrade` if it is of "
+            "an older form.",
+            err=True,
+        )
     _tell(made, every=every)
     if form is not None:
         print(f"Form: {form}")

@@ -23,6 +23,7 @@ _CALLS: Final = (
     ("openem.get(pid).tape() lists what was archived", "`openem get PID --files` lists them"),
     (", with the names of the files", ""),
     ("openem.retrievals()", "`openem retrievals`"),
+    ("openem.oscem.upgrade(document)", "`openem upgrade`"),
     ("openem.get", "`openem get`"),
     ("Give these values with complete({path: value})", "Give each as --set 'PATH = VALUE'"),
     ("write_draft() keeps", "--draft keeps"),

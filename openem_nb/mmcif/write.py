@@ -97,7 +97,8 @@ def to_mmcif(
     if not isinstance(document, dict) or not isinstance(document.get("acquisition"), dict):
         raise InvalidInput(
             "This is no OSC-EM document: it has no acquisition.",
-            hint="Give the document itself, as openem.oscem.read returns it.",
+            hint="If it is of an older form, or wrapped by a catalogue, "
+            "openem.oscem.upgrade(document) brings it up to date.",
         )
     if wins not in ("metadata", "model"):
         raise InvalidInput(f"wins cannot be {wins!r}.", hint="Say 'metadata' or 'model'.")

@@ -182,6 +182,9 @@ def test_check_and_upgrade_of_a_document(tmp_path) -> None:
     document = oscem.read(good)
     document["acquisition"]["datetime"] = document["acquisition"].pop("date_time")
     old.write_text(json.dumps(document))
+    done = openem("mmcif", str(old), "-o", str(tmp_path / "old.cif"))
+    assert done.returncode == 0
+    assert "The document itself has 2 problems: see `openem check`" in done.stderr
     done = openem("check", str(old))
     assert done.returncode == 1
     assert "error: acquisition.date_time is missing" in done.stdout
@@ -265,6 +268,15 @@ def test_bad_input_is_a_sentence_with_a_hint(tmp_path, monkeypatch, arguments, s
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) >= 2, "a message and a hint"
+
+
+def test_what_is_wrapped_is_to_be_upgraded_first(tmp_path) -> None:
+    (tmp_path / "old.json").write_text('{"scientificMetadata": {"acquisition": {}}}')
+    done = openem("mmcif", str(tmp_path / "old.json"), "-o", str(tmp_path / "out.cif"))
+    assert done.returncode == 1
+    assert "no OSC-EM document" in done.stderr
+    assert "`openem upgrade`" in done.stderr
+    assert not (tmp_path / "out.cif").exists()
 
 
 def test_a_wrong_choice_is_a_wrong_call(tmp_path) -> None:
