@@ -45,6 +45,8 @@ _ROUNDS: Final = 8
 """How often depth and phase of the rings are fitted in turn at most..."""
 _SETTLED: Final = 1.0
 """...until neither defocus nor astigmatism move by more, Å."""
+_PATIENCE: Final = 1000
+"""Steps of the depth's fit, which mostly needs ten; its terms are alike, so it may go to and fro."""
 _STEPS: Final = 6
 """Steps of least squares in each round."""
 
@@ -286,6 +288,8 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
         depth = _depth(rings, np.cos(_twice(rings, optics, at)))
         # what the model leaves out is the same in all sectors of a ring
         weight = rings.n / (1 + rings.n * (_DOUBT * depth) ** 2 * (_polar.SECTORS / 4))
+        if not depth.any():  # no ring has this phase: nothing to refine
+            break
         left = _left(rings, optics, at, depth, weight)
         cost = float((weight * left**2).sum())
         for _ in range(_STEPS):
@@ -293,7 +297,8 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
             gradient = (slopes * (weight * left)).sum(axis=(1, 2))
             curve = np.einsum("iab,jab->ij", slopes * weight, slopes)
             curve[np.diag_indices(used)] *= 1 + damping
-            if not np.linalg.cond(curve / np.sqrt(np.outer(*[np.diag(curve)] * 2))) < 1e12:
+            scale = np.sqrt(np.diag(curve))
+            if not (scale > 0).all() or np.linalg.cond(curve / np.outer(scale, scale)) > 1e12:
                 break
             step = np.linalg.solve(curve, gradient)
             tried = at.copy()
@@ -336,7 +341,10 @@ def _depth(rings: Rings, cosine: NDArray[np.float64]) -> NDArray[np.float64]:
     seen = -(rings.n * rings.y * cosine).sum(axis=0)
     most = np.maximum((rings.n * cosine**2).sum(axis=0), 1e-9)
     decays = np.exp(-np.outer(rings.k**2 / 2, _DECAYS))
-    parts, _ = nnls(decays * np.sqrt(most)[:, None], seen / np.sqrt(most))
+    columns = decays * np.sqrt(most)[:, None]
+    lengths = np.linalg.norm(columns, axis=0)
+    parts, _ = nnls(columns / lengths, seen / np.sqrt(most), maxiter=_PATIENCE)
+    parts /= lengths
     found: NDArray[np.float64] = decays @ parts
     return found
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Motion", "motion"]
 
-_PIXEL: Final = 4.5
+_PIXEL: Final = 3.5
 """Å; frames are averaged over blocks until pixels are nearly so large. Larger ones lose the way."""
 _BLOCK: Final = 4
 """Block where no pixel size is known."""

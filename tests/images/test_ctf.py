@@ -186,6 +186,24 @@ def test_images_without_rings_are_flagged(make, phase_shift, seed) -> None:
     assert found.words.startswith("No defocus to rely on")
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_any_spectrum_has_an_answer(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    fy, fx = np.fft.fftfreq(128), np.fft.rfftfreq(128)
+    k = np.hypot(fy[:, None], fx)
+    bumps = [
+        rng.uniform(-3, 3) * np.exp(-(((k - rng.uniform(0, 0.5)) / 0.05) ** 2)) for _ in range(4)
+    ]
+    power = np.exp(sum(bumps) + rng.normal(0, 0.05, k.shape)).astype(np.float32)
+    spectrum = images.Spectrum(power, fy, fx, 25.0, rng.uniform(0.7, 1.4), 300.0)
+    for phase in (None, True):
+        found = images.ctf(spectrum, cs=2.7, phase_shift=phase)
+        assert math.isfinite(found.defocus_u)
+        assert math.isfinite(found.defocus_v)
+        assert -1 <= found.score <= 1
+        assert found.words
+
+
 def test_overwhelming_noise_is_flagged() -> None:
     image, truth = micrographs.simulate(
         (1024, 1024), defocus_u=15_000, signal=0.05, covered=0, seed=5
