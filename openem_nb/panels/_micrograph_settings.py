@@ -21,7 +21,7 @@ _PERCENT: Final = 0.5
 _SPELLED: Final = ("frame", "invert", "low_pass", "binning", "around")
 
 
-def defaults(micrograph: Micrograph) -> dict[str, Any]:
+def defaults(micrograph: Micrograph, *, movie: bool) -> dict[str, Any]:
     """Return how a micrograph is shown before anybody has changed anything."""
     return {
         "mode": "percentile",
@@ -30,11 +30,11 @@ def defaults(micrograph: Micrograph) -> dict[str, Any]:
         "low": None,
         "high": None,
         "invert": False,
-        **of_pixels(micrograph, None, None, 1, 1),
+        **of_pixels(micrograph, None, None, 1, 1, movie=movie),
     }
 
 
-def spelled(settings: Mapping[str, Any], micrograph: Micrograph) -> list[str]:
+def spelled(settings: Mapping[str, Any], micrograph: Micrograph, *, movie: bool) -> list[str]:
     """Return the arguments that show a micrograph like this, without those that are as ever."""
     found = []
     if settings["mode"] == "window":
@@ -43,7 +43,7 @@ def spelled(settings: Mapping[str, Any], micrograph: Micrograph) -> list[str]:
         found.append(f"sigma={settings['sigma']!r}")
     elif settings["percent"] != _PERCENT:
         found.append(f"percent={settings['percent']!r}")
-    usual = defaults(micrograph)
+    usual = defaults(micrograph, movie=movie)
     changed = [name for name in _SPELLED if settings[name] != usual[name]]
     return [*found, *(f"{name}={settings[name]!r}" for name in changed)]
 
@@ -83,11 +83,17 @@ def of_contrast(
 
 
 def of_pixels(
-    micrograph: Micrograph, frame: Frame | None, low_pass: float | None, binning: int, around: int
+    micrograph: Micrograph,
+    frame: Frame | None,
+    low_pass: float | None,
+    binning: int,
+    around: int,
+    *,
+    movie: bool,
 ) -> dict[str, Any]:
     many = micrograph.frames
     if frame is None:
-        frame = "sum" if micrograph.is_movie else many // 2 if many > 1 else 0
+        frame = "sum" if movie else many // 2 if many > 1 else 0
     if frame == "sum":
         frame = "sum" if many > 1 else 0
     elif not 0 <= frame < many:

@@ -30,6 +30,8 @@ _BASE: Final = 2048
 """Pixels of the longest side of the whole image as it is kept in memory."""
 _LARGEST: Final = 2304
 """Pixels of a side of one answer: a screen of 2048 and a little around it."""
+_SMALLEST: Final = 1e-30
+"""Range of values that is taken for none: steps of it could not be computed."""
 _SAMPLE: Final = 1 << 16
 """Pixels that the range of values is found from; all of them are drawn."""
 
@@ -291,7 +293,7 @@ def encode(values: NDArray[np.float32]) -> Encoded:
         room = 16 * (inner[1] - inner[0])
         if room > 0:
             low, high = max(low, inner[0] - room), min(high, inner[1] + room)
-    if not high > low:
+    if not high - low > _SMALLEST:
         return Encoded(_levels(values, 1.0, low - 1), 1.0, low - 1)
     scale = (high - low) / 65534
     if scale < 1 and low.is_integer() and high.is_integer() and _counts(finite):
@@ -314,11 +316,12 @@ def _counts(sample: NDArray[np.float32]) -> bool:
 
 
 def _levels(values: NDArray[np.float32], scale: float, offset: float) -> NDArray[np.uint16]:
-    # in double precision, because the offset may be a million times the step
-    moved = values - np.float32(offset) if abs(offset) < 1e4 * scale else None
-    if moved is None:
-        moved = (values.astype(np.float64) - offset).astype(np.float32)
-    moved *= np.float32(1 / scale)
+    with np.errstate(over="ignore"):  # what is too large is cut below
+        if abs(offset) < 1e4 * scale < 1e37:
+            moved = values - np.float32(offset)
+            moved *= np.float32(1 / scale)
+        else:  # in double precision, because the offset may be a million times the step
+            moved = ((values.astype(np.float64) - offset) / scale).astype(np.float32)
     moved += np.float32(0.5)
     np.clip(moved, 1, 65535, out=moved)
     if not np.isfinite(float(moved.sum())):

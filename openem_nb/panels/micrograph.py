@@ -23,6 +23,7 @@ from openem_nb.panels._micrograph_settings import (
     positive,
     spelled,
 )
+from openem_nb.panels._micrograph_tilts import tilts_of
 from openem_nb.panels._micrograph_views import Views
 from openem_nb.panels.metadata_tree import MetadataTree
 
@@ -132,10 +133,12 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         try:
             known = of_micrograph(picks, micrograph) if picks is not None else None
             reference = images.read_gain(gain) if isinstance(gain, str | Path) else gain
+            tilts = tilts_of(micrograph)
+            movie = micrograph.is_movie and not tilts
             settings = {
-                **defaults(micrograph),
+                **defaults(micrograph, movie=movie),
                 **of_contrast(contrast, percent, sigma),
-                **of_pixels(micrograph, frame, low_pass, binning, around),
+                **of_pixels(micrograph, frame, low_pass, binning, around, movie=movie),
                 "invert": bool(invert),
             }
             size = micrograph.pixel_size if pixel_size is None else positive(pixel_size)
@@ -154,6 +157,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
             picks=known,
             ctf=ctf,
             pixel_size=size,
+            tilts=tilts,
             alt=self.alt,
             settings=settings,
             number=next(_numbers),
@@ -202,13 +206,14 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
             if not isinstance(value, str | Path | int | float):
                 raise _no_file(f"The {name}")
             arguments.append(f"{name}={str(value) if isinstance(value, Path) else value!r}")
+        movie = self.canvas.about["movie"]
         lines = ["import openem_nb as openem", ""]
         if self.ctf is not None:
             lines[0:1] = ["import openem_nb as openem", "from openem_nb import images"]
             lines += [f"micrograph = images.open_image({micrograph.source!r})", self._fit(self.ctf)]
             arguments[0] = "micrograph"
             arguments.append("ctf=ctf")
-        call = ", ".join([*arguments, *spelled(settings, micrograph)])
+        call = ", ".join([*arguments, *spelled(settings, micrograph, movie=movie)])
         return "\n".join([*lines, f"view = openem.MicrographView({call})", ""])
 
     def _fit(self, found: Ctf) -> str:
@@ -271,10 +276,10 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         from IPython.display import display
 
         if self._micrograph is not None:
-            display({"text/html": self._figure(), "text/plain": self.alt}, raw=True)
+            display({"text/html": self._figure(), "text/plain": self.alt}, raw=True)  # type: ignore[no-untyped-call]
         widget = super()._repr_mimebundle_()
         if widget is not None:
-            display({**widget, "text/plain": repr(self)}, raw=True)
+            display({**widget, "text/plain": repr(self)}, raw=True)  # type: ignore[no-untyped-call]
 
     def _figure(self) -> str:
         data = base64.b64encode(self.picture()).decode("ascii")

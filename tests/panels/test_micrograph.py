@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import mrcfile
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
@@ -158,6 +158,7 @@ finite = st.floats(-1e6, 1e6, width=32)
 @given(arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2), elements=finite))
 def test_sixteen_bits_keep_values_to_half_a_step(array: Any) -> None:
     encoded = encode(array)
+    assume(float(array.max()) - float(array.min()) > 1e-30)
     found = encoded.offset + encoded.scale * encoded.levels.astype(np.float64)
     assert encoded.levels.min() >= 1
     span = float(array.max()) - float(array.min())
@@ -177,15 +178,23 @@ def test_counts_stay_exact_and_what_is_no_number_is_none() -> None:
     assert encoded.levels[5, 6] == 65535
     others = np.isfinite(counts)
     assert (encoded.offset + encoded.levels[others].astype(float) == counts[others]).all()
-    for constant in (0.0, 5.0, -1e30):
+    for constant in (0.0, 5.0, -1e30, 3e38):
         one = encode(np.full((4, 4), constant, np.float32))
         assert len(np.unique(one.levels)) == 1
         assert one.levels[0, 0] > 0
 
 
+def test_any_numbers_are_encoded_without_overflow() -> None:
+    for low, high in ((0, 1e-38), (-3e38, 3e38), (1e30, 1.1e30), (-1, 3e38)):
+        array = np.linspace(low, high, 1000).astype(np.float32).reshape(10, 100)
+        encoded = encode(array)
+        found = encoded.offset + encoded.scale * encoded.levels.astype(np.float64)
+        assert np.abs(found - array).max() <= max((high - low) / 65000, 3)
+
+
 def test_hot_pixels_leave_levels_for_the_others() -> None:
     image = noise(200, 200)
-    image[10, 10] = 1e9
+    image[10, 10] = 3e38
     encoded = encode(image)
     assert encoded.levels[10, 10] == 65535
     others = np.delete(encoded.levels.ravel(), 10 * 200 + 10)
@@ -213,6 +222,33 @@ def test_a_movie_is_averaged_in_the_background(
     assert np.allclose(values(answer, buffers), frames[2:5].mean(0), atol=1e-3)
     answer, buffers = get(view, "view", **asked, frame=6, around=3)
     assert np.allclose(values(answer, buffers), frames[4:7].mean(0), atol=1e-3)
+
+
+ANGLES = ("-3.0", "0.0", "3.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "angles", "expected"),
+    [
+        ("series.mrc.mdoc", ANGLES, [-3.0, 0.0, 3.0]),
+        ("series.mdoc", ANGLES, [-3.0, 0.0, 3.0]),
+        ("other.mdoc", ANGLES, []),
+        ("series.mdoc", ANGLES[:2], []),  # of another stack
+        ("series.mdoc", ("0.0", "0.0", "0.0"), []),  # frames of a movie
+        ("series.mdoc", ("-3.0", "NaN", "?"), []),
+    ],
+)
+def test_tilt_angles_come_from_the_mdoc_beside_the_stack(
+    written: Any, shown: Any, name: str, angles: tuple[str, ...], expected: list[float]
+) -> None:
+    path = written(np.zeros((3, 32, 40), np.float32), "series.mrc")
+    text = "".join(f"[ZValue = {z}]\nTiltAngle = {one}\n\n" for z, one in enumerate(angles))
+    path.with_name(name).write_text("PixelSpacing = 2.0\n\n" + text)
+    view = shown(path)
+    about = view.canvas.about
+    assert about["tilts"] == expected
+    assert about["noun"] == ("Tilt" if expected else "Frame")
+    assert view.canvas.settings["frame"] == (1 if expected else "sum")
 
 
 def test_a_gain_multiplies_frames_and_mean(

@@ -35,7 +35,7 @@ export function imageCurveAxis(curves, width) {
  *
  * @param {HTMLCanvasElement} canvas
  * @param {ImageCurves} curves
- * @param {Record<string, string>} colours  ink, muted, power, fit, cc
+ * @param {Record<string, string>} colours  ink, text, muted, power, fit, cc
  * @param {number | null} mark  frequency under the pointer
  */
 export function drawImageCurves(canvas, curves, colours, mark) {
@@ -49,7 +49,8 @@ export function drawImageCurves(canvas, curves, colours, mark) {
   const line = (/** @type {number} */ frequency, /** @type {string} */ text, /** @type {string} */ colour) => {
     const place = axis.place(frequency);
     if (place > width - MARGIN.right + 1) return;
-    context.strokeStyle = context.fillStyle = colour;
+    context.strokeStyle = colour;
+    context.fillStyle = colours.text;
     context.lineWidth = 1;
     context.beginPath();
     context.moveTo(place, MARGIN.top);

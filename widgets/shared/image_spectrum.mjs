@@ -131,7 +131,7 @@ export class ImageSpectrum {
     if (!this.power || !this.curves) return;
     const style = getComputedStyle(this.element);
     const of = (/** @type {string} */ name) => style.getPropertyValue(`--oem-image-${name}`).trim();
-    const colours = Object.fromEntries(["ink", "paper", "muted", "power", "fit", "cc"].map((name) => [name, of(name)]));
+    const colours = Object.fromEntries(["ink", "paper", "text", "muted", "power", "fit", "cc"].map((name) => [name, of(name)]));
     sharp(this.cover, this.cover.clientWidth, this.cover.clientWidth);
     sharp(this.curve, this.curve.clientWidth, this.curve.clientHeight);
     const power = this.rings.checked ? this.power : { ...this.power, rings: [], pixel_size: null };

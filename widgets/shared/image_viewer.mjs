@@ -8,6 +8,7 @@ import { drawImageBar, imageLength, imageNumber } from "../shared/image_scale.mj
 import { ImageFilters, ImagePickChoice } from "../shared/image_side.mjs";
 import { ImageStage } from "../shared/image_stage.mjs";
 
+const FRAME_MS = 80; // each frame stays at least so long when they are played
 const QUIET_MS = 70; // after the last move, before another part is asked for
 const SETTLED_MS = 700; // after the last change, before the kernel hears of it
 
@@ -111,7 +112,7 @@ export class ImageViewer {
     this.grey();
     stage.element.dataset.view = `${view.frame} ${view.factor}`;
     this.does.drawn();
-    if (frames.playing) requestAnimationFrame(() => frames.next());
+    if (frames.playing) setTimeout(() => frames.next(), FRAME_MS);
     else if (this.many && settings.frame !== "sum")
       loader.prepare({ ...this.wish, frame: (settings.frame + 1) % this.about.frames });
   }
