@@ -228,7 +228,8 @@ class Micrograph:
         ----------
         frame :
             By default the mean of all frames of a movie, and the middle section of a volume or
-            tilt series.
+            tilt series. Of a movie at an address it is the first frame, so that not all of it has
+            to come over the line.
         """
         chosen: Frame = self._shown() if frame is None else frame
         height, width = self.shape
@@ -242,7 +243,9 @@ class Micrograph:
     def _shown(self) -> Frame:
         if self.frames == 1:
             return 0
-        return "sum" if self.is_movie else self.frames // 2
+        if self.is_movie:  # over a line one frame has to do
+            return "sum" if self._fetched is None else 0
+        return self.frames // 2
 
     def _reduced(
         self,

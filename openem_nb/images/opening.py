@@ -13,6 +13,8 @@ from openem_nb.formats.tiff import is_tiff
 from openem_nb.images.micrograph import Micrograph
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openem_nb.images._pixels import About, Pixels
     from openem_nb.jobs import Progress
 
@@ -59,11 +61,16 @@ def open_image(
     """
     if superres not in (0, 1, 2):
         raise InvalidInput(f"There is no super-resolution {superres}.", hint="Choose 0, 1 or 2.")
-    if isinstance(source, str) and source.startswith(("https://", "http://")):
-        raise InvalidInput("Addresses cannot be read yet.", hint="Download the file.")
     opened: Source
     identity: tuple[Any, ...] | None = None
-    if isinstance(source, bytes | bytearray | memoryview):
+    fetched: Callable[[], int] | None = None
+    if isinstance(source, str) and source.lower().startswith(("https://", "http://")):
+        from openem_nb.images.remote import RemoteFile
+
+        remote = RemoteFile(source, name=name, progress=progress)
+        opened, place = remote, source.partition("?")[0]
+        fetched = lambda: remote.fetched  # noqa: E731
+    elif isinstance(source, bytes | bytearray | memoryview):
         opened, place = Memory(bytes(source), name or "image"), ""
     else:
         path = Path(os.fspath(source)).expanduser()
@@ -78,12 +85,19 @@ def open_image(
         if name:
             opened.name = name
     try:
+        if member is not None:
+            from openem_nb.images.remote import member_of
+
+            opened = member_of(opened, member)
+            identity = None if identity is None else (*identity, member)
         opened = unpacked(opened)
         pixels, about = _reader(opened, superres, series)
     except BaseException:
         opened.close()
         raise
-    return Micrograph(pixels, about, name=opened.name, source=place, identity=identity)
+    return Micrograph(
+        pixels, about, name=opened.name, source=place, identity=identity, fetched=fetched
+    )
 
 
 def sniff(head: bytes) -> str:

@@ -1,0 +1,247 @@
+"""Files at an address: one request for a header, one stream for a preview, nothing in vain."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import h5py
+import mrcfile
+import numpy as np
+import pytest
+import tifffile
+
+from openem_nb import images
+from openem_nb.errors import BadAnswer, DamagedFile, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RNG = np.random.default_rng(8)
+
+
+class Server(ThreadingHTTPServer):
+    """Serves files from memory, with ranges or without, and counts."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.ranges = True
+        self.etag = '"one"'
+        self.asked: list[str] = []
+        self.sent = 0
+        self.cut: list[int] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        data = self.server.files.get(unquote(self.path.partition("?")[0][1:]))
+        if data is None:
+            self.send_error(404)
+            return
+        asked = self.headers.get("Range", "")
+        self.server.asked.append(asked)
+        known = self.headers.get("If-Range", self.server.etag) == self.server.etag
+        if self.server.ranges and asked and known:
+            first, last = (int(one) for one in asked.removeprefix("bytes=").split("-"))
+            part = memoryview(data)[first : last + 1]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
+        else:
+            part = memoryview(data)
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("ETag", self.server.etag)
+        self.end_headers()
+        cut = self.server.cut.pop(0) if self.server.cut and len(self.server.asked) > 1 else 0
+        whole = len(part)
+        part = part[:cut] if cut else part
+        try:
+            for start in range(0, len(part), 1 << 16):
+                piece = part[start : start + (1 << 16)]
+                self.wfile.write(piece)
+                self.server.sent += len(piece)
+        except OSError:  # the client has enough
+            self.close_connection = True
+        if len(part) < whole:
+            self.close_connection = True
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    own = Server()
+    thread = threading.Thread(target=own.serve_forever, args=(0.02,), name="practice-files")
+    thread.start()
+    yield own
+    own.shutdown()
+    thread.join()
+    own.server_close()
+
+
+def mrc(data: np.ndarray) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.mrc"
+        with mrcfile.new(path) as file:
+            file.set_data(data)
+            file.voxel_size = 1.1
+            if data.ndim == 3:
+                file.set_image_stack()
+        return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def micrograph() -> np.ndarray:
+    return RNG.integers(0, 900, (1500, 1700)).astype(np.int16)
+
+
+def test_header_and_preview(server: Server, micrograph: np.ndarray) -> None:
+    data = server.files["a b.mrc"] = mrc(micrograph)
+    with images.open_image(server.url("a%20b.mrc?signature=secret")) as found:
+        assert found.name == "a b.mrc"
+        assert found.shape == (1500, 1700)
+        assert found.pixel_size == pytest.approx(1.1)
+        assert len(server.asked) == 1
+        assert found.bytes_fetched == 1 << 16
+        assert "secret" not in found.source + repr(found)
+        small = found.thumbnail(256)
+        assert np.allclose(small, images.block_mean(micrograph, 7), rtol=1e-5)
+        assert len(server.asked) == 2
+        assert found.bytes_fetched == pytest.approx(len(data) + (1 << 16), rel=0.01)
+        found.thumbnail(256)
+        assert len(server.asked) == 2
+        assert np.array_equal(found.window(700, 720, 100, 200), micrograph[700:720, 100:200])
+
+
+def test_a_server_without_ranges_is_noticed_before_the_file_is_pulled(
+    server: Server, micrograph: np.ndarray
+) -> None:
+    server.ranges = False
+    data = server.files["a.mrc"] = mrc(np.stack([micrograph] * 20))
+    with images.open_image(server.url("a.mrc")) as found:
+        assert found.shape == (1500, 1700)
+        assert found.bytes_fetched < 1 << 20
+        assert server.sent < len(data) // 2
+        assert np.allclose(found.thumbnail(256), images.block_mean(micrograph, 7), rtol=1e-5)
+        with pytest.raises(InvalidInput, match="whole files only"):
+            found.frame(5)
+
+
+def test_a_movie_at_an_address_shows_its_first_frame(
+    server: Server, micrograph: np.ndarray
+) -> None:
+    server.files["a.mrc"] = mrc(np.stack([micrograph, micrograph + 5, micrograph + 9]))
+    with images.open_image(server.url("a.mrc")) as found:
+        assert found.is_movie
+        assert np.allclose(found.thumbnail(256), images.block_mean(micrograph, 7), rtol=1e-5)
+        assert found.bytes_fetched < 1.1 * micrograph.nbytes
+        assert np.array_equal(found.frame(2), micrograph + 9)
+        assert np.allclose(found.average(), micrograph + 14 / 3, atol=1e-3)
+
+
+def test_a_member_of_an_archive(server: Server, micrograph: np.ndarray, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in [("x/first.mrc", mrc(micrograph)), ("x/second.mrc", mrc(-micrograph))]:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    server.files["a.tar"] = stream.getvalue()
+    with images.open_image(server.url("a.tar"), member="x/second.mrc") as found:
+        assert found.name == "second.mrc"
+        assert found.bytes_fetched < 1 << 18
+        assert np.array_equal(found.frame(), -micrograph)
+    with pytest.raises(NotFound, match=r"no file 'second\.mrc'"):
+        images.open_image(server.url("a.tar"), member="second.mrc")
+    path = tmp_path / "a.tar"
+    path.write_bytes(stream.getvalue())
+    with images.open_image(path, member="x/first.mrc") as found:
+        assert np.array_equal(found.frame(), micrograph)
+    server.files["b.tar"] = mrc(micrograph)
+    with pytest.raises(BadAnswer, match=r"b\.tar cannot be read as a tar archive"):
+        images.open_image(server.url("b.tar"), member="x")
+
+
+def test_strips_that_follow_each_other_come_in_few_requests(
+    server: Server, micrograph: np.ndarray
+) -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, micrograph, compression="lzw", rowsperstrip=4, metadata=None)
+    server.files["a.tif"] = stream.getvalue()
+    with images.open_image(server.url("a.tif")) as found:
+        assert np.array_equal(found.frame(), micrograph)
+    assert len(server.asked) < 20
+    assert server.sent < 1.2 * len(stream.getvalue()) + (1 << 18)
+
+
+def test_hdf5_at_an_address(server: Server, micrograph: np.ndarray) -> None:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file.create_dataset("other", data=np.zeros((3000, 500), np.uint8))
+        file.create_dataset("image", data=micrograph, chunks=(100, 1700))
+    server.files["a.h5"] = stream.getvalue()
+    with images.open_image(server.url("a.h5")) as found:
+        assert found.bytes_fetched < 1 << 19
+        assert np.array_equal(found.frame(), micrograph)
+
+
+def test_a_connection_that_breaks_is_taken_up_again(server: Server, micrograph: np.ndarray) -> None:
+    data = server.files["a.mrc"] = mrc(micrograph)
+    server.cut = [1_000_000, 500_000]
+    with images.open_image(server.url("a.mrc")) as found:
+        assert np.array_equal(found.frame(), micrograph)
+        assert found.bytes_fetched < 1.1 * len(data) + (1 << 16)
+
+
+def test_a_file_that_changes_is_not_mixed(server: Server, micrograph: np.ndarray) -> None:
+    server.files["a.mrc"] = mrc(micrograph)
+    with images.open_image(server.url("a.mrc")) as found:
+        server.etag = '"two"'
+        with pytest.raises(BadAnswer, match="has changed"):
+            found.thumbnail()
+        assert found.bytes_fetched == 1 << 16
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_small_and_missing_and_damaged_files(server: Server, ranges: bool) -> None:
+    server.ranges = ranges
+    server.files["a.mrc"] = mrc(np.ones((3, 4), np.float32))
+    server.files["b.mrc"] = server.files["a.mrc"][:-1]
+    server.files["c.mrc"] = b""
+    with images.open_image(server.url("a.mrc")) as found:
+        assert found.frame().tolist() == np.ones((3, 4)).tolist()
+    with pytest.raises(DamagedFile, match="cut off"):
+        images.open_image(server.url("b.mrc"))
+    with pytest.raises(NotFound):
+        images.open_image(server.url("none.mrc"))
+    if not ranges:
+        with pytest.raises(DamagedFile, match="empty"):
+            images.open_image(server.url("c.mrc"))
+
+
+def test_the_memory_of_a_preview_is_small(server: Server, micrograph: np.ndarray) -> None:
+    import tracemalloc
+
+    server.files["a.mrc"] = mrc(np.tile(micrograph.astype(np.float32), (4, 2)))
+    with images.open_image(server.url("a.mrc")) as found:
+        tracemalloc.start()
+        found.thumbnail(512)
+        peak: Any = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 20 << 20  # the file has 82 MB
