@@ -23,8 +23,12 @@ def html_of(found: Extraction) -> str:
     name, _colon, rest = str(found).partition(": ")
     parts = ['<div class="oem-extraction">', f"<p><b>{escape(name)}</b>: {escape(rest)}</p>"]
     if found.missing:
-        questions = ((one.path, one.description, one.why) for one in found.missing)
-        parts += ["<p><b>Missing</b></p>", _table(("Path", "What it is", "Why"), questions)]
+        questions = (
+            (one.path, one.description, one.why, "yes" if one.required else "no")
+            for one in found.missing
+        )
+        asked = _table(("Path", "What it is", "Why", "Required"), questions)
+        parts += ["<p><b>Missing</b></p>", asked]
     if found.findings:
         rows = (
             (_LEVELS[one.level], f"{one.message} {one.hint}".strip(), _files(one))

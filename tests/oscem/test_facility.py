@@ -25,6 +25,7 @@ def test_nothing_is_said_of_one_microscope_where_there_are_images_of_two(tmp_pat
     assert at(found, "acquisition.cryogen") is None
     assert at(found, "instrument.microscope.model") is None
     assert asked(found)["instrument.microscope.model"] == "the files do not agree on it"
+    assert "the files do not agree on it</td>" in found._repr_html_()
     told = [one.message for one in found.findings if "TITAN00000002" in one.message]
     assert len(told) == 1, "one thing is said once"
     assert "more than one microscope" in told[0]
