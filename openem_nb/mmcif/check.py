@@ -150,7 +150,9 @@ def parsed(path_or_text: Path | str) -> tuple[cif.Document, str]:
     NotFound, InvalidInput
         As :func:`check_mmcif`.
     """
-    if isinstance(path_or_text, str) and ("\n" in path_or_text or path_or_text[:5] == "data_"):
+    if isinstance(path_or_text, str) and (
+        "\n" in path_or_text or (path_or_text[:5] == "data_" and not Path(path_or_text).exists())
+    ):
         document = document_of(path_or_text, "the text")
         return document, document[0].name
     path = Path(path_or_text)

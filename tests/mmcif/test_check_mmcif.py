@@ -251,3 +251,11 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> No
     path = tmp_path / "windows.cif"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
     assert mmcif.check_mmcif(path).ok
+
+
+def test_a_file_may_be_called_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data_mine.cif").write_text(GOOD)
+    assert mmcif.check_mmcif("data_mine.cif").ok
+    with pytest.raises(InvalidInput, match="the text"):
+        mmcif.check_mmcif("data_other.cif")
