@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openem_nb.images.picks import Picks, read_picks, write_picks
     from openem_nb.images.pictures import contrast, jpeg, scale_bar
     from openem_nb.images.reduce import block_mean, factor_for
+    from openem_nb.images.scanning import scan
     from openem_nb.images.selection import read_selection, write_selection
     from openem_nb.images.spectrum import Spectrum, periodogram, spectrum
     from openem_nb.images.statistics import Statistics, statistics
@@ -61,6 +62,7 @@ __all__ = [
     "read_picks",
     "read_selection",
     "scale_bar",
+    "scan",
     "spectrum",
     "statistics",
     "write_picks",
@@ -81,6 +83,7 @@ _MODULES: Final = {
     "picks": ("Picks", "read_picks", "write_picks"),
     "pictures": ("contrast", "jpeg", "scale_bar"),
     "reduce": ("block_mean", "factor_for"),
+    "scanning": ("scan",),
     "selection": ("read_selection", "write_selection"),
     "spectrum": ("Spectrum", "periodogram", "spectrum"),
     "statistics": ("Statistics", "statistics"),

@@ -1,0 +1,188 @@
+"""The headers of all images of a folder as a table.
+
+Of an MRC file 1,024 bytes are read and nothing else, so thousands of files take a moment; of other
+formats as much as their header needs. A file that cannot be read is a row with its problem.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from openem_nb.errors import NotFound, OpenEMError
+from openem_nb.formats.mrc import HEADER, LONGEST, MOST_SECTIONS
+from openem_nb.images.opening import open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+
+    from openem_nb.jobs import Progress
+
+__all__ = ["SUFFIXES", "scan"]
+
+SUFFIXES: Final = frozenset(
+    (
+        *("mrc", "mrcs", "map", "ccp4", "st", "ali", "rec", "tif", "tiff", "eer", "gain"),
+        *("dm3", "dm4", "emd", "prz", "hdf5", "h5", "hdf"),
+    )
+)
+"""How image files are named; pictures and archives are none, nor is what has another name."""
+
+_COLUMNS: Final = (
+    *("name", "format", "height", "width", "frames", "dtype"),
+    *("pixel_size", "voltage", "bytes", "problem"),
+)
+_PLAIN: Final = struct.Struct("<10i3f")
+"""The first 52 bytes of an MRC file."""
+_STEP: Final = 250
+_NONE: Final = float("nan")
+
+
+def scan(
+    folder: Path | str | Iterable[Path | str],
+    *,
+    recursive: bool = True,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Read the headers of all image files in a folder.
+
+    Parameters
+    ----------
+    folder :
+        Folder, or paths of files.
+    recursive :
+        Whether folders in the folder are looked into; links to folders never are.
+
+    Returns
+    -------
+    DataFrame
+        One row for each file, sorted by name: ``name`` (below the folder), ``format``, ``height``
+        and ``width`` (pixels), ``frames``, ``dtype``, ``pixel_size`` (Å), ``voltage`` (kV),
+        ``bytes``, and ``problem``, which is empty where all is well.
+
+    Raises
+    ------
+    NotFound
+        If there is no such folder.
+    """
+    import pandas as pd
+
+    if isinstance(folder, str | Path):
+        root = Path(folder).expanduser()
+        if not root.is_dir():
+            raise NotFound(f"There is no folder {root}.", hint="Check the path.")
+        files = sorted(_below(str(root), recursive))
+        start = len(str(root)) + 1 if not str(root).endswith(os.sep) else len(str(root))
+        names = [path[start:] for path in files]
+    else:
+        files = [os.fspath(one) for one in folder]
+        names = [Path(one).name for one in files]
+    if progress is not None:
+        progress.update(0, total=len(files), unit="files", message="Reading headers")
+    rows: list[tuple[Any, ...]] = []
+    pieces = [files[i : i + _STEP] for i in range(0, len(files), _STEP)]
+    if len(pieces) < 2:
+        rows = _rows(files)
+    else:
+        # while one thread waits for a file server, another reads
+        with ThreadPoolExecutor(_threads(), thread_name_prefix="openem-scan") as pool:
+            for found in pool.map(_rows, pieces):
+                rows += found
+                if progress is not None:
+                    progress.update(len(rows))
+    table = pd.DataFrame.from_records(rows, columns=_COLUMNS[1:])
+    whole = dict.fromkeys(("height", "width", "frames"), "Int64")  # they may be unknown
+    table = table.astype({**whole, "bytes": "Int64", "pixel_size": "float", "voltage": "float"})
+    table.insert(0, "name", names)
+    return table
+
+
+def _threads() -> int:
+    return min(4, os.cpu_count() or 1)
+
+
+def _below(folder: str, recursive: bool) -> Iterator[str]:
+    left = [folder]
+    while left:
+        place = left.pop()
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.name.rpartition(".")[2].lower() in SUFFIXES:
+                        yield entry.path
+                    elif recursive and entry.is_dir(follow_symlinks=False):
+                        left.append(entry.path)
+        except OSError as error:
+            if place == folder:
+                raise OpenEMError(
+                    f"{place} cannot be listed: {error.strerror or error}.",
+                    hint="Check the permissions and the network drive.",
+                ) from error
+
+
+def _rows(files: list[str]) -> list[tuple[Any, ...]]:
+    return [_quick(path) or _row(path) for path in files]
+
+
+def _quick(path: str) -> tuple[Any, ...] | None:
+    """Read a plain little-endian MRC file; None for anything else, which is looked at closely."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    try:
+        head = os.read(handle, HEADER)
+        status = os.fstat(handle)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    if len(head) < HEADER or not stat.S_ISREG(status.st_mode) or head[208:211] != b"MAP":
+        return None
+    width, height, sections, mode, *_start, grid, _my, _mz, cell, _b, _c = _PLAIN.unpack_from(head)
+    extended = int.from_bytes(head[92:96], "little", signed=True)
+    kind = _KINDS.get(mode)
+    if kind is None or not (
+        0 < width <= LONGEST
+        and 0 < height <= LONGEST
+        and 0 < sections < MOST_SECTIONS
+        and extended >= 0
+        and head[104:107] != b"FEI"
+        and head[212] != 0x11
+    ):
+        return None
+    dtype, size = kind
+    if HEADER + extended + width * height * sections * size > status.st_size:
+        return None
+    step = cell / grid if grid > 0 and 0 < cell < 1e30 else _NONE
+    if not 0.01 < step < 1e5 or step == 1.0:
+        step = _NONE
+    return "mrc", height, width, sections, dtype, step, _NONE, status.st_size, ""
+
+
+_KINDS: Final = {1: ("int16", 2), 2: ("float32", 4), 6: ("uint16", 2), 12: ("float16", 2)}
+"""Modes whose pixels need no second look: type and bytes."""
+
+
+def _row(path: str) -> tuple[Any, ...]:
+    size: float = _NONE
+    try:
+        size = Path(path).stat().st_size
+        with open_image(path) as found:
+            height, width = found.shape
+            return (
+                *(found.format, height, width, found.frames, str(found.dtype)),
+                _NONE if found.pixel_size is None else found.pixel_size,
+                _NONE if found.voltage is None else found.voltage,
+                *(size, " ".join(found.notes)),
+            )
+    except (OpenEMError, OSError) as error:
+        return "", None, None, None, "", _NONE, _NONE, size, str(error)

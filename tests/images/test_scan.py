@@ -1,0 +1,102 @@
+"""The headers of a folder: the same as of each file opened alone, and problems in words."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING
+
+import mrcfile
+import numpy as np
+import pytest
+import tifffile
+from mrcfile.dtypes import get_ext_header_dtype
+
+from openem_nb import images, jobs
+from openem_nb.errors import NotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(path: Path, data: np.ndarray, pixel: float = 1.5) -> None:
+    path.parent.mkdir(exist_ok=True, parents=True)
+    with mrcfile.new(path, overwrite=True) as file:
+        file.set_data(data)
+        file.voxel_size = pixel
+        if data.ndim == 3:
+            file.set_image_stack()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "session"
+    for number, kind in enumerate(["i1", "i2", "u2", "f2", "f4", ">f4"]):
+        write(root / f"sub/{number}.mrc", np.zeros((3, 20 + number, 30), kind), 0.5 + number)
+    write(root / "a.mrc", np.zeros((4, 5), np.float32), 0)
+    tifffile.imwrite(root / "b.tif", np.zeros((7, 8), np.uint8))
+    (root / "broken.mrc").write_bytes((root / "a.mrc").read_bytes()[:1050])
+    (root / "empty.mrcs").write_bytes(b"")
+    (root / "notes.txt").write_text("no image")
+    (root / ".hidden.mrc").write_bytes(b"x")
+    return root
+
+
+def test_rows_are_those_of_each_file(folder: Path) -> None:
+    table = images.scan(folder)
+    assert table.name.tolist() == [
+        *("a.mrc", "b.tif", "broken.mrc", "empty.mrcs"),
+        *(f"sub/{number}.mrc" for number in range(6)),
+    ]
+    for row in table.itertuples():
+        if row.name in ("broken.mrc", "empty.mrcs"):
+            assert row.name in row.problem
+            assert math.isnan(row.pixel_size)
+            continue
+        with images.open_image(folder / row.name) as found:
+            assert (row.format, row.frames, row.dtype) == (
+                *(found.format, found.frames, str(found.dtype)),
+            )
+            assert (row.height, row.width) == found.shape
+            if found.pixel_size is None:
+                assert math.isnan(row.pixel_size)
+            else:
+                assert row.pixel_size == pytest.approx(found.pixel_size)
+            assert row.bytes == (folder / row.name).stat().st_size
+            assert row.problem == ""
+    assert table.name[table.problem != ""].tolist() == ["broken.mrc", "empty.mrcs"]
+    assert images.scan(folder, recursive=False).name.tolist() == table.name.tolist()[:4]
+    assert images.scan([folder / "b.tif"]).width.tolist() == [8]
+
+
+def test_the_voltage_of_an_extended_header(tmp_path: Path) -> None:
+    record = np.zeros(1, get_ext_header_dtype(b"FEI1", "<"))
+    record["Metadata size"], record["HT"] = record.itemsize, 300_000
+    record["Pixel size X"] = 1.25e-10
+    head = bytearray(1024)
+    struct.pack_into("<10i", head, 0, 4, 4, 1, 1, 0, 0, 0, 4, 4, 1)
+    struct.pack_into("<2i", head, 88, 0, record.itemsize)
+    head[104:108], head[208:214] = b"FEI1", b"MAP \x44\x44"
+    (tmp_path / "a.mrc").write_bytes(bytes(head) + record.tobytes() + bytes(32))
+    table = images.scan(tmp_path)
+    assert table.voltage.tolist() == [300]
+    assert table.pixel_size.tolist() == pytest.approx([1.25])
+
+
+def test_thousands_of_files_and_their_progress(tmp_path: Path) -> None:
+    write(tmp_path / "0000.mrc", np.zeros((4, 5), np.int16))
+    content = (tmp_path / "0000.mrc").read_bytes()
+    for number in range(1, 600):
+        (tmp_path / f"{number:04}.mrc").write_bytes(content)
+    told = jobs.Progress()
+    table = images.scan(tmp_path, progress=told)
+    assert len(table) == 600
+    assert table.name.is_monotonic_increasing
+    assert set(table.width) == {5}
+    assert told.state.done == 600
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        images.scan(tmp_path / "none")
+    assert images.scan(tmp_path).empty
