@@ -39,7 +39,9 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
 
     def request(widget: Any, action: str, **content: Any) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
-        monkeypatch.setattr(widget, "send", answers.append, raising=True)
+        monkeypatch.setattr(
+            widget, "send", lambda answer, buffers=(): answers.append(answer), raising=True
+        )
         key = f"k{next(_keys)}"
         message = {"type": "request", "key": key, "action": action, "content": content}
         widget._handle_custom_msg(message, [])
