@@ -77,14 +77,16 @@ def _title(name: str) -> str:
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that were measured, the best first.
 
-    The best has the finest rings that follow the fit; without a CTF, the strongest contrast. What
-    has no value to rank by comes last.
+    The best has the finest rings that follow a fit that can be relied on; without a CTF, the
+    strongest contrast. What has no value to rank by comes last.
     """
     measured = frame[frame["problem"].isna()]
     for name in _GOOD:
         if name in measured and measured[name].notna().any():
-            rising = name == "ctf_resolution"
-            return measured.sort_values([name, "name"], ascending=[rising, True])
+            by = {name: name == "ctf_resolution", "name": True}
+            if "ctf_reliable" in measured and name == "ctf_resolution":
+                by = {"ctf_reliable": False, **by}
+            return measured.sort_values(list(by), ascending=list(by.values()))
     return measured
 
 
@@ -178,6 +180,9 @@ def _said(row: Any) -> str:
             return str(row[name])
     import pandas as pd
 
+    reliable = row.get("ctf_reliable")
+    if pd.notna(reliable) and not reliable:
+        return f"no defocus to rely on (score {row['ctf_score']:.2f})"
     words = []
     if pd.notna(row.get("ctf_resolution")):
         words.append(f"rings to {row['ctf_resolution']:.1f} Å")

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from openem_nb.errors import InvalidInput
-from openem_nb.mining import contact_sheet, histograms, mine, ranked
+from openem_nb.mining import Mined, contact_sheet, histograms, mine, ranked
+from openem_nb.mining.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +53,27 @@ def test_the_best_has_the_finest_rings_or_the_strongest_contrast() -> None:
     assert ranked(known)["name"].tolist() == ["2.mrc", "0.mrc", "1.mrc"]
     assert ranked(known[["name", "problem", "std"]])["name"].tolist()[0] == "2.mrc"
     assert ranked(known[["name", "problem"]])["name"].tolist() == known["name"].tolist()
+    doubtful = known.assign(ctf_reliable=pd.array([True, None, False], dtype="boolean"))
+    assert ranked(doubtful)["name"].tolist() == ["0.mrc", "2.mrc", "1.mrc"]
     known.loc[2, "problem"] = "Cut off."
     assert ranked(known)["name"].tolist() == ["0.mrc", "1.mrc"]
+
+
+def test_captions_say_what_was_found(tmp_path: Path) -> None:
+    rows = table(
+        ctf_resolution=[3.44, 8.0, None],
+        ctf_defocus=[12_340.0, 3000.0, None],
+        ctf_score=[0.9, 0.213, None],
+        ctf_reliable=pd.array([True, False, None], dtype="boolean"),
+    )
+    page = contact_sheet(open_empty(tmp_path), rows)._repr_html_()
+    assert "rings to 3.4 Å, defocus 1.23 µm" in page
+    assert "no defocus to rely on (score 0.21)" in page
+    assert page.count("no picture") == 3
+
+
+def open_empty(folder: Path) -> Mined:
+    return Mined(Store(folder), "", ())
 
 
 def test_a_sheet_shows_pictures_with_words(session: Callable[[int], Path], tmp_path: Path) -> None:
