@@ -61,7 +61,8 @@ def histograms(frame: pd.DataFrame) -> Figure:
         column = COLUMNS[name]
         unit = f" ({column.unit})" if column.unit else ""
         axis.set_xlabel(f"{_title(name)}{unit}", fontsize=8)
-        axis.set_title(f"median {middle:.4g}", fontsize=8, loc="right")
+        text = f"{middle:,.0f}" if abs(middle) >= 1e4 else f"{middle:.4g}"
+        axis.set_title(f"median {text}", fontsize=8, loc="right")
         axis.tick_params(labelsize=7)
     for axis in axes[len(names) :]:
         axis.set_axis_off()
@@ -70,7 +71,8 @@ def histograms(frame: pd.DataFrame) -> Figure:
 
 
 def _title(name: str) -> str:
-    text = name.replace("ctf_", "CTF ").replace("_", " ")
+    text = "standard deviation" if name == "std" else name.replace("ctf_", "CTF ")
+    text = text.replace("_", " ")
     return text[0].upper() + text[1:]
 
 

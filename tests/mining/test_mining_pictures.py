@@ -26,8 +26,8 @@ def table(**columns: list[object]) -> pd.DataFrame:
 def test_each_measurement_is_drawn_with_its_unit_and_median() -> None:
     figure = histograms(table(ctf_defocus=[1e4, 2e4, 4e4], std=[1.0, None, 5.0]))
     drawn = [axis for axis in figure.axes if axis.axison]
-    assert [axis.get_xlabel() for axis in drawn] == ["CTF defocus (Å)", "Std"]
-    assert [axis.get_title("right") for axis in drawn] == ["median 2e+04", "median 3"]
+    assert [axis.get_xlabel() for axis in drawn] == ["CTF defocus (Å)", "Standard deviation"]
+    assert [axis.get_title("right") for axis in drawn] == ["median 20,000", "median 3"]
     counts = [sum(bar.get_height() for bar in axis.patches) for axis in drawn]
     assert counts == [3, 2]
 
