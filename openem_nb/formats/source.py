@@ -246,11 +246,15 @@ class Unpacked:
         The file as it is; closed with the source.
     unpacker :
         A file to read the unpacked bytes from, from their beginning on.
+    breaks :
+        Errors of it, beside the usual ones, that mean that the content is broken.
     """
 
     near = True
 
-    def __init__(self, packed: Source, unpacker: Any) -> None:
+    def __init__(
+        self, packed: Source, unpacker: Any, breaks: tuple[type[Exception], ...] = ()
+    ) -> None:
         self.name = packed.name
         self._packed = packed
         self._ended = False
@@ -258,6 +262,13 @@ class Unpacked:
         self._lock = threading.Lock()
         self._file = tempfile.TemporaryFile(prefix="openem-")  # noqa: SIM115  (lives as long as we)
         self._unpacker = unpacker
+        self._breaks: tuple[type[Exception], ...] = (
+            EOFError,
+            OSError,
+            zlib.error,
+            ValueError,
+            *breaks,
+        )
 
     @property
     def size(self) -> int:
@@ -269,7 +280,7 @@ class Unpacked:
             while self._have < end and not self._ended:
                 try:
                     piece = self._unpacker.read(STEP)
-                except (EOFError, OSError, zlib.error, ValueError) as error:
+                except self._breaks as error:
                     raise damaged(
                         self.name, f"its compressed content is broken ({error})"
                     ) from error

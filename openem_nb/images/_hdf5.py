@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb import units
-from openem_nb.errors import InvalidInput
+from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.formats.hdf5 import attribute, child, contained, datasets, names
 from openem_nb.formats.mrc import LONGEST
 from openem_nb.formats.source import as_file, damaged
@@ -30,7 +30,8 @@ _MOST_SIGNALS: Final = 200
 _LARGEST_FRAME: Final = 2 << 30
 _EMPTY: Final = 1 << 20
 """Bytes of a frame above which its file has to hold a thousandth of them."""
-_VELOX: Final = (("Image", "velox"),)
+_BROKEN: Final = (OSError, RuntimeError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What the library beneath raises for files that make no sense."""
 
 
 def open_hdf5(source: Source, *, series: int = 0) -> tuple[Plain, About]:
@@ -45,12 +46,12 @@ def open_hdf5(source: Source, *, series: int = 0) -> tuple[Plain, About]:
     try:
         found = _Found(source.name, file)
         pixels, about = found.chosen(series)
-    except (OSError, RuntimeError, KeyError, TypeError, OverflowError) as error:
-        file.close()
-        raise damaged(source.name, f"HDF5 cannot read it ({_short(error)})") from error
-    except BaseException:
+    except OpenEMError:
         file.close()
         raise
+    except _BROKEN as error:
+        file.close()
+        raise damaged(source.name, f"HDF5 cannot read it ({_short(error)})") from error
     pixels.source = source
     return pixels, about
 
@@ -274,7 +275,7 @@ class H5Pixels(Plain):
             frame, index[axis] = divmod(frame, int(self._data.shape[axis]))
         try:
             found = np.asarray(self._data[tuple(index)])
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except _BROKEN as error:
             raise damaged(self._name, f"HDF5 cannot read it ({_short(error)})") from error
         if self._turned:
             found = found.T

@@ -165,7 +165,7 @@ class _Limited(Unpacked):
     """An unpacked member, of a size that is known."""
 
     def __init__(self, packed: Source, unpacker: Any, size: int) -> None:
-        super().__init__(packed, unpacker)
+        super().__init__(packed, unpacker, (zipfile.BadZipFile,))
         self._size = size
 
     @property

@@ -57,7 +57,9 @@ def total(
 
     def add(start: int) -> None:
         end = min(start + step, height)
-        with borrowed((end - start) * width, pixels.dtype) as flat:
+        # infinite numbers stay infinite; threads have settings of their own
+        quiet = np.errstate(over="ignore", invalid="ignore")
+        with quiet, borrowed((end - start) * width, pixels.dtype) as flat:
             _add(pixels, frames, start, end, flat.reshape(end - start, width), out[start:end])
 
     with ThreadPoolExecutor(workers(), thread_name_prefix="openem-sum") as pool:

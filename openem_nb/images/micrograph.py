@@ -185,9 +185,10 @@ class Micrograph:
 
             known = gain if isinstance(gain, Gain) else Gain(np.asarray(gain))
             return known.apply(total, scale=1 / len(chosen))
-        found = total if total.dtype == np.float32 else total.astype(np.float32)
-        if len(chosen) > 1:
-            found *= np.float32(1 / len(chosen))
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = total if total.dtype == np.float32 else total.astype(np.float32)
+            if len(chosen) > 1:
+                found *= np.float32(1 / len(chosen))
         return found
 
     def view(

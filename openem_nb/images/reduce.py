@@ -121,6 +121,10 @@ class BlockMean:
 
     def add(self, band: NDArray[Any]) -> None:
         """Take the next rows."""
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite numbers stay infinite
+            self._add(band)
+
+    def _add(self, band: NDArray[Any]) -> None:
         place = 0
         while place < len(band):
             end = int(self._y[self._done + 1])

@@ -93,7 +93,7 @@ def test_thousands_of_files_and_their_progress(tmp_path: Path) -> None:
     assert len(table) == 600
     assert table.name.is_monotonic_increasing
     assert set(table.width) == {5}
-    assert told.state.done == 600
+    assert told.snapshot().done == 600
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""Gain references: multiplied or divided, turned as documents say, dead pixels stay dead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import mrcfile
+import numpy as np
+import pytest
+import tifffile
+from _gatan import dm
+
+from openem_nb import images
+from openem_nb.errors import InvalidInput
+from openem_nb.images.gain import turned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GAIN = np.random.default_rng(3).uniform(0.8, 1.2, (12, 16)).astype(np.float32)
+
+
+def test_files_of_all_kinds(tmp_path: Path) -> None:
+    mrcfile.write(tmp_path / "a.mrc", GAIN)
+    tifffile.imwrite(tmp_path / "a.tif", GAIN)
+    (tmp_path / "a.dm4").write_bytes(dm(GAIN))
+    for name in ("a.mrc", "a.tif", "a.dm4"):
+        found = images.read_gain(tmp_path / name)
+        assert np.array_equal(found.array, GAIN)
+        assert (found.name, found.dead) == (name, 0)
+
+
+def test_the_reference_of_an_event_movie_divides(tmp_path: Path) -> None:
+    gain = GAIN.copy()
+    gain[3, 4] = 0
+    tifffile.imwrite(tmp_path / "a.gain", gain)
+    found = images.read_gain(tmp_path / "a.gain")
+    assert found.array[3, 4] == 0
+    assert found.dead == 1
+    assert np.allclose(found.array[gain > 0], 1 / gain[gain > 0])
+    assert np.array_equal(images.read_gain(tmp_path / "a.gain", divide=False).array, gain)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", GAIN),
+        ("none", GAIN),
+        ("flip x", GAIN[:, ::-1]),
+        ("Flip Y", GAIN[::-1]),
+        ("flip x, flip y", GAIN[::-1, ::-1]),
+        ("rotate 180", GAIN[::-1, ::-1]),
+        # counter-clockwise, the first row at the bottom: what was right is then on top
+        ("rotate 90", GAIN.T[:, ::-1]),
+        ("rotate 270", GAIN.T[::-1]),
+        ("rotate -90", GAIN.T[::-1]),
+        ("flip y rotate 90", GAIN[::-1].T[:, ::-1]),
+        ("rot90", GAIN.T[:, ::-1]),
+    ],
+)
+def test_turned_as_the_words_say(words: str, expected: np.ndarray) -> None:
+    assert np.array_equal(turned(GAIN, words), expected)
+
+
+def test_a_rotation_is_counter_clockwise_on_the_screen() -> None:
+    image = np.zeros((3, 3))
+    image[0, 2] = 1  # at the bottom right, as rows are counted from below
+    found = turned(image, "rotate 90")
+    assert found[2, 2] == 1  # at the top right
+
+
+def test_words_that_are_not_known() -> None:
+    for words in ("flip z", "rotate 45", "upside down"):
+        with pytest.raises(InvalidInput, match="no way to turn"):
+            turned(GAIN, words)
+
+
+def test_a_mean_with_gain() -> None:
+    frames = np.random.default_rng(1).integers(0, 200, (7, 12, 16)).astype(np.uint8)
+    raw = images.Gain(GAIN)
+    stream = _mrc(frames)
+    found = images.open_image(stream).average(gain=raw)
+    assert found.dtype == np.float32
+    assert np.allclose(found, frames.mean(axis=0) * GAIN, rtol=1e-6)
+    assert np.allclose(images.open_image(stream).average(gain=GAIN), found)
+    with pytest.raises(InvalidInput, match="shape") as caught:
+        images.open_image(stream).average(gain=GAIN.T)
+    assert "rotate 90" in caught.value.hint
+    with pytest.raises(InvalidInput) as caught:
+        images.open_image(stream).average(gain=GAIN[:6, :8])
+    assert "super-resolution" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["i2", "u2"])
+def test_sums_of_large_numbers_do_not_overflow(kind: str) -> None:
+    ends = np.iinfo(kind)
+    rng = np.random.default_rng(5)
+    frames = rng.integers(ends.min, ends.max, (40, 24, 30), endpoint=True).astype(kind)
+    frames[:, 0] = ends.max
+    frames[:, 1] = ends.min
+    frames[:, 2:6] %= 900
+    found = images.open_image(_mrc(frames)).average()
+    assert np.allclose(found, frames.mean(axis=0, dtype=np.float64), rtol=1e-6, atol=1e-3)
+
+
+def _mrc(frames: np.ndarray) -> bytes:
+    import struct
+
+    mode = {"u1": 0, "i2": 1, "u2": 6}[frames.dtype.str[1:]]
+    head = bytearray(1024)
+    count, height, width = frames.shape
+    struct.pack_into("<10i", head, 0, width, height, count, mode, 0, 0, 0, width, height, count)
+    head[208:214] = b"MAP \x44\x44"
+    struct.pack_into("<2i", head, 152, 1146047817, 0)
+    return bytes(head) + frames.tobytes()
