@@ -354,6 +354,18 @@ def test_a_notebook_keeps_a_picture(written: Any, shown: Any, displayed: Any) ->
     assert len(displayed(shown())) == 1  # nothing is shown yet
 
 
+def test_the_first_row_of_a_tiff_lies_at_the_top(shown: Any, tmp_path: Path) -> None:
+    import tifffile
+
+    image = noise(600, 800)
+    image[:100] += 50
+    tifffile.imwrite(tmp_path / "m.tif", image)
+    view = shown(tmp_path / "m.tif")
+    assert view.canvas.about["up"] is False
+    picture = np.asarray(Image.open(io.BytesIO(view.picture())).convert("L")).astype(float)
+    assert picture[:50].mean() > picture[-50:].mean() + 100
+
+
 def test_the_picture_of_a_movie_is_its_mean(written: Any, shown: Any) -> None:
     frames = np.zeros((10, 64, 64), np.float32)
     frames[3, 16:48, 16:48] = 10

@@ -82,7 +82,7 @@ export class ImageLevels {
     const span = levels.length ? levels[levels.length - 1] - levels[0] : 0;
     const apart = span / Math.max(1, Math.round(span / gap)) || 1;
     const off = (/** @type {number} */ one) => Math.abs((one - levels[0]) / apart - Math.round((one - levels[0]) / apart));
-    const even = levels.length < 8 * bins && levels.every((one) => off(one) * apart < 0.6 || off(one) < 0.1);
+    const even = levels.length < 8 * bins && levels.every((one) => off(one) * apart < 1.1 || off(one) < 0.1);
     const range = (high - low) / this.scale;
     const width = even ? Math.max(1, Math.round(range / bins / apart)) * apart : range / bins;
     const first = even ? levels[0] - apart / 2 : this.level(low);
