@@ -50,7 +50,8 @@ export class GalleryPlot {
     this.range = null;
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);
-    this.canvas.addEventListener("transitionend", () => this.draw()); // the theme has another colour now
+    for (const name of ["transitionend", "transitioncancel"]) // the theme has another colour now
+      this.canvas.addEventListener(name, () => requestAnimationFrame(() => this.draw()));
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
     this.canvas.addEventListener("pointerup", () => this.#up());
