@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb import oscem
 from openem_nb._texts import one_line
 from openem_nb.errors import InvalidInput
+from openem_nb.mmcif._beside import BESIDE
 from openem_nb.mmcif._collect import found
 from openem_nb.mmcif._facility import SAYS
 from openem_nb.mmcif._requirements import FORMATS, Parameter, parameters, supplied_by
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Coverage", "Covered", "coverage"]
 
-_BESIDE: Final = {
-    "_em_imaging.microscope_serial_number": "serial",
-    "_em_imaging.objective_aperture": "objective_aperture",
-    "_em_software.version": "software_version",
-}
-"""Items that files know of though a document cannot tell them, by what an extraction calls it."""
 _MICROSCOPE: Final = "microscope file"
 _LEFT: Final = 'style="text-align:left"'
 """Notebooks put what is in cells to the right."""
@@ -216,7 +211,7 @@ def coverage(
 
 def _with_beside(row: Covered, beside: Mapping[str, Any]) -> Covered:
     """Return a row with what a file says and OSC-EM has no place for."""
-    origin = beside.get(_BESIDE.get(row.parameter.item, ""))
+    origin = beside.get(BESIDE.get(row.parameter.item, ""))
     if row.there or origin is None or origin.others:
         return row
     value = f"{origin.value} {origin.unit}".strip()

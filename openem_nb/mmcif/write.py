@@ -9,6 +9,7 @@ from gemmi import cif
 
 from openem_nb import oscem
 from openem_nb.errors import InvalidInput
+from openem_nb.mmcif._beside import put_beside
 from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._collect import LeftOut, collect
 from openem_nb.mmcif._dictionary import dictionary as dictionary_at
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from openem_nb.mmcif._merge import Merged
     from openem_nb.mmcif._model import Model
     from openem_nb.mmcif.deposition import Disagreement
-    from openem_nb.oscem import Extraction
+    from openem_nb.oscem import Extraction, Provenance
     from openem_nb.oscem.instruments import Instrument, Instruments
 
 __all__ = ["to_mmcif"]
@@ -58,7 +59,8 @@ def to_mmcif(
     Parameters
     ----------
     document :
-        OSC-EM, version 1.0, or what :func:`openem_nb.extract` returned.
+        OSC-EM, version 1.0, or what :func:`openem_nb.extract` returned: that also knows what files
+        say and OSC-EM has no place for, such as the objective aperture.
     model :
         Coordinates in mmCIF (also packed with gzip) or PDB format. They, and every category that
         the document says nothing of, stay as they are, character by character.
@@ -91,7 +93,9 @@ def to_mmcif(
     >>> [question.key for question in made.missing]  # doctest: +SKIP
     >>> made.write("deposition.cif")  # doctest: +SKIP
     """
+    beside: Mapping[str, Provenance] = {}
     if isinstance(document, oscem.Extraction):
+        beside = document.beside
         instruments = document.instrument if instruments is None else instruments
         document = document.document
     if not isinstance(document, dict) or not isinstance(document.get("acquisition"), dict):
@@ -112,6 +116,7 @@ def to_mmcif(
     name = entry_id or (file.entry_id if file else None) or _UNNAMED
     made = collect(document, oscem.technique_of(document), words)
     ask_facility(document, made, known(instruments), words)
+    put_beside(made, beside, words)
     answer(made, answers or {}, words)
     table = layout(made.rows, name, words)
     conflicts: tuple[Disagreement, ...] = ()

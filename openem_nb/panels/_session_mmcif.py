@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from openem_nb.jobs import Progress
     from openem_nb.mmcif import Check, Deposition, Question
+    from openem_nb.oscem.extraction import Extraction
 
 __all__ = ["MmcifBox"]
 
@@ -38,23 +39,19 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
     ----------
     start :
         Runs work in the background and shows it, as :meth:`Panel._start` does.
-    document :
-        Returns the document as it is then.
+    session :
+        Returns the extraction as it is then.
     changed :
         Called when there is a new result.
-    instruments :
-        Returns the instrument file of the session, or an empty text.
     """
 
     def __init__(
         self,
         start: Callable[..., Any],
-        document: Callable[[], dict[str, Any]],
+        session: Callable[[], Extraction],
         changed: Callable[[], None],
-        instruments: Callable[[], str] = str,
     ) -> None:
-        self._start, self._document, self._changed = start, document, changed
-        self._instruments = instruments
+        self._start, self._session, self._changed = start, session, changed
         self.deposition: Deposition | None = None
         """What was made last; None before the first time."""
         self.check: Check | None = None
@@ -130,7 +127,7 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
             arguments += ["    answers={", *lines, "    },"]
         return [
             "deposition = openem.to_mmcif(",
-            "    session.document,",
+            "    session,",
             *arguments,
             ")",
             "check = openem.check_mmcif(deposition.text)",
@@ -139,11 +136,7 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
     # What callbacks do
 
     def _submit(self, values: Values) -> Mapping[str, str]:
-        given = {
-            "model": str(values["model"]).strip(),
-            "wins": str(values["wins"]),
-            "instruments": self._instruments(),
-        }
+        given = {"model": str(values["model"]).strip(), "wins": str(values["wins"])}
         self._convert(given, self.answers)
         return {}
 
@@ -151,23 +144,22 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         shown = {field["name"] for field in self.questions.fields}
         kept = {key: answer for key, answer in self.answers.items() if key not in shown}
         answers = {**kept, **answered(values)}  # a field that was emptied is open again
-        wrong = _wrong(self._document(), answers)
+        wrong = _wrong(self._session(), answers)
         if not wrong:
             self._convert(self._given, answers)
         return wrong
 
     def _convert(self, given: Mapping[str, str], answers: Mapping[str, str]) -> None:
-        document = self._document()
+        session = self._session()
         for form in (self.form, self.questions):
             form.busy = True
 
         def work(_: Progress) -> tuple[Deposition, Check]:
             made = mmcif.to_mmcif(
-                document,
+                session,
                 given["model"] or None,
                 wins="model" if given["wins"] == "model" else "metadata",
                 answers=answers,
-                instruments=given["instruments"] or None,
             )
             return made, mmcif.check_mmcif(made.text)
 
@@ -234,12 +226,12 @@ class MmcifBox(ipywidgets.VBox):  # type: ignore[misc]  # published without type
         self._changed()
 
 
-def _wrong(document: dict[str, Any], answers: Mapping[str, str]) -> dict[str, str]:
+def _wrong(session: Extraction, answers: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong with each answer that the dictionary does not take."""
     left, wrong = dict(answers), {}
     while left:
         try:
-            mmcif.to_mmcif(document, answers=left)
+            mmcif.to_mmcif(session, answers=left)
         except InvalidInput as error:
             key = next((key for key in left if str(error).startswith(f"{key}: ")), None)
             if key is None:

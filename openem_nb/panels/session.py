@@ -117,7 +117,7 @@ class SessionPanel(Panel):
         )
         self.missing_words = _html.text_widget()
         self.coverage_view = CoverageView()
-        self.mmcif = MmcifBox(self._start, self._whole_document, self._show_code, self._instruments)
+        self.mmcif = MmcifBox(self._start, self._session, self._show_code)
         self.save_form = Form(
             [
                 Field("path", "Save as", placeholder="session.json"),
@@ -297,11 +297,10 @@ class SessionPanel(Panel):
 
         self._start("See what the repositories ask for", lambda _: mmcif.coverage(extraction), show)
 
-    def _whole_document(self) -> dict[str, Any]:
-        return self.document
-
-    def _instruments(self) -> str:
-        return self._given.get("instruments", "")
+    def _session(self) -> Extraction:
+        if self._extraction is None:
+            raise InvalidInput("No session was read yet.", hint="Choose a folder first.")
+        return self._extraction
 
     def _submit_save(self, values: Values) -> Mapping[str, str]:
         path, extraction = str(values["path"]).strip(), self._extraction

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from _entries import problems, tilted, value, whole
 from gemmi import cif
 
-from openem_nb import mmcif
+from openem_nb import mmcif, oscem
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.mmcif._categories import CATEGORIES
 from openem_nb.mmcif._dictionary import dictionary
+from openem_nb.practice import sessions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXPECTED = {
     "_em_imaging.microscope_model": "TFS KRIOS",
@@ -501,3 +507,23 @@ def test_a_deposition_says_in_one_line_what_came_of_it() -> None:
     assert f" categories, {needed} mandatory items open, " in str(made)
     assert "\n" not in str(made)
     assert f"{needed} mandatory items open" in made._repr_html_()
+
+
+def test_an_extraction_gives_what_the_document_has_no_place_for(tmp_path: Path) -> None:
+    sessions.write_session(tmp_path / "s", images=4)
+    found = oscem.extract(tmp_path / "s", instruments=tmp_path / "s" / sessions.INSTRUMENT)
+    aperture = found.beside["objective_aperture"]
+    made = mmcif.to_mmcif(found)
+    assert float(value(made.text, "_em_imaging.objective_aperture")) == float(aperture.value)
+    assert value(mmcif.to_mmcif(found.document).text, "_em_imaging.objective_aperture") is None
+    (entry,) = [one for one in made.entries if one.item == "_em_imaging.objective_aperture"]
+    assert "OSC-EM has no place for it" in entry.note
+    checked = mmcif.check_mmcif(made.text)
+    assert "_em_imaging.objective_aperture" not in {one.item for one in checked.errors}
+    several = replace(aperture, others=("70",))
+    varied = replace(aperture, low=50.0, high=100.0)
+    unknown = replace(aperture, unit="furlong")
+    none = replace(aperture, value="None")
+    for origin in (several, varied, unknown, none):
+        other = replace(found, beside={"objective_aperture": origin})
+        assert value(mmcif.to_mmcif(other).text, "_em_imaging.objective_aperture") is None

@@ -188,7 +188,7 @@ def test_a_document_becomes_mmcif_and_open_questions_are_asked(
     answer_all(panel)
     convert(panel)
     made = panel.mmcif.deposition
-    assert made.text == mmcif.to_mmcif(panel.document).text
+    assert made.text == mmcif.to_mmcif(panel.extraction).text
     assert f"{len(made.written)} values written" in panel.mmcif.summary.value
     asked = {field["name"]: field for field in panel.mmcif.questions.fields}
     known = [one for one in made.missing if one.who != "OneDep"]  # it fills in its own
