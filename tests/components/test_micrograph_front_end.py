@@ -174,6 +174,25 @@ def test_contrast_is_changed_without_a_word_to_the_kernel(viewer: Any, write: An
     assert len(sent(page)) == before
 
 
+HEIGHTS = """() => {
+  const canvas = document.querySelector('.oem-image-histogram');
+  const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, 256, 64);
+  const tall = (x) => [...Array(height).keys()].filter((y) => data[4 * (y * width + x) + 3]).length;
+  return [...Array(width).keys()].map(tall);
+}"""
+
+
+@pytest.mark.parametrize("size", [(400, 600), (1600, 2400)])  # counts, and their means of 4 x 4
+def test_the_histogram_of_counts_is_no_comb(viewer: Any, write: Any, size: tuple[int, int]) -> None:
+    page, _ = viewer(write(np.random.default_rng(1).poisson(30, size).astype(np.int16)))
+    heights = np.array(page.evaluate(HEIGHTS))
+    heights[heights >= 63] = 0  # the lines of black and white
+    inner = heights[96:160]  # the middle of the hump, without the lines at its feet
+    assert inner.max() > 50
+    assert inner.min() > 20
+    assert np.abs(np.diff(inner)).max() < 15
+
+
 def test_contrast_follows_the_pointer(viewer: Any, write: Any) -> None:
     page, _ = viewer(write(corners()))
     before = len(sent(page))

@@ -77,15 +77,14 @@ export class ImageLevels {
     const levels = [];
     const end = Math.min(65535, Math.floor(this.level(high)));
     for (let level = Math.max(1, Math.ceil(this.level(low))); level <= end; level += 1) if (counts[level]) levels.push(level);
-    const gaps = levels.slice(1).map((one, i) => one - levels[i]).sort((a, b) => a - b);
-    const gap = gaps[gaps.length >> 1] || 1;
-    const span = levels.length ? levels[levels.length - 1] - levels[0] : 0;
-    const apart = span / Math.max(1, Math.round(span / gap)) || 1;
-    const off = (/** @type {number} */ one) => Math.abs((one - levels[0]) / apart - Math.round((one - levels[0]) / apart));
-    const even = levels.length < 8 * bins && levels.every((one) => off(one) * apart < 1.1 || off(one) < 0.1);
+    // in the middle every value is there, at the ends some are not
+    const [from, to] = [Math.floor(levels.length * 0.25), Math.floor(levels.length * 0.75)];
+    const apart = to > from ? (levels[to] - levels[from]) / (to - from) : 1;
+    const inner = levels.slice(from, to);
+    const even = levels.length < 8 * bins && inner.every((one, i) => Math.abs(one - levels[from] - i * apart) < 1.1);
     const range = (high - low) / this.scale;
     const width = even ? Math.max(1, Math.round(range / bins / apart)) * apart : range / bins;
-    const first = even ? levels[0] - apart / 2 : this.level(low);
+    const first = even && inner.length ? levels[from] - apart / 2 : this.level(low);
     const before = Math.floor((this.level(low) - first) / width);
     const found = new Float64Array(Math.max(1, Math.ceil((this.level(high) - first) / width) - before));
     for (const level of levels) found[Math.floor((level - first) / width) - before] += counts[level];
