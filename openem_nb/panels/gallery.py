@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from openem_nb.panels._front_end import FrontEnd, module, style
 from openem_nb.panels._gallery_pictures import Folder, Made, Nothing
 from openem_nb.panels._gallery_rows import Rows, View
 from openem_nb.panels._refresher import Refresher
+from openem_nb.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Gallery", "View"]
 
+_SHEET: Final = 24
+"""Thumbnails in the picture that a saved notebook keeps."""
 _BATCH: Final = 256
 """Thumbnails that one answer carries at most."""
 
@@ -238,6 +242,38 @@ class Gallery(FrontEnd):
             self.version = self._rows.version
         return found
 
+    # without a front end
+
+    def picture(self, count: int = _SHEET) -> bytes:
+        """Return a JPEG with the first thumbnails that are shown, and their names below them."""
+        from openem_nb.panels._gallery_sheet import sheet
+
+        shown = self.shown.head(count)
+        cells = []
+        for row, name, mark in zip(
+            shown.index.tolist(), shown[self._rows.key], shown["mark"], strict=True
+        ):
+            try:
+                found = self._source.picture(str(name), self._about(row))
+            except OpenEMError:
+                found = None  # its place stays empty, as in the gallery
+            cells.append((_html.plain(str(name)), str(mark), found))
+        return sheet(cells)
+
+    @property
+    def alt(self) -> str:
+        """What the picture is, in words."""
+        return f"{self.label}: {counted(len(self.shown), 'image')} of {len(self._rows.names):,}"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        found = super()._repr_mimebundle_(**options)
+        if found is None or not len(self.shown):
+            return found
+        data, metadata = found if isinstance(found, tuple) else (found, {})
+        picture = base64.b64encode(self.picture()).decode("ascii")
+        data = {**data, "text/plain": self.alt, "image/jpeg": picture}
+        return data, {**metadata, "image/jpeg": {"alt": self.alt}}
+
     def close(self) -> None:
         """End the updates, the making of pictures, and the widget."""
         self._source.close()
@@ -253,14 +289,11 @@ class Gallery(FrontEnd):
     def _on_thumbnails(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         with self._lock:
             wanted = [(row, self._name(row)) for row in list(content["rows"])[:_BATCH]]
-            frame = self._rows.frame
-        named = frame is not None and "thumbnail" in frame
         answers: list[dict[str, Any]] = []
         buffers: list[bytes] = []
         for row, name in wanted:
-            extra = {"thumbnail": frame.at[row, "thumbnail"]} if named else {}  # type: ignore[union-attr]
             try:
-                found = self._source.picture(name, extra)
+                found = self._source.picture(name, self._about(row))
             except OpenEMError as error:
                 answers.append({"error": _html.plain(str(error))})
                 continue
@@ -268,6 +301,12 @@ class Gallery(FrontEnd):
             if found is not None:
                 buffers.append(found)
         return {"pictures": answers, "buffers": buffers}
+
+    def _about(self, row: int) -> dict[str, object]:
+        frame = self._rows.frame
+        if frame is None or "thumbnail" not in frame:
+            return {}
+        return {"thumbnail": frame.at[row, "thumbnail"]}
 
     def _name(self, row: Any) -> str:
         if not isinstance(row, int) or not 0 <= row < len(self._rows.names):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from openem_nb.errors import DamagedFile, InvalidInput
 from openem_nb.images import read_selection
@@ -249,3 +252,22 @@ def _take(seen: dict[int, tuple[str, float, str]], answer: dict[str, Any]) -> No
         places, answer["names"], values, answer["marks"], strict=True
     ):
         seen[place] = (name, float(value), mark)
+
+
+def test_a_saved_notebook_keeps_a_picture(closing: Any, tmp_path: Path) -> None:
+    for row, grey in enumerate((10, 240)):
+        Image.new("L", (256, 192), grey).save(tmp_path / f"m_{row}.jpg")
+    (tmp_path / "m_2.jpg").write_bytes(b"no picture")
+    gallery = closing(Gallery(table(8), thumbnails=tmp_path, label="Session A"))
+    gallery.look(View(sort="name", descending=True))
+    gallery.mark(["m_1.mrc"], "bad")
+    data, metadata = gallery._repr_mimebundle_()
+    assert data["text/plain"] == metadata["image/jpeg"]["alt"] == "Session A: 8 images of 8"
+    content = base64.b64decode(data["image/jpeg"])
+    assert len(content) < 600_000
+    page = np.asarray(Image.open(io.BytesIO(content)), float)
+    assert page.shape == (2 * 180, 6 * 164)
+    dark, bright = page[180 + 80, 164 + 80], page[180 + 80, 80]  # in the order that is shown
+    assert (dark, bright) == (pytest.approx(10, abs=3), pytest.approx(240, abs=3))
+    assert page[80, 80] == pytest.approx(225, abs=3)
+    assert Gallery()._repr_mimebundle_() is not None
