@@ -46,7 +46,7 @@ _ROUNDS: Final = 8
 _SETTLED: Final = 1.0
 """...until neither defocus nor astigmatism move by more, Å."""
 _PATIENCE: Final = 1000
-"""Steps of the depth's fit, which mostly needs ten; its terms are alike, so it may go to and fro."""
+"""Steps of the depth's fit, which mostly needs ten; its terms are alike, it may go to and fro."""
 _STEPS: Final = 6
 """Steps of least squares in each round."""
 

@@ -155,23 +155,26 @@ def spectrum(
     window = (0.5 - 0.5 * np.cos(2 * math.pi * np.arange(side) / side)).astype(np.float32)
     weight = window[:, None] * window
     middle, cut = _range(image)
-    total = np.zeros((side, side // 2 + 1), np.float32)
+    columns = 2 * (side // 2 + 1)
+    total = np.zeros((side, columns), np.float32)
     work = np.empty((side, side), np.float32)
-    square = np.empty_like(total)
+    stripe = np.empty((side, image.shape[1]), np.float32)
     count = 0
     for y in _starts(image.shape[0], side, step):
+        known = side - step if y and step < side else 0
+        stripe[:known] = stripe[step : step + known]
+        _into(stripe[known:], image[y + known : y + side], middle, cut)
         for x in _starts(image.shape[1], side, step):
-            _into(work, image[y : y + side, x : x + side], middle, cut)
-            work *= weight
-            found = scipy.fft.rfft2(work, workers=1)
-            np.multiply(found.real, found.real, out=square)
-            total += square
-            np.multiply(found.imag, found.imag, out=square)
-            total += square
+            np.multiply(stripe[:, x : x + side], weight, out=work)
+            # real and imaginary parts side by side: squared and added without a copy
+            parts = scipy.fft.rfft2(work, workers=1).view(np.float32)
+            parts *= parts
+            total += parts
             count += 1
-    total /= np.float32(count * float((window**2).sum()) ** 2)
+    power = total.reshape(side, -1, 2).sum(axis=2)
+    power /= np.float32(count * float((window**2).sum()) ** 2)
     return Spectrum(
-        power=total,
+        power=power,
         fy=scipy.fft.fftfreq(side),
         fx=scipy.fft.rfftfreq(side),
         samples=count / _shared(window, step),

@@ -128,8 +128,9 @@ def statistics(source: NDArray[Any] | ImageLike, *, frame: int | None = None) ->
     hot: list[NDArray[np.intp]] = []
     for y, band in _bands(image):
         if sums.add(y, band) > limit:
-            over = np.argwhere(band > limit)
-            over[:, 0] += y
+            rows = np.flatnonzero(band.max(axis=1) > limit)
+            over = np.argwhere(band[rows] > limit)
+            over[:, 0] = rows[over[:, 0]] + y
             hot.append(over)
     places = _alone(image, np.concatenate(hot), _ALONE * spread) if hot else _none()
     normal = sample[sample <= limit]
