@@ -10,9 +10,11 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
+
 from openem_nb._folders import write_whole
 from openem_nb.errors import CannotWrite, DamagedFile, OpenEMError
-from openem_nb.images import jpeg, open_image
+from openem_nb.images import jpeg, open_image, scan
 from openem_nb.mining.engines import cores
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ LIMIT: Final = 1 << 30
 """Bytes of all thumbnails that are kept; about 30,000."""
 _EDITION: Final = "1"
 """Part of the name of each: another one where pictures are made otherwise."""
+_HEADERS: Final = 1000
+"""Headers that are read before somebody who wants to stop is heard."""
+_SAID: Final = ("format", "height", "width", "frames", "pixel_size", "voltage")
 _HEAD: Final = 8192
 """Bytes of a JPEG in which its comment is found."""
 
@@ -110,9 +115,25 @@ class Thumbnails:
                 progress.check()
         self._ready()
         if missing:
+            self._read_headers(files, list(missing.values()), progress)
             self._make(files, missing, progress)
             _prune(self.folder)
         return len(self.problems)
+
+    def _read_headers(
+        self, files: dict[str, ImageFile], wanted: list[ImageFile], progress: Progress
+    ) -> None:
+        """Find out what headers say, long before all thumbnails are made."""
+        for start in range(0, len(wanted), _HEADERS):
+            part = wanted[start : start + _HEADERS]
+            found = scan([file.path for file in part])[list(_SAID)].astype(object)
+            for file, row in zip(part, found.to_dict("records"), strict=True):
+                said = {
+                    str(key): value for key, value in row.items() if not pd.isna(value) and value
+                }
+                self._tell(files, file.name, said)
+            progress.check()
+        self._ready()
 
     def _make(
         self, files: dict[str, ImageFile], missing: dict[str, ImageFile], progress: Progress

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import mrcfile
@@ -100,6 +102,27 @@ def test_thumbnails_are_kept_until_their_file_changes(
     panel = opened(closing, until, session)
     assert sorted(made) == ["mic_2.mrc", "mic_9.mrc"]
     until(lambda: panel.frame["width"].tolist()[:4] == [128, 64, 128, 128])
+
+
+def test_headers_are_read_before_the_pictures_are_made(
+    closing: Any, until: Any, session: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = threading.Event()
+    make = _inspect_thumbnails.open_image
+
+    def slow(path: Path) -> Any:
+        hold.wait(20)
+        return make(path)
+
+    monkeypatch.setattr(_inspect_thumbnails, "open_image", slow)
+    panel: InspectPanel = closing(InspectPanel(SimpleNamespace(folder=session)))
+    panel.job.result(20)
+    until(lambda: panel.frame["pixel_size"].notna().sum() >= 4)
+    assert panel.thumbnails.picture(NAMES[0], {}) is None
+    assert panel.frame["problem"].isna().all()
+    hold.set()
+    until(lambda: panel.making.done)
+    assert panel.thumbnails.picture(NAMES[0], {}) is not None
 
 
 def test_old_thumbnails_make_room(
