@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from openem_nb.images._pixels import Pixels
     from openem_nb.jobs import Progress
 
-__all__ = ["cheap", "total", "workers"]
+__all__ = ["cheap", "mean", "workers"]
 
 _LARGEST: Final = 128 << 20
 """Bytes of a sum that is worth keeping for views."""
@@ -34,39 +34,62 @@ def cheap(pixels: Pixels) -> bool:
     return pixels.shape[0] * pixels.shape[1] * 4 <= _LARGEST
 
 
-def total(
-    pixels: Pixels, frames: Sequence[int], *, progress: Progress | None = None
-) -> NDArray[Any]:
-    """Return the sum of some frames.
+def mean(
+    pixels: Pixels,
+    frames: Sequence[int],
+    *,
+    gain: NDArray[Any] | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the mean of some frames times a gain, float32.
 
-    int32 for whole numbers (float64 for those of 32 bits and more), float32 for others.
+    Bands of the sum are whole numbers as far as pixels are, so that the mean of any number of
+    frames is exact; they live in the cache, and all that is as large as a frame is the result.
     """
+    height, width = pixels.shape
+    out = np.empty((height, width), np.float32)
+    scale = 1 / len(frames)
     own = getattr(pixels, "total", None)
     if own is not None:
-        found: NDArray[Any] = own(frames, progress=progress)
-        return found
-    height, width = pixels.shape
-    kind = sum_type(pixels.dtype)
-    out = np.empty((height, width), kind)
+        _finish(own(frames, progress=progress), gain, scale, out)
+        return out
     row_bytes = width * pixels.dtype.itemsize
     step = min(rows_of_band(row_bytes, pixels.grain, BAND // 2), height)
     step = -(-step // pixels.grain) * pixels.grain  # no strip is decoded twice
     starts = range(0, height, step)
     if progress is not None:
         progress.update(0, total=len(starts), unit="bands", message="Adding frames")
+    kind = sum_type(pixels.dtype)
 
     def add(start: int) -> None:
         end = min(start + step, height)
-        # infinite numbers stay infinite; threads have settings of their own
-        quiet = np.errstate(over="ignore", invalid="ignore")
-        with quiet, borrowed((end - start) * width, pixels.dtype) as flat:
-            _add(pixels, frames, start, end, flat.reshape(end - start, width), out[start:end])
+        count = (end - start) * width
+        with borrowed(count, pixels.dtype) as flat, borrowed(count, kind) as sums:
+            shape = (end - start, width)
+            # infinite numbers stay infinite; threads have settings of their own
+            with np.errstate(over="ignore", invalid="ignore"):
+                _add(pixels, frames, start, end, flat.reshape(shape), sums.reshape(shape))
+            part = None if gain is None else gain[start:end]
+            _finish(sums.reshape(shape), part, scale, out[start:end])
 
     with ThreadPoolExecutor(workers(), thread_name_prefix="openem-sum") as pool:
         for done, _ in enumerate(pool.map(add, starts), 1):
             if progress is not None:
                 progress.update(done)
     return out
+
+
+def _finish(
+    sums: NDArray[Any], gain: NDArray[Any] | None, scale: float, out: NDArray[np.float32]
+) -> None:
+    """Write a sum times gain and scale, a few rows at a time."""
+    step = max(1, (1 << 18) // max(1, sums.shape[1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(sums), step):
+            rows = slice(start, start + step)
+            np.multiply(sums[rows], scale, out=out[rows], casting="unsafe")
+            if gain is not None:
+                np.multiply(out[rows], gain[rows], out=out[rows], casting="unsafe")
 
 
 def sum_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -39,28 +39,31 @@ class Gain:
         """Pixels whose factor is zero or no number."""
         return int(self.array.size - np.count_nonzero(np.isfinite(self.array) & (self.array != 0)))
 
-    def apply(self, image: NDArray[Any], *, scale: float = 1.0) -> NDArray[np.float32]:
-        """Return an image multiplied by the gain, and by ``scale``.
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Make sure that an image of this shape can be multiplied.
 
         Raises
         ------
         InvalidInput
-            If the two have different shapes; the hint says how they could fit.
+            If it has another shape; the hint says how the two could fit.
         """
-        if image.shape != self.array.shape:
+        if shape != self.array.shape:
             raise InvalidInput(
-                f"The gain reference has the shape {self.array.shape}, the image {image.shape}.",
-                hint=_fit(image.shape, self.array.shape),
+                f"The gain reference has the shape {self.array.shape}, the image {shape}.",
+                hint=_fit(shape, self.array.shape),
             )
+
+    def apply(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """Return an image multiplied by the gain.
+
+        Raises
+        ------
+        InvalidInput
+            If the two have different shapes.
+        """
+        self.check(image.shape)
         found = np.empty(image.shape, np.float32)
-        # in bands that stay in the cache, so that memory is passed once
-        step = max(1, (1 << 18) // max(1, image.shape[1]))
-        for start in range(0, len(image), step):
-            rows = slice(start, start + step)
-            part = found[rows]
-            np.multiply(image[rows], self.array[rows], out=part, casting="unsafe")
-            if scale != 1.0:
-                part *= np.float32(scale)
+        np.multiply(image, self.array, out=found, casting="unsafe")
         return found
 
 

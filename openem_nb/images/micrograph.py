@@ -179,17 +179,13 @@ class Micrograph:
             raise InvalidInput("A mean of no frames is none.", hint="Name one frame at least.")
         for one in (min(chosen), max(chosen)):
             self._check(one, 0, self.shape[0], 0, self.shape[1])
-        total = _summing.total(self._pixels, chosen, progress=progress)
-        if gain is not None:
-            from openem_nb.images.gain import Gain
+        if gain is None:
+            return _summing.mean(self._pixels, chosen, progress=progress)
+        from openem_nb.images.gain import Gain
 
-            known = gain if isinstance(gain, Gain) else Gain(np.asarray(gain))
-            return known.apply(total, scale=1 / len(chosen))
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = total if total.dtype == np.float32 else total.astype(np.float32)
-            if len(chosen) > 1:
-                found *= np.float32(1 / len(chosen))
-        return found
+        known = gain if isinstance(gain, Gain) else Gain(np.asarray(gain))
+        known.check(self.shape)
+        return _summing.mean(self._pixels, chosen, gain=known.array, progress=progress)
 
     def view(
         self,
