@@ -33,6 +33,7 @@ CONNECT = """() => {
     for (const name in state)
       if (model.get(name) !== state[name]) model.update({ [name]: state[name] });
     model.fire("msg:custom", answer, buffers.map(bytes));
+    model.answered = (model.answered ?? 0) + 1;
   };
   model.save_changes = () => window.saved(model.get("view_state"));
 }"""
@@ -258,12 +259,37 @@ def test_pictures_that_are_made_later_appear(shown: Any) -> None:
     page = shown(gallery)
     page.get_by_role("gridcell").first.get_by_text("…", exact=True).wait_for()
     there.update(table(30)["name"])
-    page.evaluate("() => window.model.update({ pictures: 1 })")
     page.wait_for_function(
-        "window.model.sent.filter((one) => one.action === 'thumbnails').length > 1"
+        """() => {
+        const { model } = window;
+        model.update({ pictures: model.get("pictures") + 1 }); // as the kernel says it
+        return document.querySelectorAll(".oem-gallery-cell img").length >= 6;
+        }""",
+        polling=100,
     )
-    page.evaluate("() => window.model.update({ pictures: 2 })")
     page.get_by_role("gridcell").first.locator("img").wait_for()
+
+
+def test_news_of_pictures_that_come_before_an_answer_are_not_lost(shown: Any) -> None:
+    page = shown(Gallery(table(30), thumbnails=lambda _: None))
+    page.wait_for_function("window.model.sent.some((one) => one.action === 'thumbnails')")
+    page.wait_for_function("window.model.answered === window.model.sent.length")
+    page.evaluate(
+        """() => {
+        const { model } = window;
+        const asked = () => model.sent.filter((one) => one.action === "thumbnails");
+        model.send = (message) => model.sent.push(message);
+        model.update({ pictures: 1 }); // asks again
+        const second = asked().at(-1);
+        model.update({ pictures: 2 }); // made while the answer is on its way
+        const pictures = second.content.rows.map(() => ({}));
+        model.fire("msg:custom", { type: "reply", key: second.key, content: { pictures } }, []);
+        window.before = asked().length;
+        }"""
+    )
+    page.wait_for_function(
+        "window.model.sent.filter((one) => one.action === 'thumbnails').length > window.before"
+    )
 
 
 def test_names_and_reasons_from_files_are_text(shown: Any) -> None:

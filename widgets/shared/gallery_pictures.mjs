@@ -25,6 +25,7 @@ export class GalleryPictures {
     /** @type {Set<number>} what the kernel has not made yet */
     this.later = new Set();
     this.running = 0;
+    this.turn = 0; // how often there were new pictures
     this.ended = false;
   }
 
@@ -46,6 +47,7 @@ export class GalleryPictures {
 
   /** Ask again for what had not been made yet. */
   retry() {
+    this.turn += 1;
     this.later.clear();
     this.#pump();
   }
@@ -62,9 +64,10 @@ export class GalleryPictures {
   async #ask(rows) {
     this.running += 1;
     for (const row of rows) this.asked.add(row);
+    const { turn } = this;
     try {
       const answer = await request(this.model, "thumbnails", { rows });
-      if (!this.ended) this.#take(rows, answer);
+      if (!this.ended) this.#take(rows, answer, turn);
     } catch (error) {
       for (const row of rows) this.later.add(row);
       this.failed(error instanceof Error ? error.message : String(error));
@@ -74,13 +77,14 @@ export class GalleryPictures {
     this.#pump();
   }
 
-  /** @param {number[]} rows @param {Record<string, any>} answer */
-  #take(rows, answer) {
+  /** @param {number[]} rows @param {Record<string, any>} answer @param {number} turn  when it was asked */
+  #take(rows, answer, turn) {
     rows.forEach((row, place) => {
       const { buffer, error } = answer.pictures[place];
       if (error) this.there.set(row, { error });
-      else if (buffer === undefined) this.later.add(row);
-      else {
+      else if (buffer === undefined) {
+        if (turn === this.turn) this.later.add(row); // else it may have been made meanwhile
+      } else {
         const bytes = /** @type {DataView<ArrayBuffer>} */ (answer.buffers[buffer]);
         this.there.set(row, { url: URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })) });
       }
