@@ -215,36 +215,50 @@ def _slurm(workers: int | None, options: dict[str, Any]) -> Iterator[Any]:
             "Slurm needs dask-jobqueue, which is not installed.",
             hint="Install it with: pip install 'openem_nb[mining]'.",
         ) from error
-    prologue = [f"export {name}={value}" for name, value in ENVIRONMENT.items()]
-    prologue += options.pop("job_script_prologue", [])
-    scheduler = {"dashboard_address": None, **options.pop("scheduler_options", {})}
-    given = {
-        "cores": 1,
-        "processes": 1,
-        "memory": "4GB",
-        "walltime": "01:00:00",
-        "python": sys.executable,
-        # a worker ends by itself before Slurm ends it, so that it hands on what it has not begun
-        "worker_extra_args": ["--lifetime", "55m", "--lifetime-stagger", "4m"],
-        "local_directory": os.environ.get("TMPDIR", tempfile.gettempdir()),
-        **options,
-        "job_script_prologue": prologue,
-        "scheduler_options": scheduler,
-    }
-    if "walltime" in options and "worker_extra_args" not in options:
-        given["worker_extra_args"] = _lifetime(str(options["walltime"]))
+    given = {**_defaults(), **options}
+    # what others want before a worker starts comes after ours, so that theirs wins
+    exports = [f"export {name}={value}" for name, value in ENVIRONMENT.items()]
+    given["job_script_prologue"] = [*exports, *given["job_script_prologue"]]
+    given["scheduler_options"] = {"dashboard_address": None, **given.get("scheduler_options", {})}
+    if not any("--lifetime" in text for text in given["worker_extra_args"]):
+        lifetime = _lifetime(str(given["walltime"]))
+        given["worker_extra_args"] = [*lifetime, *given["worker_extra_args"]]
     with _started(lambda: SLURMCluster(**given), "slurm") as cluster:
         # as many as were asked for, and another one for each that Slurm has ended
         cluster.adapt(minimum=workers or 1, maximum=workers or 1)
         yield cluster
 
 
+def _defaults() -> dict[str, Any]:
+    """Return what the configuration of dask-jobqueue says of Slurm, and ours where it is silent."""
+
+    def known(name: str, ours: Any) -> Any:
+        return dask.config.get(f"jobqueue.slurm.{name}", None) or ours
+
+    return {
+        "cores": known("cores", 1),
+        "processes": known("processes", 1),
+        "memory": known("memory", "4GB"),
+        "walltime": known("walltime", "01:00:00"),
+        "python": known("python", sys.executable),
+        "local_directory": known("local-directory", tempfile.gettempdir()),
+        "job_script_prologue": known("job-script-prologue", []),
+        "worker_extra_args": known("worker-extra-args", []),
+    }
+
+
 def _lifetime(walltime: str) -> list[str]:
-    """Return how long a worker of a job lives: nine tenths of the time that the job has."""
-    days, _, clock = walltime.rpartition("-")
+    """Return how long a worker of a job lives: nine tenths of the time that the job has.
+
+    It ends by itself before Slurm ends it, so that it hands on what it has not begun.
+    """
+    days, dash, clock = walltime.rpartition("-")
     parts = [int(part) for part in clock.split(":")]
-    # Slurm reads 30 as minutes, 30:00 as minutes and seconds, 1:30:00 as hours first
-    hours, minutes, seconds = {1: (0, *parts, 0), 2: (0, *parts), 3: parts}[len(parts)]
+    # Slurm reads 30 as minutes, 30:00 as minutes and seconds, 1:30:00 and 1-12 as hours first
+    if dash or len(parts) == 3:
+        hours, minutes, seconds = (*parts, 0, 0)[:3]
+    else:
+        hours, minutes, seconds = (0, *parts, 0)[:3]
     total = (int(days or 0) * 24 + hours) * 3600 + minutes * 60 + seconds
     return ["--lifetime", f"{int(total * 0.9)}s", "--lifetime-stagger", f"{int(total * 0.05)}s"]
 

@@ -1,0 +1,35 @@
+"""What jobs of Slurm are asked for: ours, where nobody has said otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+dask = pytest.importorskip("dask", reason="dask is not installed")
+pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
+
+
+@pytest.mark.parametrize(
+    ("walltime", "seconds"),
+    [("30", 1620), ("10:00", 540), ("01:00:00", 3240), ("2-00:00:00", 155_520), ("1-12", 116_640)],
+)
+def test_a_worker_ends_before_its_job(walltime: str, seconds: int) -> None:
+    from openem_nb.mining._dask import _lifetime
+
+    assert _lifetime(walltime)[:2] == ["--lifetime", f"{seconds}s"]
+
+
+def test_the_configuration_of_a_site_is_kept() -> None:
+    from openem_nb.mining._dask import _defaults
+
+    silent = _defaults()
+    assert (silent["cores"], silent["processes"], silent["memory"]) == (1, 1, "4GB")
+    site = {
+        "jobqueue.slurm.memory": "16GB",
+        "jobqueue.slurm.job-script-prologue": ["module load python"],
+        "jobqueue.slurm.local-directory": "/scratch",
+    }
+    with dask.config.set(site):
+        found = _defaults()
+    assert found["memory"] == "16GB"
+    assert found["job_script_prologue"] == ["module load python"]
+    assert found["local_directory"] == "/scratch"
