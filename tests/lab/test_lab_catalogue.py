@@ -108,7 +108,9 @@ def test_narrow_down_turn_pages_and_look(page: Any) -> None:
     catalogue(page).get_by_text("1 selected in 1 page").wait_for()
     card = catalogue(page).get_by_role("article", name=re.compile("Data set"))
     card.wait_for()
-    card.get_by_text(re.compile("Scientific metadata")).click()
+    card.get_by_text(re.compile("Scientific metadata")).press(
+        "Enter"
+    )  # a click may miss what moves
     card.get_by_text("acquisition", exact=True).wait_for()
     catalogue(page).get_by_role("button", name="Previous page").click()
     shown.wait_for()
