@@ -14,7 +14,6 @@ from openem_nb.oscem.document import is_quantity
 from openem_nb.panels._metadata_nodes import MISSING, spoken
 
 if TYPE_CHECKING:
-
     from openem_nb.oscem.fields import FieldInfo
     from openem_nb.panels._metadata_nodes import Keys, Nodes
 
