@@ -116,11 +116,13 @@ def test_headers_are_read_before_the_pictures_are_made(
 
     monkeypatch.setattr(_inspect_thumbnails, "open_image", slow)
     panel: InspectPanel = closing(InspectPanel(SimpleNamespace(folder=session)))
-    panel.job.result(20)
-    until(lambda: panel.frame["pixel_size"].notna().sum() >= 4)
-    assert panel.thumbnails.picture(NAMES[0], {}) is None
-    assert panel.frame["problem"].isna().all()
-    hold.set()
+    try:
+        until(lambda: panel.frame is not None and panel.frame.get("pixel_size") is not None)
+        until(lambda: panel.frame["pixel_size"].notna().sum() >= 4)
+        assert panel.thumbnails.picture(NAMES[0], {}) is None
+        assert panel.frame["problem"].isna().all()
+    finally:
+        hold.set()
     until(lambda: panel.making.done)
     assert panel.thumbnails.picture(NAMES[0], {}) is not None
 
