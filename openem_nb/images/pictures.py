@@ -61,9 +61,11 @@ def contrast(
         low, high = mean - sigma * deviation, mean + sigma * deviation
     else:
         ends = np.array((percent, 100 - percent)) / 100 * (values.size - 1)
-        places = [math.floor(ends[0]), math.ceil(ends[1])]
-        parted = np.partition(values, places)
-        low, high = (float(parted[place]) for place in places)
+        # one place at a time: NumPy is ten times as fast at it as at two places at once
+        low, high = (
+            float(np.partition(values, place)[place])
+            for place in (math.floor(ends[0]), math.ceil(ends[1]))
+        )
     if not low < high:
         low, high = float(values.min()), float(values.max())
     if not low < high:  # one value alone: mid-grey
@@ -82,8 +84,8 @@ def grey(array: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uint8]:
     scaled = np.subtract(array, np.float32(low), dtype=np.float32)
     scaled *= np.float32(255 / (high - low))
     scaled += np.float32(0.5)
-    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
-    np.clip(scaled, 0, 255, out=scaled)
+    np.fmax(scaled, 0, out=scaled)  # of a number and what is none, the number
+    np.fmin(scaled, 255, out=scaled)
     greys: NDArray[np.uint8] = scaled.astype(np.uint8)
     return greys
 
