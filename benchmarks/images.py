@@ -118,7 +118,7 @@ def picture(folder: Path, rounds: int) -> None:
 
         def resized() -> bytes:
             with mrcfile.open(path) as file:
-                small = resize(file.data, (512, 512), anti_aliasing=True)  # type: ignore[no-untyped-call]
+                small = resize(file.data, (512, 512), anti_aliasing=True)
                 return png(small)
 
         contestants.append(("mrcfile, skimage resize, PNG", resized))
