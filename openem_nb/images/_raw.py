@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from openem_nb.images._pixels import borrowed, rows_of_band
+from openem_nb.images._pixels import BAND, borrowed, rows_of_band
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from openem_nb.formats.source import Source
 
 __all__ = ["RawPixels"]
+
+_BUDGET: Final = 3 * BAND // 4
+"""Bytes of a band: with what is made of it, it fits into a second-level cache of 1 MiB."""
 
 
 class RawPixels:
@@ -105,7 +108,7 @@ class RawPixels:
 
     def bands(self, frame: int, y0: int, y1: int, multiple: int) -> Iterator[NDArray[Any]]:
         """Yield rows in order, from one buffer."""
-        step = min(rows_of_band(self.row_bytes, multiple), y1 - y0)
+        step = min(rows_of_band(self.row_bytes, multiple, _BUDGET), y1 - y0)
         if not self.source.near:
             yield from self._streamed(frame, y0, y1, step)
             return
