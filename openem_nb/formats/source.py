@@ -13,7 +13,7 @@ import stat
 import tempfile
 import threading
 import zlib
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from openem_nb.errors import DamagedFile, NotFound, OpenEMError
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Handle",
     "LocalFile",
     "Memory",
+    "Readable",
     "Section",
     "Source",
     "Unpacked",
@@ -37,13 +39,11 @@ STEP: Final = 1 << 20
 """Bytes that are unpacked at once."""
 
 
-class Source(Protocol):
-    """Bytes that can be read by their place."""
+class Readable(Protocol):
+    """Bytes of which some can be read: all that a header needs."""
 
     name: str
     """What messages call it: the name of the file, without its folder."""
-    near: bool
-    """Whether many small reads cost little, as on a disk; over a line one long read is better."""
 
     @property
     def size(self) -> int:
@@ -51,6 +51,13 @@ class Source(Protocol):
 
     def read(self, offset: int, count: int) -> bytes:
         """Return ``count`` bytes from a place on; fewer where the file ends."""
+
+
+class Source(Readable, Protocol):
+    """Bytes that can be read by their place, also many at once."""
+
+    near: bool
+    """Whether many small reads cost little, as on a disk; over a line one long read is better."""
 
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on.
@@ -163,6 +170,23 @@ class LocalFile:
 
     def __del__(self) -> None:
         self.close()
+
+
+class Handle:
+    """A file that somebody else has opened and closes; for one thread."""
+
+    def __init__(self, file: BinaryIO, size: int, name: str) -> None:
+        self._file, self._size, self.name = file, size, name
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return self._size
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return ``count`` bytes from a place on; fewer where the file ends."""
+        self._file.seek(min(offset, self._size))
+        return self._file.read(max(0, min(count, self._size - offset)))
 
 
 class Memory:

@@ -16,7 +16,7 @@ from openem_nb.formats.source import damaged
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from openem_nb.formats.source import Source
+    from openem_nb.formats.source import Readable
 
 __all__ = ["Directory", "Tiff", "is_tiff"]
 
@@ -112,7 +112,7 @@ class Tiff:
         If it does not begin like one.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Readable) -> None:
         head = source.read(0, 16)
         self.source = source
         self.order = {b"II": "<", b"MM": ">"}.get(head[:2], "")

@@ -103,13 +103,11 @@ def _read(file: BinaryIO, size: int) -> tuple[Reading, ...]:
     except (
         zipfile.BadZipFile,
         zlib.error,
-        RuntimeError,
+        RuntimeError,  # also NotImplementedError: a way of packing that zipfile does not know
         EOFError,
         ValueError,
         struct.error,
     ) as error:
-        raise damaged("PRZ") from error
-    except NotImplementedError as error:
         raise damaged("PRZ") from error
     return (_signal(meta, shape),)
 
