@@ -11,6 +11,7 @@ from openem_nb import settings
 from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.mining.files import find, root_of
 from openem_nb.panels import _html
+from openem_nb.panels._folder_choice import FolderChoice
 from openem_nb.panels._inspect_marks import KeptMarks
 from openem_nb.panels._inspect_measure import MeasureBox
 from openem_nb.panels._inspect_practice import practice_folder
@@ -18,7 +19,6 @@ from openem_nb.panels._inspect_table import listed, measured
 from openem_nb.panels._inspect_thumbnails import Thumbnails
 from openem_nb.panels._panel import Panel
 from openem_nb.panels._refresher import Refresher
-from openem_nb.panels._session_folder import FolderBrowser
 from openem_nb.panels.error_view import Disclosure
 from openem_nb.panels.form import Field, Form, Values
 from openem_nb.panels.gallery import Gallery
@@ -98,15 +98,9 @@ class InspectPanel(Panel):
             submit_label="Show the images",
             submit=self._submit,
         )
-        self.browser = FolderBrowser(settings.folders().data, self._start, self._choose)
-        self.browse = ipywidgets.Button(description="Browse folders")
-        self.browse.on_click(lambda _: self._show_browser(not self._browsing))
-        self.practice = ipywidgets.Button(description="Make practice micrographs")
-        self.practice.on_click(lambda _: self.practise())
-        if settings.profile().notice is None:
-            self.practice.layout.display = "none"
-        buttons = ipywidgets.HBox([self.browse, self.practice])
-        buttons.add_class("oem-toolbar")
+        self.place = FolderChoice(
+            self._start, self._choose, practise=self.practise, practice="Make practice micrographs"
+        )
         self.summary = _html.text_widget()
         self.thumbnails = Thumbnails(settings.folders().cache / "thumbnails", self._arrived)
         self.gallery = Gallery(thumbnails=self.thumbnails, label="Images", open=self._on_open)
@@ -132,10 +126,10 @@ class InspectPanel(Panel):
             [self.measure, ipywidgets.VBox([self.save_form])], titles=("Measure", "Save marks")
         )
         self.code_view = Disclosure("Show code")
-        self._add(self.form, buttons, self.browser, self.errors, self.jobs)
+        self._add(self.form, self.place, self.errors, self.jobs)
         self._add(self.summary, self.gallery, self.viewing, self.tabs, self.code_view)
         self._show_parts(False)
-        self._show_browser(source is None)
+        self.place.show(source is None)
         if source is not None:
             folder = root_of(source)
             if folder is None:
@@ -213,13 +207,6 @@ class InspectPanel(Panel):
 
     # what callbacks do
 
-    def _show_browser(self, shown: bool) -> None:
-        self._browsing = shown
-        self.browser.layout.display = "" if shown else "none"
-        self.browse.description = "Hide folders" if shown else "Browse folders"
-        if shown:
-            self.browser.look(self.browser.folder)
-
     def _choose(self, folder: Path) -> None:
         self.form.fill(folder=str(folder))
         self.form.submit()
@@ -264,7 +251,7 @@ class InspectPanel(Panel):
             self.kept.take(folder)
         except OpenEMError as error:
             self.errors.show(error)
-        self._show_browser(False)
+        self.place.show(False)
         self._show_parts(True)
         self._show_code()
         self.making = self._start(

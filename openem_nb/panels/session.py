@@ -11,10 +11,10 @@ import ipywidgets
 from openem_nb import mmcif, oscem, settings
 from openem_nb.errors import InvalidInput
 from openem_nb.panels import _html
+from openem_nb.panels._folder_choice import FolderChoice
 from openem_nb.panels._metadata_origin import origins
 from openem_nb.panels._panel import Panel
 from openem_nb.panels._session_coverage import CoverageView
-from openem_nb.panels._session_folder import FolderBrowser
 from openem_nb.panels._session_forms import answered, missing_fields, wrong_answers
 from openem_nb.panels._session_mmcif import MmcifBox
 from openem_nb.panels.error_view import Disclosure
@@ -63,7 +63,6 @@ class SessionPanel(Panel):
         technique: str | None = None,
         instruments: Path | str | None = None,
     ) -> None:
-        profile = settings.profile()
         super().__init__("Microscope session", notice=None, offer_login=False)
         self._given: dict[str, str] = {}
         self._changes: list[Mapping[str, Any] | str] = []
@@ -98,15 +97,9 @@ class SessionPanel(Panel):
             submit_label="Read the session",
             submit=self._submit,
         )
-        self.browser = FolderBrowser(settings.folders().data, self._start, self._choose)
-        self.browse = ipywidgets.Button(description="Browse folders")
-        self.browse.on_click(lambda _: self._show_browser(not self._browsing))
-        self.practice = ipywidgets.Button(description="Make a practice session")
-        self.practice.on_click(lambda _: self.practise())
-        buttons = ipywidgets.HBox([self.browse, self.practice])
-        buttons.add_class("oem-toolbar")
-        if profile.notice is None:
-            self.practice.layout.display = "none"
+        self.place = FolderChoice(
+            self._start, self._choose, practise=self.practise, practice="Make a practice session"
+        )
         self.summary = _html.text_widget()
         self.findings = RowList("Findings", empty="There is nothing to tell of the files.")
         self.tree = MetadataTree(
@@ -141,10 +134,10 @@ class SessionPanel(Panel):
             titles=_TITLES,
         )
         self.code_view = Disclosure("Show code")
-        self._add(self.form, buttons, self.browser, self.errors, self.jobs)
+        self._add(self.form, self.place, self.errors, self.jobs)
         self._add(self.summary, self.tabs, self.code_view)
         self._draw()
-        self._show_browser(folder is None)
+        self.place.show(folder is None)
         if folder is not None:
             self.form.submit()
 
@@ -232,13 +225,6 @@ class SessionPanel(Panel):
 
     # What callbacks do
 
-    def _show_browser(self, shown: bool) -> None:
-        self._browsing = shown
-        self.browser.layout.display = "" if shown else "none"
-        self.browse.description = "Hide folders" if shown else "Browse folders"
-        if shown:
-            self.browser.look(self.browser.folder)
-
     def _choose(self, folder: Path, **more: str) -> None:
         self.form.fill(folder=str(folder), **more)
         self.form.submit()
@@ -265,7 +251,7 @@ class SessionPanel(Panel):
             self._extraction, self.coverage = found
             self.mmcif.answers = {}
             self.save_form.status = ""
-            self._show_browser(False)
+            self.place.show(False)
             self._draw()
 
         again = lambda: self.form.submit(values)  # noqa: E731

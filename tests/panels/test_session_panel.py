@@ -315,7 +315,7 @@ def test_folders_are_gone_through_but_not_left(closing: Any, until: Any, tmp_pat
     (data / "file.txt").write_text("")
     (data / "link").symlink_to(tmp_path)
     panel = closing(SessionPanel())
-    browser = panel.browser
+    browser = panel.place.browser
     until(lambda: browser.list.options)
     labels = [label for label, _ in browser.list.options]
     assert len(labels) == 2
@@ -335,13 +335,13 @@ def test_folders_are_gone_through_but_not_left(closing: Any, until: Any, tmp_pat
 
 def test_a_practice_session_is_one_click_away(closing: Any, until: Any) -> None:
     panel = closing(SessionPanel())
-    assert panel.practice.layout.display != "none"
-    panel.practice.click()
+    assert panel.place.practice.layout.display != "none"
+    panel.place.practice.click()
     until(lambda: panel.extraction is not None, seconds=30)
     until(lambda: panel.job.done)
-    assert panel.browser.layout.display == "none"
-    panel.browse.click()
-    assert panel.browser.layout.display == ""
+    assert panel.place.browser.layout.display == "none"
+    panel.place.browse.click()
+    assert panel.place.browser.layout.display == ""
     assert panel.extraction.folder.parent == settings.folders().data
     assert panel.document["acquisition"]["technique"] == "spa"
 
@@ -351,7 +351,7 @@ def test_with_real_services_there_is_no_practice_button(
 ) -> None:
     monkeypatch.setenv("OPENEM_PROFILE", "psi")
     panel = closing(SessionPanel())
-    assert panel.practice.layout.display == "none"
+    assert panel.place.practice.layout.display == "none"
     panel.job.result(10)
 
 

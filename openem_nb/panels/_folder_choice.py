@@ -1,4 +1,4 @@
-"""Go through folders to the one of a session."""
+"""Go through folders to the one that is wanted, or make one with practice data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
 
+from openem_nb import settings
 from openem_nb.errors import NotFound
 from openem_nb.panels import _html
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["FolderBrowser"]
+__all__ = ["FolderBrowser", "FolderChoice"]
 
 _MOST: Final = 500
 """Folders that a list shows; a name can be written, too."""
@@ -84,6 +85,47 @@ class FolderBrowser(ipywidgets.VBox):  # type: ignore[misc]  # published without
         selected = self._selected()
         if selected is not None:
             self._chosen(selected)
+
+
+class FolderChoice(ipywidgets.VBox):  # type: ignore[misc]  # published without types
+    """Two buttons below a field for a folder: go through folders, or make practice data.
+
+    Parameters
+    ----------
+    start, chosen :
+        As for :class:`FolderBrowser`, which begins at the data folder.
+    practise :
+        Makes practice data; offered only where the active profile is one for practice.
+    practice :
+        What that button says.
+    """
+
+    def __init__(
+        self,
+        start: Callable[..., Any],
+        chosen: Callable[[Path], None],
+        *,
+        practise: Callable[[], None],
+        practice: str,
+    ) -> None:
+        self.browser = FolderBrowser(settings.folders().data, start, chosen)
+        self.browse = ipywidgets.Button(description="Browse folders")
+        self.browse.on_click(lambda _: self.show(not self._browsing))
+        self.practice = ipywidgets.Button(description=practice)
+        self.practice.on_click(lambda _: practise())
+        if settings.profile().notice is None:
+            self.practice.layout.display = "none"
+        buttons = ipywidgets.HBox([self.browse, self.practice])
+        buttons.add_class("oem-toolbar")
+        super().__init__([buttons, self.browser])
+
+    def show(self, shown: bool) -> None:
+        """Show the list of folders, or hide it."""
+        self._browsing = shown
+        self.browser.layout.display = "" if shown else "none"
+        self.browse.description = "Hide folders" if shown else "Browse folders"
+        if shown:
+            self.browser.look(self.browser.folder)
 
 
 def _inside(folder: Path) -> tuple[Path, list[str]]:
