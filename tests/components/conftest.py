@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _viewer import CONNECT
+from image_files import write_mrc
 
 from openem_nb.panels._front_end import module, style
+from openem_nb.panels.micrograph import MicrographView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>component</title>
@@ -94,3 +99,50 @@ def mount(browser: Any, bench: str) -> Iterator[Callable[..., Any]]:
     yield show
     page.close()
     assert faults == []
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Return ``write(array, name)``, which writes an MRC file of pixels of 2 Å."""
+
+    def written(array: Any, name: str = "m.mrc", pixel_size: float = 2.0) -> Path:
+        return write_mrc(tmp_path / name, array, pixel_size=pixel_size)
+
+    return written
+
+
+@pytest.fixture
+def viewer(mount: Any) -> Iterator[Callable[..., tuple[Any, MicrographView]]]:
+    """Return ``viewer(source, **options)``, which gives the page of a shown micrograph."""
+    opened: list[MicrographView] = []
+
+    def show(source: Any, *, width: int = 1000, **options: Any) -> tuple[Any, MicrographView]:
+        python = MicrographView(source, **options)
+        opened.append(python)
+        canvas = python.canvas
+        state = canvas.get_state()
+        names = ("about", "settings", "version", "show_header")
+
+        def kernel(message: dict[str, Any]) -> Any:
+            answers: list[Any] = []
+
+            def send(answer: Any, buffers: Any = ()) -> None:
+                answers.append([answer, [base64.b64encode(one).decode() for one in buffers]])
+
+            canvas.send = send  # what would go to the browser
+            canvas._dispatch(canvas, message, [])
+            (answer,) = answers
+            return answer
+
+        page = mount("micrograph", **{name: state[name] for name in names})
+        page.set_viewport_size({"width": width + 40, "height": 1000})
+        page.add_style_tag(content=f"body {{ width: {width}px !important; }}")
+        page.set_default_timeout(10_000)
+        page.expose_function("kernel", kernel)
+        page.evaluate(CONNECT)
+        page.locator(".oem-image-stage[data-view]").wait_for()
+        return page, python
+
+    yield show
+    for one in opened:
+        one.close()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "em"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
-def samples() -> Path:
-    """Return the folder of real samples beside the checkout; skip where it is missing."""
-    if not SAMPLES.is_dir():
-        pytest.skip("the real samples are not there")
-    return SAMPLES
+def samples(samples: Path) -> Path:
+    """Return the folder of real samples of metadata; skip where it is missing."""
+    return samples / "em"

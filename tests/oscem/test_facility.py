@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from _epu_forms import write_images
-from test_extract import KRIOS, TILTS, at, codes
+from _extracted import KRIOS, TILTS, at, codes
 
 import openem_nb as openem
 from openem_nb.oscem.instruments import CameraInfo, Instrument, Instruments

@@ -7,19 +7,16 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
-import mrcfile
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
+from image_files import write_mrc
 from PIL import Image
 
 import openem_nb as openem
 from openem_nb import images
 from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.images.picks import Picks, write_picks
-from openem_nb.panels._micrograph_views import Views, base_factor, encode
+from openem_nb.panels._micrograph_views import Views, base_factor
 from openem_nb.panels.micrograph import MicrographView
 from openem_nb.practice.micrographs import simulate
 
@@ -36,14 +33,7 @@ def written(tmp_path: Path) -> Callable[..., Path]:
     """Return ``written(array, name)``, which writes an MRC file; a stack of several is a movie."""
 
     def write(array: Any, name: str = "m.mrc", pixel_size: float = 2.0) -> Path:
-        path = tmp_path / name
-        with mrcfile.new(path) as file:
-            file.set_data(array)
-            if array.ndim == 3:
-                file.set_image_stack()
-            if pixel_size:
-                file.voxel_size = pixel_size
-        return path
+        return write_mrc(tmp_path / name, array, pixel_size=pixel_size)
 
     return write
 
@@ -150,55 +140,6 @@ def test_an_impossible_view_is_answered_with_words(
     assert answer["type"] == "error"
     assert "No micrograph" in answer["message"]
     empty.close()
-
-
-finite = st.floats(-1e6, 1e6, width=32)
-
-
-@given(arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2), elements=finite))
-def test_sixteen_bits_keep_values_to_half_a_step(array: Any) -> None:
-    encoded = encode(array)
-    assume(float(array.max()) - float(array.min()) > 1e-30)
-    found = encoded.offset + encoded.scale * encoded.levels.astype(np.float64)
-    assert encoded.levels.min() >= 1
-    span = float(array.max()) - float(array.min())
-    if encoded.levels.max() < 65535 or span <= 65534 * encoded.scale * 1.001:
-        near = encoded.scale * 0.52 + np.abs(array).max() * 3e-7
-        assert np.abs(found - array).max() <= near
-
-
-def test_counts_stay_exact_and_what_is_no_number_is_none() -> None:
-    counts = np.random.default_rng(2).poisson(3, (50, 60)).astype(np.float32)
-    encoded = encode(counts)
-    assert encoded.scale == 1
-    assert (encoded.offset + encoded.levels.astype(float) == counts).all()
-    counts[3, 4], counts[5, 6] = np.nan, np.inf
-    encoded = encode(counts)
-    assert encoded.levels[3, 4] == 0
-    assert encoded.levels[5, 6] == 65535
-    others = np.isfinite(counts)
-    assert (encoded.offset + encoded.levels[others].astype(float) == counts[others]).all()
-    for constant in (0.0, 5.0, -1e30, 3e38):
-        one = encode(np.full((4, 4), constant, np.float32))
-        assert len(np.unique(one.levels)) == 1
-        assert one.levels[0, 0] > 0
-
-
-def test_any_numbers_are_encoded_without_overflow() -> None:
-    for low, high in ((0, 1e-38), (-3e38, 3e38), (1e30, 1.1e30), (-1, 3e38)):
-        array = np.linspace(low, high, 1000).astype(np.float32).reshape(10, 100)
-        encoded = encode(array)
-        found = encoded.offset + encoded.scale * encoded.levels.astype(np.float64)
-        assert np.abs(found - array).max() <= max((high - low) / 65000, 3)
-
-
-def test_hot_pixels_leave_levels_for_the_others() -> None:
-    image = noise(200, 200)
-    image[10, 10] = 3e38
-    encoded = encode(image)
-    assert encoded.levels[10, 10] == 65535
-    others = np.delete(encoded.levels.ravel(), 10 * 200 + 10)
-    assert int(np.percentile(others, 99.5)) - int(np.percentile(others, 0.5)) > 1000
 
 
 def test_a_movie_is_averaged_in_the_background(
