@@ -15,22 +15,17 @@ Run it with ``python -m benchmarks.gallery [--rounds N] [--count N] [--folder FO
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shutil
 import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import mrcfile
 import numpy as np
 
-from benchmarks.viewer import TOKEN, jupyterlab
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from benchmarks._lab import jupyterlab, opened
 
 SIDE: Final = 256
 PEER: Final = 500
@@ -121,49 +116,6 @@ def make(folder: Path, count: int) -> None:
             file.voxel_size = 1.0
 
 
-def opened(url: str, folder: Path) -> Iterator[Any]:
-    """Open a notebook whose first cell loads what is needed; yield the page."""
-    from playwright.sync_api import sync_playwright
-
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "a",
-        "metadata": {},
-        "outputs": [],
-        "execution_count": None,
-        "source": START,
-    }
-    notebook = {
-        "cells": [cell],
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    (folder / "gallery.ipynb").write_text(json.dumps(notebook))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu"],
-        )
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(120_000)
-        page.goto(f"{url}/lab/tree/gallery.ipynb?token={TOKEN}")
-        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context")
-        page.evaluate(
-            """async () => {
-            await window.jupyterapp.restored;
-            const widget = window.jupyterapp.shell.currentWidget;
-            await widget.context.ready;
-            await widget.sessionContext.ready;
-            await window.jupyterapp.commands.execute('notebook:run-all-cells');
-            }"""
-        )
-        page.wait_for_selector(".ready")
-        page.evaluate(HOOKS)
-        yield page
-        browser.close()
-
-
 def words(values: list[float]) -> str:
     """Return best and median in words."""
     return f"best {min(values):6.0f} ms, median {statistics.median(values):6.0f} ms"
@@ -223,9 +175,11 @@ def main() -> None:
         data = (given.folder or folder / "data") / "micrographs"
         make(data, given.count)
         print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
-        with jupyterlab(folder) as url:
-            for page in opened(url, folder):
-                measure(page, home, data, given.rounds, given.count)
+        with (
+            jupyterlab(folder) as url,
+            opened(f"{url}/lab/tree", folder, START, ".ready", HOOKS) as page,
+        ):
+            measure(page, home, data, given.rounds, given.count)
 
 
 if __name__ == "__main__":

@@ -16,29 +16,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import mrcfile
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from benchmarks._lab import jupyterlab, opened
 
 LARGE: Final = (8184, 11520)
 SMALL: Final = (2048, 2048)
-TOKEN: Final = "benchmark"
 CELL: Final = """import openem_nb as openem
 from openem_nb.images import _views
 view = openem.MicrographView()
@@ -142,88 +133,6 @@ def read_limit(path: Path) -> float:
     return 1000 * (time.perf_counter() - begin)
 
 
-@contextlib.contextmanager
-def jupyterlab(folder: Path) -> Iterator[str]:
-    """Run JupyterLab on loopback with settings of its own; yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "jupyter"
-    config.mkdir()
-    exposed = {"LabApp": {"expose_app_in_browser": True, "extension_manager": "readonly"}}
-    (config / "jupyter_lab_config.json").write_text(json.dumps(exposed))
-    environment = {
-        **os.environ,
-        "JUPYTER_CONFIG_DIR": str(config),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-        "IPYTHONDIR": str(folder / "ipython"),
-        "JUPYTER_TOKEN": TOKEN,
-    }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    with (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, f"--ServerApp.root_dir={folder}"],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(f"{url}/api/status?token={TOKEN}", timeout=2):
-                    break
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@contextlib.contextmanager
-def opened(url: str, folder: Path) -> Iterator[Any]:
-    """Open a notebook whose only cell shows an empty viewer; yield the page."""
-    from playwright.sync_api import sync_playwright
-
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "a",
-        "metadata": {},
-        "outputs": [],
-        "execution_count": None,
-    }
-    notebook = {
-        "cells": [{**cell, "execution_count": None, "source": CELL}],
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    (folder / "viewer.ipynb").write_text(json.dumps(notebook))
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"{url}/doc/tree/viewer.ipynb?token={TOKEN}")
-        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context")
-        page.evaluate(
-            """async () => {
-              const widget = window.jupyterapp.shell.currentWidget;
-              await widget.context.ready;
-              await widget.sessionContext.ready;
-              await window.jupyterapp.commands.execute('notebook:run-all-cells');
-            }"""
-        )
-        page.wait_for_selector(".oem-image-stage")
-        page.evaluate(HOOKS)
-        yield page
-        browser.close()
-
-
 def measure(page: Any, large: Path, small: Path, rounds: int) -> dict[str, Any]:
     """Return milliseconds of each round, by what was measured."""
     show = f"_views.forget()\nview.show({str(large)!r})"
@@ -262,7 +171,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
         large, small = make(folder, LARGE, "large.mrc"), make(folder, SMALL, "small.mrc")
-        with jupyterlab(folder) as url, opened(url, folder) as page:
+        with (
+            jupyterlab(folder) as url,
+            opened(f"{url}/doc/tree", folder, CELL, ".oem-image-stage", HOOKS) as page,
+        ):
             found = measure(page, large, small, chosen.rounds)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"first view of 11520 x 8184 float32   {best(found['first view'])}  (goal: 150 median)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -94,7 +95,7 @@ def borrowed(count: int, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
             held.append(buffer)
 
 
-class Plain:
+class Plain(ABC):
     """Pixels that a reader has whole in memory, or gets frame by frame: a base for small formats.
 
     A subclass says how to get one frame, in :meth:`load`.
@@ -107,9 +108,9 @@ class Plain:
         self._lock = threading.Lock()
         self._last: tuple[int, NDArray[Any]] | None = None
 
+    @abstractmethod
     def load(self, frame: int) -> NDArray[Any]:
         """Return one frame."""
-        raise NotImplementedError
 
     def _frame(self, frame: int) -> NDArray[Any]:
         with self._lock:
