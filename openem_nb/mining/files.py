@@ -38,8 +38,8 @@ class ImageFile:
     """Absolute path."""
     name: str
     """Path below the folder that is mined, with slashes; the whole path where it lies elsewhere."""
-    bytes: int
-    """Size."""
+    size: int
+    """Bytes."""
     mtime: int
     """When it was last changed, nanoseconds since 1970."""
 
@@ -51,7 +51,7 @@ class ImageFile:
     @property
     def state(self) -> tuple[str, int, int]:
         """Path, size and time: what is the same while the file is."""
-        return (self.text, self.bytes, self.mtime)
+        return (self.text, self.size, self.mtime)
 
 
 def as_text(path: str) -> str:

@@ -50,7 +50,7 @@ def measure(file: ImageFile, parameters: Parameters, folder: Path) -> dict[str, 
     row: dict[str, Any] = {
         "path": file.text,
         "name": file.name,
-        "bytes": file.bytes,
+        "bytes": file.size,
         "mtime": file.mtime,
         "parameters": parameters.key,
         "measured": time.time(),

@@ -120,7 +120,7 @@ class Mined:
         return {
             "path": file.text,
             "name": file.name,
-            "bytes": file.bytes,
+            "bytes": file.size,
             "mtime": file.mtime,
             "parameters": self.key,
             "measured": time.time(),

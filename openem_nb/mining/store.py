@@ -254,7 +254,7 @@ def _row(line: str) -> dict[str, Any]:
 
 def picture_name(file: ImageFile, kind: str, size: int) -> str:
     """Return where the picture of a file lies in the folder of the results."""
-    state = json.dumps([file.text, file.bytes, file.mtime, kind, size])
+    state = json.dumps([file.text, file.size, file.mtime, kind, size])
     digest = hashlib.sha256(state.encode()).hexdigest()
     return f"pictures/{digest[:2]}/{digest[2:22]}.jpg"
 

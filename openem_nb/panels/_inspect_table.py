@@ -26,7 +26,7 @@ def listed(files: Iterable[ImageFile], known: Mapping[str, Mapping[str, Any]]) -
     rows = list(files)
     table: dict[str, Any] = {
         "name": [file.name for file in rows],
-        "bytes": [file.bytes for file in rows],
+        "bytes": [file.size for file in rows],
         "problem": [known.get(file.name, {}).get("problem") for file in rows],
     }
     for column in _HEADERS:
