@@ -157,10 +157,6 @@ class Journal:
         found = filter(None, map(form.fullmatch, names))
         return {int(match[1]): self.path.with_name(match[0]) for match in found}
 
-    def begun(self) -> list[Header]:
-        """Return the members of which a part is here."""
-        return [self.headers[at] for at in sorted(self._parts())]
-
     def reset(self) -> None:
         """Forget everything: it is another archive now."""
         for part in self._parts().values():

@@ -171,11 +171,13 @@ class Unpacking:
             raise wrong_size(self.archive.name, journal.total, total)
         with Stream(self._source, journal.known, total) as stream:
             try:
-                for header in journal.begun():
+                for header in sorted(journal.headers.values(), key=lambda header: header.at):
                     if self._is_due(header):
-                        self._bring(header, stream, journal)
+                        alone = header.next < journal.front
+                        self._bring(header, stream, journal, alone=alone)
                     else:
-                        journal.part(header).unlink()
+                        with writing(journal.path):
+                            journal.part(header).unlink(missing_ok=True)
                 self._scan(stream, journal)
                 self._fetch_again(stream, journal)
             finally:

@@ -23,11 +23,13 @@ from openem_nb.errors import (
     Unreachable,
 )
 from openem_nb.jobs import Progress
-from openem_nb.transfer import Archive, _disk, _source
+from openem_nb.transfer import Archive, _disk, _journal, _source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from openem_nb.transfer._tar import Header
 
 FILES = some_files(12, 60_000)
 TAR = tar_of(FILES)
@@ -104,6 +106,29 @@ def test_only_what_is_missing_is_fetched(server: Files, folder: Path) -> None:
     assert on_disk(folder) == big
     assert len(found.paths) == 5
     assert len(big[names[3]]) < found.received < len(big[names[3]]) + (1 << 20)
+
+
+def test_a_member_of_which_only_the_header_was_noted_comes_before_the_rest(
+    server: Files, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big = some_files(5, 3_000_000, seed=2)
+    server.objects["/b.tar"] = tar_of(big)
+    one = archive(server, folder, "b.tar", members=listed(big))
+    noted = _journal.Journal.member
+
+    def noted_and_killed(journal: _journal.Journal, header: Header) -> None:
+        noted(journal, header)
+        if len(journal.headers) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_journal.Journal, "member", noted_and_killed)
+    with pytest.raises(KeyboardInterrupt):
+        unpack([one], folder)
+    monkeypatch.undo()
+    server.asked.clear()
+    unpack([one], folder)
+    assert on_disk(folder) == big
+    assert len(ranges(server)) == 1  # straight on from there
 
 
 def test_some_files_only(server: Files, folder: Path) -> None:
