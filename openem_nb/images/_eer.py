@@ -20,7 +20,7 @@ from openem_nb.formats.mrc import LONGEST
 from openem_nb.formats.source import damaged, truncated
 from openem_nb.images._pixels import About, Plain
 from openem_nb.images._summing import workers
-from openem_nb.images._tiff_tags import described
+from openem_nb.images._tiff_tags import angstroms, described
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,8 @@ _ITEM: Final = re.compile(
     rb'<item\s+name="([^"<>]{1,80})"(?:\s+unit="([^"<>]{0,20})")?\s*>([^<]{0,400})</item>'
 )
 _MOST_ITEMS: Final = 500
+_LARGEST_PIXEL: Final = 1000.0
+"""Å on the specimen, at a magnification of 140; the pixels of sensors are above 10,000 Å."""
 _LARGEST_FRAME: Final = 256 << 20
 
 
@@ -66,27 +68,43 @@ def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[EerPixel
     if not (0 < width <= LONGEST and 0 < height <= LONGEST):
         raise damaged(source.name, f"a frame cannot have {width} × {height} pixels")
     same = [one for one in pages if (one.number(256, 0), one.number(257, 0)) == (width, height)]
-    items = {
-        name.decode("utf-8", "replace"): value.decode("utf-8", "replace").strip()
-        for name, _unit, value in _ITEM.findall(first.data(65001))[:_MOST_ITEMS]
-    }
+    found = [
+        tuple(one.decode("utf-8", "replace").strip() for one in item)
+        for item in _ITEM.findall(first.data(65001))[:_MOST_ITEMS]
+    ]
+    items = {name: value for name, _unit, value in found}
     said = items.get("numberOfFrames", "")
     if said.isdecimal() and len(said) < 8 and int(said) != len(same) and source.near:
         notes.append(f"The camera says {int(said)} frames, the file holds {len(same)}.")
     if not source.near:
         notes.append("Only the first frame is looked at over the network.")
     pixels = EerPixels(source, same, (height, width), superres)
-    _size, tree, _notes = described(first)
+    tagged, tree, _notes = described(first)
+    size = _specimen_pixel(found) or tagged
     header: dict[str, Any] = {"TIFF": tree}
     if items:
         header["EER"] = items
     about = About(
         format="eer",
         axes=("frame", "y", "x") if len(same) > 1 else ("y", "x"),
+        pixel_size=None if size is None else size / (1 << superres),
         header=header,
         notes=tuple(notes),
     )
     return pixels, about
+
+
+def _specimen_pixel(items: Sequence[tuple[str, ...]]) -> float | None:
+    """Return the Å of a pixel of the camera on the specimen, as the camera says; else None.
+
+    Cameras write the pixel of their sensor, 14 µm, under the very name under which other versions
+    write what it is on the specimen: the size alone tells which it is.
+    """
+    for name, unit, value in items:
+        if name == "sensorPixelSize.width":
+            size = angstroms(value, unit or "m")
+            return size if size is not None and size < _LARGEST_PIXEL else None
+    return None
 
 
 class EerPixels(Plain):

@@ -11,7 +11,7 @@ from openem_nb.formats.tiff import MOST_TAGS
 if TYPE_CHECKING:
     from openem_nb.formats.tiff import Directory
 
-__all__ = ["described"]
+__all__ = ["angstroms", "described"]
 
 _NAMES: Final = {
     254: "NewSubfileType",
@@ -70,17 +70,18 @@ def _pixel_size(directory: Directory, description: str) -> float | None:
     per_unit = float(resolution[0]) if resolution and resolution[0] > 0 else None
     if found := _OME.search(description):
         unit = _OME_UNIT.search(description)
-        return _angstroms(found[1], unit[1] if unit else "µm")
+        return angstroms(found[1], unit[1] if unit else "µm")
     if per_unit is None:
         return None
     if description.startswith("ImageJ=") and (unit := _IMAGEJ.search(description)):
         name = unit[1].replace("\\u00B5", "µ").replace("micron", "µm")
-        return _angstroms(1 / per_unit, name)
+        return angstroms(1 / per_unit, name)
     factor = _UNITS.get(directory.number(296, 2))
     return None if factor is None else _sensible(factor / per_unit)
 
 
-def _angstroms(value: object, unit: str) -> float | None:
+def angstroms(value: object, unit: str) -> float | None:
+    """Return a length in Å; None if it is none, or not that of a pixel."""
     try:
         number = float(str(value))
     except ValueError:

@@ -70,6 +70,23 @@ def test_what_the_camera_says_is_in_the_header() -> None:
     assert found.notes == ("The camera says 7 frames, the file holds 5.",)
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [("1.19e-10", b' unit="m"', 1.19), ("0.119", b' unit="nm"', 1.19), ("1.19e-10", b"", 1.19)]
+    + [(one, b' unit="m"', None) for one in ("1.4e-05", "0", "-1e-10", "nan", "many")],
+)
+@pytest.mark.parametrize("superres", [0, 1, 2])
+def test_the_pixel_of_the_specimen_is_not_that_of_the_sensor(
+    value: str, unit: bytes, expected: float | None, superres: int
+) -> None:
+    text = b'<metadata><item name="sensorPixelSize.width"%s>%s</item></metadata>'
+    raw = eer(movie(), SHAPE, metadata=text % (unit, value.encode()))
+    found = images.open_image(raw, superres=superres)
+    wanted = None if expected is None else pytest.approx(expected / 2**superres)
+    assert found.pixel_size == wanted
+    assert found.voltage is None
+
+
 def test_a_movie_that_was_cut_off_keeps_its_whole_frames() -> None:
     frames = movie()
     raw = eer(frames, SHAPE)
