@@ -15,7 +15,7 @@ account and network.
     scicat_site = "https://scicat.example.ch"
     flavour = "v427"
     pid_prefix = "20.500.99999"
-    # broker_api, doi_site, storage: where the instance has them
+    # broker_api, copy_host, work_disk, doi_site, storage: where the instance has them
     # emdb_api, emdb_files, empiar_api, empiar_files, onedep_api: only where they differ
 """
 
@@ -91,6 +91,10 @@ class Profile:
     """Whose archive holds a data set that names no storage location."""
     retrieve_options: tuple[str, ...] = ()
     """Where retrieved files can be put, the usual place first; empty where there is no choice."""
+    copy_host: str | None = None
+    """Host from which people copy retrieved files by rsync and sftp (option ``PSI``)."""
+    work_disk: str | None = None
+    """Folder of the facility's cluster below which retrieved files are put (``PSI-RA``)."""
     doi_site: str | None = None
     """Address below which the landing pages of DOIs are."""
     notice: str | None = None
@@ -106,6 +110,8 @@ _ONEDEP = "https://deposit-pdbe.wwpdb.org/deposition/api/v1"
 # Addresses, dialects and PID prefixes: configuration published by the two facilities.
 _NOTICE: Final = "Practice data: invented data sets, not from a real facility."
 _PSI_OPTIONS: Final = ("URLs", "PSI", "PSI-RA")  # as PSI's web interface offers them
+_PSI_COPY: Final = "pb-retrieve.psi.ch"  # as PSI's manual says, and the folder of its cluster Ra
+_PSI_WORK: Final = "/das/work"
 _PRACTICE_PEOPLE: Final = "Practice people: ada, ben, reader, curator. The password is practice."
 _PASTE_HELP: Final = (
     "Log in at the website, choose Settings in the menu under your name, copy the SciCat token. "
@@ -119,6 +125,8 @@ _BUILT_IN: Final = (
         None,
         flavour="psi5",
         retrieve_options=_PSI_OPTIONS,
+        copy_host=_PSI_COPY,
+        work_disk=_PSI_WORK,
         notice=_NOTICE,
         passwords=True,
         log_in_help=_PRACTICE_PEOPLE,
@@ -144,6 +152,8 @@ _BUILT_IN: Final = (
         onedep_api=_ONEDEP,
         broker_api="https://scicat-s3-broker.psi.ch",
         retrieve_options=_PSI_OPTIONS,
+        copy_host=_PSI_COPY,
+        work_disk=_PSI_WORK,
         doi_site="https://doi.psi.ch/detail",
         log_in_help=_PASTE_HELP,
     ),
@@ -158,6 +168,8 @@ _BUILT_IN: Final = (
         onedep_api="https://onedep-depui-test.wwpdb.org/deposition/api/v1",
         broker_api="https://scicat-s3-broker.qa.psi.ch",
         retrieve_options=_PSI_OPTIONS,
+        copy_host="pbt-retrieve.psi.ch",
+        work_disk=_PSI_WORK,
         log_in_help=_PASTE_HELP,
     ),
     Profile(
@@ -217,7 +229,7 @@ _ARCHIVE_FIELDS: Final = frozenset(field.name for field in fields(Services)) - {
 _PROFILE_FIELDS: Final = frozenset(
     {
         *("title", "scicat_api", "scicat_site", "flavour", "pid_prefix", "onedep_api"),
-        *("broker_api", "doi_site", "storage"),
+        *("broker_api", "doi_site", "storage", "copy_host", "work_disk"),
     }
 )
 
@@ -252,6 +264,16 @@ def _custom_profile(name: str, entries: Any, path: Path) -> Profile:
                 f"{path}: profiles.{name}.{key} has a user or password in it.",
                 hint="Write the address alone, and keep the token with openem_nb.tokens.save.",
             )
+    host, disk = entries.get("copy_host"), entries.get("work_disk")
+    if host is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", host):
+        raise InvalidInput(
+            f"{path}: profiles.{name}.copy_host = {host!r} is not the name of a host.", hint=hint
+        )
+    if disk is not None and not disk.startswith("/"):
+        raise InvalidInput(
+            f"{path}: profiles.{name}.work_disk = {disk!r} is not a whole path.",
+            hint="It begins with a slash.",
+        )
     for key, choices in (("flavour", ("psi5", "v427")), ("storage", ("PSI", "ETHZ"))):
         if entries.get(key) not in (None, *choices):
             raise InvalidInput(
@@ -260,11 +282,11 @@ def _custom_profile(name: str, entries: Any, path: Path) -> Profile:
     addresses = {key: value.rstrip("/") for key, value in entries.items() if key in _ARCHIVE_FIELDS}
     own = {key: value.rstrip("/") for key, value in entries.items() if key in _PROFILE_FIELDS}
     archives = Services(name=name, **addresses) if addresses else Services()
-    options = _PSI_OPTIONS if own.get("broker_api") else ()
+    ways = dict(zip(_PSI_OPTIONS, ("broker_api", "copy_host", "work_disk"), strict=True))
     return Profile(
         name=name,
         archives=archives,
-        retrieve_options=options,
+        retrieve_options=tuple(option for option, key in ways.items() if own.get(key)),
         log_in_help=_PASTE_HELP if "scicat_api" in own else "",
         **{"title": name, **own},
     )

@@ -43,10 +43,6 @@ __all__ = [
 
 SUMMARY: Final = "retrieved.json"
 """Name of the file beside the files of a data set that says where they come from."""
-_HOSTS: Final = {"psi": "pb-retrieve.psi.ch", "psi-qa": "pbt-retrieve.psi.ch"}
-"""Where PSI puts files for people to copy, as its manual says."""
-_RA: Final = Path("/das/work")
-"""Where PSI puts files on the disk of its cluster Ra."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ONE_LOOK: Final = Patience(first=0, longest=0, total=0)
 """Whether the store has read its objects from tape is asked again by the worker, at its pace."""
@@ -244,13 +240,13 @@ def losses(
     return tuple(notes)
 
 
-def place_of(order: Order, wanted: Wanted) -> Path | None:
+def place_of(record: Record, order: Order, wanted: Wanted) -> Path | None:
     """Return where on this machine the archive puts a data set, if it does so; it may be absent."""
-    group = wanted.owner_group
-    if order.option != "PSI-RA" or not _PLAIN.fullmatch(group):
+    group, disk = wanted.owner_group, settings.profile(record.profile).work_disk
+    if order.option != "PSI-RA" or disk is None or not _PLAIN.fullmatch(group):
         return None
     try:
-        return _RA / group[:3] / "retrieve" / group / safe_path(wanted.source)
+        return Path(disk) / group[:3] / "retrieve" / group / safe_path(wanted.source)
     except InvalidInput:  # it would lead elsewhere
         return None
 
@@ -269,15 +265,15 @@ def commands(record: Record) -> tuple[str, ...]:
 
 def _copying(record: Record, order: Order, wanted: Wanted) -> tuple[str, ...]:
     target = f"{Path(record.folder) / wanted.folder}/"
-    place = place_of(order, wanted)
+    place = place_of(record, order, wanted)
     if place is not None:
         return (shlex.join(["rsync", "-av", f"{place}/", target]),)
-    if order.option != "PSI":
+    host = settings.profile(record.profile).copy_host
+    if order.option != "PSI" or host is None:
         return ()
     name = wanted.pid.rpartition("/")[2]
     if not _PLAIN.fullmatch(name):  # it would stand in a command for a shell over there
         return ()
-    host = _HOSTS.get(record.profile, _HOSTS["psi"])
     source = f"{host}:retrieve/{name}"
     return (
         shlex.join(["rsync", "-e", "ssh", "-av", f"{source}/", target]),

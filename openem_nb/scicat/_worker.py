@@ -341,7 +341,7 @@ class Worker:
         """
         for wanted in self._wanted_of(order):
             copied = Path(self._record.folder) / wanted.folder
-            for folder in (copied, _delivery.place_of(order, wanted)):
+            for folder in (copied, _delivery.place_of(self._record, order, wanted)):
                 if folder is None or not folder.is_dir():
                     continue
                 checked = check_files(self._tape(here, wanted), folder, progress=self.progress)

@@ -116,6 +116,8 @@ def test_no_text_of_the_server_becomes_a_command() -> None:
     assert commands(record)[0] == (
         "rsync -e ssh -av pbt-retrieve.psi.ch:retrieve/12-ab/ '/data/my folder/p-12-ab/'"
     )
+    nowhere = Record("ethz", "x", "/data", (good,), (plain,), created=_record.now())
+    assert commands(nowhere) == ()  # it has no host to copy from
 
 
 def test_an_older_server_without_version_4(archive: Site) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from _tapes import FAST, FLAVOURS, Site, assert_whole, site, until
 
-from openem_nb import errors, scicat
+from openem_nb import errors, scicat, settings
 from openem_nb.practice.faults import Fault
 from openem_nb.practice.scicat._hostile import HOSTILE
 from openem_nb.practice.scicat._store import blocks_of
-from openem_nb.scicat import _delivery
 from openem_nb.scicat.tape import Retrieval, State, retrievals, retrieve
 
 if TYPE_CHECKING:
@@ -153,7 +153,9 @@ def test_files_on_ra_are_verified_where_they_are(
 ) -> None:
     pid = psi.add(files=3, sourceFolder="/sls/krios1/data/2026")
     ra = tmp_path / "das"
-    monkeypatch.setattr(_delivery, "_RA", ra)
+    here = replace(settings.profile("practice"), work_disk=str(ra))
+    others = [one for one in settings._BUILT_IN if one.name != here.name]
+    monkeypatch.setattr(settings, "_BUILT_IN", (here, *others))
     place = ra / "p20" / "retrieve" / "p20001" / "sls" / "krios1" / "data" / "2026"
     retrieval = retrieve(pid, option="PSI-RA").run(pace=FAST)
     assert retrieval.state is State.READY

@@ -58,6 +58,19 @@ def test_a_custom_profile_from_toml() -> None:
     assert chosen.archives.empiar_api == settings.Services().empiar_api
 
 
+def test_retrieved_files_go_where_the_facility_has_a_place() -> None:
+    write_settings(
+        '[profiles.none]\ntitle = "x"\n'
+        '[profiles.broker]\nbroker_api = "https://broker.example.ch"\n'
+        '[profiles.disk]\ncopy_host = "copy.example.ch"\nwork_disk = "/work/retrieved/"\n'
+    )
+    assert settings.profile("none").retrieve_options == ()
+    assert settings.profile("broker").retrieve_options == ("URLs",)
+    chosen = settings.profile("disk")
+    assert chosen.retrieve_options == ("PSI", "PSI-RA")
+    assert (chosen.copy_host, chosen.work_disk) == ("copy.example.ch", "/work/retrieved")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -73,6 +86,8 @@ def test_a_custom_profile_from_toml() -> None:
         ("[profiles.x]\nscicat_api = 3", "must be text"),
         ('[profiles.x]\nscicat_api = "a.b.c"', "is not an address"),
         ('[profiles.x]\nflavour = "v9"', "flavour must be"),
+        ('[profiles.x]\ncopy_host = "a.ch; rm"', "not the name of a host"),
+        ('[profiles.x]\nwork_disk = "work"', "not a whole path"),
         ('[profiles.practice]\ntitle = "x"', "cannot be redefined"),
     ],
 )
