@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         units,
     )
     from openem_nb.checkup import status
-    from openem_nb.images import open_image
+    from openem_nb.images import open_image, open_map
     from openem_nb.mining import mine, open_mined
     from openem_nb.mmcif import check_mmcif, coverage, from_mmcif, to_mmcif
     from openem_nb.oscem import extract
@@ -88,6 +88,7 @@ __all__ = [
     "mining",
     "mmcif",
     "open_image",
+    "open_map",
     "open_mined",
     "oscem",
     "panels",
@@ -121,7 +122,7 @@ _MEMBERS: Final = {
         for name in ("check_mmcif", "coverage", "from_mmcif", "to_mmcif")
     },
     "mine": ("openem_nb.mining", "mine"),
-    "open_image": ("openem_nb.images", "open_image"),
+    **{name: ("openem_nb.images", name) for name in ("open_image", "open_map")},
     "open_mined": ("openem_nb.mining", "open_mined"),
     "run": ("openem_nb.runs", "start"),
     "status": ("openem_nb.checkup", "status"),

@@ -68,6 +68,10 @@ class MrcHeader:
     """Pixels across the cell in x, y, z; of a stack of volumes z is that of one of them."""
     cell: tuple[float, float, float]
     """Cell in Å."""
+    start: tuple[int, int, int]
+    """Where the first column, row and section stand in the cell, in pixels."""
+    angles: tuple[float, float, float]
+    """Angles of the cell in degrees; zero in many files of images."""
     map_axes: tuple[int, int, int]
     """Which axis columns, rows and sections are: 1 is x."""
     statistics: tuple[float, float, float, float]
@@ -113,6 +117,8 @@ class MrcHeader:
             "byte order": "little-endian" if self.order == "<" else "big-endian",
             "grid": list(self.grid),
             "cell (Å)": list(self.cell),
+            "angles (°)": list(self.angles),
+            "start": list(self.start),
             "axes": [names[one - 1] if 1 <= one <= 3 else one for one in self.map_axes],
             "min, max, mean, rms": list(self.statistics),
             "space group": self.space_group,
@@ -160,6 +166,7 @@ def parse_header(head: bytes, name: str) -> MrcHeader:
     width, height, sections, mode = struct.unpack_from(order + "4i", head)
     grid = struct.unpack_from(order + "3i", head, 28)
     cell = struct.unpack_from(order + "3f", head, 40)
+    angles = struct.unpack_from(order + "3f", head, 52)
     axes = struct.unpack_from(order + "3i", head, 64)
     low, high, mean = struct.unpack_from(order + "3f", head, 76)
     group, extended = struct.unpack_from(order + "2i", head, 88)
@@ -186,6 +193,8 @@ def parse_header(head: bytes, name: str) -> MrcHeader:
         nibbles=nibbles,
         grid=grid,
         cell=cell,
+        start=struct.unpack_from(order + "3i", head, 16),
+        angles=angles,
         map_axes=axes,
         statistics=(low, high, mean, struct.unpack_from(order + "f", head, 216)[0]),
         space_group=group,

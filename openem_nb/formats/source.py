@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import mmap
 import os
 import stat
 import tempfile
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = [
     "Handle",
     "LocalFile",
@@ -31,6 +35,7 @@ __all__ = [
     "Unpacked",
     "as_file",
     "damaged",
+    "mapped",
     "truncated",
     "unpacked",
 ]
@@ -162,6 +167,10 @@ class LocalFile:
             done += len(view)
             yield view
 
+    def reach(self, end: int) -> int:
+        """Return the number of the open file."""
+        return self._handle
+
     def close(self) -> None:
         """Close the file."""
         handle, self._handle = self._handle, -1
@@ -196,30 +205,30 @@ class Memory:
 
     def __init__(self, data: bytes, name: str) -> None:
         self.name = name
-        self._data = memoryview(data)
+        self.data = memoryview(data)
 
     @property
     def size(self) -> int:
         """Bytes in all."""
-        return len(self._data)
+        return len(self.data)
 
     def read(self, offset: int, count: int) -> bytes:
         """Return ``count`` bytes from a place on; fewer where they end."""
-        return bytes(self._data[offset : offset + max(0, count)])
+        return bytes(self.data[offset : offset + max(0, count)])
 
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on."""
         view = memoryview(buffer).cast("B")
-        piece = self._data[offset : offset + len(view)]
+        piece = self.data[offset : offset + len(view)]
         if len(piece) < len(view):
-            raise truncated(self.name, offset + len(view), len(self._data))
+            raise truncated(self.name, offset + len(view), len(self.data))
         view[:] = piece
 
     def stream(self, offset: int, count: int) -> Iterator[memoryview]:
         """Yield the bytes from a place on, in one piece."""
-        if offset + count > len(self._data):
-            raise truncated(self.name, offset + count, len(self._data))
-        yield self._data[offset : offset + count]
+        if offset + count > len(self.data):
+            raise truncated(self.name, offset + count, len(self.data))
+        yield self.data[offset : offset + count]
 
     def close(self) -> None:
         """Nothing is held."""
@@ -299,7 +308,8 @@ class Unpacked:
         """Bytes in all, once the end has been seen; until then more than anything can be."""
         return self._have if self._ended else 1 << 62
 
-    def _reach(self, end: int) -> None:
+    def reach(self, end: int) -> int:
+        """Unpack up to a place, where there is as much; return the number of the open file."""
         with self._lock:
             while self._have < end and not self._ended:
                 try:
@@ -313,16 +323,17 @@ class Unpacked:
                 while done < len(piece):
                     done += os.pwrite(handle, piece[done:], self._have + done)
                 self._have += len(piece)
+            return self._file.fileno()
 
     def read(self, offset: int, count: int) -> bytes:
         """Return ``count`` bytes from a place on; fewer where the file ends."""
-        self._reach(offset + count)
+        self.reach(offset + count)
         return os.pread(self._file.fileno(), max(0, min(count, self._have - offset)), offset)
 
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on."""
         view = memoryview(buffer).cast("B")
-        self._reach(offset + len(view))
+        self.reach(offset + len(view))
         if offset + len(view) > self._have:
             raise truncated(self.name, offset + len(view), self._have)
         done = 0
@@ -354,6 +365,34 @@ def unpacked(source: Source) -> Source:
     if head[:2] == b"\x1f\x8b":
         return Unpacked(source, gzip.GzipFile(fileobj=as_file(source)))
     return Unpacked(source, bz2.BZ2File(as_file(source))) if head == b"BZh" else source
+
+
+def mapped(source: Source, offset: int, count: int) -> NDArray[np.uint8] | None:
+    """Return bytes of a source as an array whose pages are read as they are touched.
+
+    Of what is packed it unpacks as much first. None where the bytes are not on this machine.
+
+    Raises
+    ------
+    DamagedFile
+        If the source ends before.
+    """
+    import numpy as np
+
+    if isinstance(source, Section):
+        if offset + count > source.size:
+            raise truncated(source.name, offset + count, source.size)
+        return mapped(source.whole, source.offset + offset, count)
+    if isinstance(source, Memory):
+        data: Any = source.data
+    elif isinstance(source, LocalFile | Unpacked):
+        handle = source.reach(offset + count)
+        data = mmap.mmap(handle, 0, access=mmap.ACCESS_READ) if count else b""
+    else:
+        return None
+    if offset + count > len(data):
+        raise truncated(source.name, offset + count, len(data))
+    return np.frombuffer(data, np.uint8, count, offset)
 
 
 def as_file(source: Source) -> io.BufferedReader:

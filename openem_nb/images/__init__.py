@@ -16,12 +16,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from openem_nb.images.contours import Contour
     from openem_nb.images.ctf import Ctf, ctf
     from openem_nb.images.dose import Dose, dose
     from openem_nb.images.duplicates import Duplicate, duplicates
     from openem_nb.images.filters import low_pass
+    from openem_nb.images.fsc import Fsc, fsc
     from openem_nb.images.gain import Gain, read_gain
     from openem_nb.images.ice import Ice, ice
+    from openem_nb.images.maps import Map, open_map
     from openem_nb.images.micrograph import Micrograph
     from openem_nb.images.motion import Motion, motion
     from openem_nb.images.opening import open_image
@@ -35,11 +38,14 @@ if TYPE_CHECKING:
     from openem_nb.images.statistics import Statistics, statistics
 
 __all__ = [
+    "Contour",
     "Ctf",
     "Dose",
     "Duplicate",
+    "Fsc",
     "Gain",
     "Ice",
+    "Map",
     "Micrograph",
     "Motion",
     "Picks",
@@ -51,11 +57,13 @@ __all__ = [
     "dose",
     "duplicates",
     "factor_for",
+    "fsc",
     "ice",
     "jpeg",
     "low_pass",
     "motion",
     "open_image",
+    "open_map",
     "outliers",
     "periodogram",
     "read_gain",
@@ -70,12 +78,15 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "contours": ("Contour",),
     "ctf": ("Ctf", "ctf"),
     "dose": ("Dose", "dose"),
     "duplicates": ("Duplicate", "duplicates"),
     "filters": ("low_pass",),
+    "fsc": ("Fsc", "fsc"),
     "gain": ("Gain", "read_gain"),
     "ice": ("Ice", "ice"),
+    "maps": ("Map", "open_map"),
     "micrograph": ("Micrograph",),
     "motion": ("Motion", "motion"),
     "opening": ("open_image",),

@@ -99,6 +99,7 @@ class MrcPixels(RawPixels):
             np.dtype(header.dtype),
             row_bytes=header.row_bytes if header.nibbles or pairs else 0,
         )
+        self.header = header
         self._nibbles, self._pairs = header.nibbles, pairs
         if header.nibbles:
             self.dtype = np.dtype(np.uint8)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from openem_nb.formats.source import mapped
 from openem_nb.images._pixels import BAND, borrowed, rows_of_band
 
 if TYPE_CHECKING:
@@ -60,6 +61,19 @@ class RawPixels:
     def place(self, frame: int, row: int) -> int:
         """Return where a row begins in the file."""
         return self._offset + frame * self.frame_bytes + row * self.row_bytes
+
+    def mapped(self) -> NDArray[Any] | None:
+        """Return all frames as an array whose pages come from the file as they are touched.
+
+        It is (frame, y, x), in the byte order of the file, and cannot be written to. None where
+        numbers of the file are no pixels, or the file is far away.
+        """
+        if not self._as_is:
+            return None
+        raw = mapped(self.source, self._offset, self.frames * self.frame_bytes)
+        if raw is None:
+            return None
+        return raw.view(self.stored).reshape(self.frames, *self.shape)
 
     def decode(self, raw: NDArray[np.uint8], rows: int) -> NDArray[Any]:
         """Return pixels from the bytes of some rows."""

@@ -1,0 +1,359 @@
+"""Maps: volumes of density, with the level of their surface, as a depositor or a reader sees them.
+
+>>> from openem_nb import images
+>>> found = images.open_map("emd_3061.map.gz")  # doctest: +SKIP
+>>> found.doubts, found.statistics  # doctest: +SKIP
+>>> print(found.contour(0.05, molecular_weight=480))  # doctest: +SKIP
+>>> found.picture("views.png", level=0.05)  # doctest: +SKIP
+
+All shapes, sizes and places are in the order of an array: z, y, x, whichever way the file runs.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from openem_nb._folders import write_whole
+from openem_nb.errors import InvalidInput
+from openem_nb.images import _map_statistics
+from openem_nb.images._map_frame import Frame, Three, frame_of
+from openem_nb.images._mrc import MrcPixels
+from openem_nb.images._raw import RawPixels
+from openem_nb.images.opening import open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from openem_nb.images._map_statistics import MapStatistics
+    from openem_nb.images.contours import Contour, SuggestedLevel
+    from openem_nb.images.micrograph import Micrograph
+    from openem_nb.jobs import Progress
+
+__all__ = ["Map", "open_map"]
+
+_AXES: Final = ("z", "y", "x")
+_MOST_IN_MEMORY: Final = 8 << 30
+"""Bytes of a volume that is not mapped from its file: 1,290 voxels along each side."""
+
+
+def open_map(
+    source: Path | str | bytes,
+    *,
+    voxel_size: float | Three | None = None,
+    volume: int = 0,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Map:
+    """Open a map: MRC or CCP4, also packed with gzip or bzip2, or another volume that is read here.
+
+    Only the header is read now. A file on this machine is mapped, so that a slice costs what its
+    voxels cost; it must not be written to or cut off while the map is in use.
+
+    Parameters
+    ----------
+    source :
+        Path, address (``https://…``), or the bytes of a file.
+    voxel_size :
+        Å, one for all axes or three along z, y, x, where the header does not know it.
+    volume :
+        Which one, of a file that holds several.
+    name :
+        What to call it; by default the name of the file.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    DamagedFile
+        If it is cut off, or its content makes no sense.
+    InvalidInput
+        If it holds no volume of real numbers.
+    """
+    opened = open_image(source, name=name, progress=progress)
+    try:
+        return Map(opened, voxel_size=voxel_size, volume=volume)
+    except BaseException:
+        opened.close()
+        raise
+
+
+class Map:
+    """A volume that is open. Made by :func:`open_map`; closes its file as a micrograph does."""
+
+    def __init__(
+        self, opened: Micrograph, *, voxel_size: float | Three | None = None, volume: int = 0
+    ) -> None:
+        self._opened, self._pixels = opened, opened._pixels  # noqa: SLF001  (the floor below it)
+        given: Three | None = None
+        if voxel_size is not None:
+            sizes = np.broadcast_to(np.asarray(voxel_size, np.float64), 3)
+            given = (float(sizes[0]), float(sizes[1]), float(sizes[2]))
+        header = self._pixels.header if isinstance(self._pixels, MrcPixels) else None
+        self._claimed = None
+        if header is not None:
+            if header.mode in (3, 4):
+                raise InvalidInput(
+                    f"{opened.name} holds Fourier coefficients (MRC mode {header.mode}), no map.",
+                    hint="Transform it back, and open the result.",
+                )
+            self._frame = frame_of(header, opened.frames, given)
+            self._claimed = header.statistics
+        else:
+            size = opened.pixel_size
+            known = given or (None if size is None else (size, size, size))
+            doubts = ("The file states one size of pixels; it is taken for all axes.",)
+            self._frame = Frame(
+                voxel_size=known,
+                origin=None if known is None else (0.0, 0.0, 0.0),
+                doubts=doubts if known and not given else (),
+            )
+        each = opened.frames // self._frame.volumes
+        if each == 1 and opened.frames == 1 and min(opened.shape) > 1 and header is None:
+            raise InvalidInput(
+                f"{opened.name} is one image, not a map.", hint="Open it with open_image."
+            )
+        if not 0 <= volume < self._frame.volumes:
+            raise InvalidInput(
+                f"{opened.name} has no volume {volume}.",
+                hint=f"They are counted from 0 to {self._frame.volumes - 1}.",
+            )
+        self._sections = slice(volume * each, (volume + 1) * each)
+        whole = (each, *opened.shape)
+        z, y, x = (whole[axis] for axis in self._frame.order)
+        self.shape: tuple[int, int, int] = (z, y, x)
+        """Voxels along z, y, x."""
+
+    @property
+    def name(self) -> str:
+        """Name of the file, without its folder."""
+        return self._opened.name
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """The header as a tree of names and plain values, as it is in the file."""
+        return self._opened.header
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the voxels in the file."""
+        return self._opened.dtype
+
+    @property
+    def voxel_size(self) -> Three | None:
+        """Å of a voxel along z, y, x; None where the file does not know it."""
+        return self._frame.voxel_size
+
+    @property
+    def start(self) -> tuple[int, int, int]:
+        """Where the first voxel stands in the cell, in voxels, z, y, x."""
+        return self._frame.start
+
+    @property
+    def origin(self) -> Three | None:
+        """Å of the first voxel along z, y, x, by the origin of the header, else by its start."""
+        return self._frame.origin
+
+    @cached_property
+    def stored(self) -> NDArray[Any]:
+        """The volume in the order of the file, which is the fast one to read."""
+        pixels = self._pixels
+        if isinstance(pixels, RawPixels):
+            found = pixels.mapped()
+            if found is not None:
+                return found[self._sections]
+        chosen = range(self._opened.frames)[self._sections]
+        size = len(chosen) * self._opened.shape[0] * self._opened.shape[1] * self.dtype.itemsize
+        if size > _MOST_IN_MEMORY:
+            raise InvalidInput(
+                f"{self.name} would fill {size / 2**30:,.0f} GiB of memory.",
+                hint="Convert it to MRC, which is read in parts, or bin it.",
+            )
+        copied = np.empty((len(chosen), *self._opened.shape), self.dtype)
+        for place, one in enumerate(chosen):
+            pixels.band(one, 0, self._opened.shape[0], copied[place])
+        return copied
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The volume, (z, y, x), in the type of the file; pages come as they are touched."""
+        return self.stored.transpose(self._frame.order)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def _axis(self, axis: str) -> int:
+        if axis not in _AXES:
+            raise InvalidInput(f"A map has no axis {axis!r}.", hint="Choose 'x', 'y' or 'z'.")
+        return _AXES.index(axis)
+
+    def slice(self, axis: str = "z", index: int | None = None) -> NDArray[np.float32]:
+        """Return one slice across an axis, by default the middle one, float32.
+
+        Across z it is (y, x), across y (z, x), across x (z, y).
+        """
+        number = self._axis(axis)
+        count = self.shape[number]
+        place = count // 2 if index is None else index
+        if not 0 <= place < count:
+            raise InvalidInput(
+                f"{self.name} has no slice {index} across {axis}.",
+                hint=f"They are counted from 0 to {count - 1}.",
+            )
+        return np.array(np.take(self.data, place, axis=number), np.float32, order="C")
+
+    def slices(self) -> dict[str, NDArray[np.float32]]:
+        """Return the three slices through the middle, by the axis they lie across."""
+        return {axis: self.slice(axis) for axis in _AXES}
+
+    def projection(self, axis: str = "z") -> NDArray[np.float32]:
+        """Return the mean along an axis, float32; its two sides are those of a slice."""
+        number = self._axis(axis)
+        found = np.zeros([n for i, n in enumerate(self.shape) if i != number])
+        if number == 0:
+            for section in self.data:
+                found += section
+            found /= self.shape[0]
+        else:
+            for place, section in enumerate(self.data):
+                found[place] = section.mean(axis=number - 1, dtype=np.float64)
+        return found.astype(np.float32)
+
+    @cached_property
+    def statistics(self) -> MapStatistics:
+        """Extremes, mean and deviation of all voxels, taken when they are first asked for."""
+        return _map_statistics.measure(self.stored)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is odd about header and voxels, in sentences; usually empty."""
+        found = [*self._frame.doubts]
+        # what opening says of the order of axes is said here, and in order
+        found += [note for note in self._opened.notes if not note.startswith("Columns, rows")]
+        taken = self.statistics
+        if taken.not_finite:
+            found.append(f"{taken.not_finite:,} voxels hold no number.")
+        if taken.empty:
+            found.append("All voxels have the same value.")
+        if self._claimed is not None and self._frame.volumes == 1:
+            found += _map_statistics.claims(self._claimed, taken)
+        if len(set(self.shape)) > 1:
+            z, y, x = self.shape
+            found.append(f"The box is no cube: {x} × {y} × {z} voxels (x, y, z).")
+        return tuple(found)
+
+    def histogram(self, bins: int = 256) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return how many voxels lie in each of equal steps, and the edges of the steps."""
+        if bins < 1:
+            raise InvalidInput("A histogram has one step at least.", hint="Give 256, for example.")
+        found = self.usable()
+        return _map_statistics.histogram(self.stored, (found.min, found.max), bins)
+
+    def usable(self) -> MapStatistics:
+        """Return the statistics of a map that has something to see; any other is an error."""
+        if self.statistics.empty:
+            raise InvalidInput(
+                f"All voxels of {self.name} have the same value.", hint="Look at another map."
+            )
+        return self.statistics
+
+    def contour(self, level: float, *, molecular_weight: float | None = None) -> Contour:
+        """Return what a level encloses: volume, mass, pieces; ``print`` it to read it in words.
+
+        Parameters
+        ----------
+        level :
+            The level that the authors recommend, or any other.
+        molecular_weight :
+            kDa that should be inside, to compare.
+        """
+        from openem_nb.images.contours import contour
+
+        return contour(self, level, molecular_weight=molecular_weight)
+
+    def suggest_level(self, *, molecular_weight: float | None = None) -> SuggestedLevel:
+        """Return a level by a rule that is stated: the mass, or the noise in the corners.
+
+        Parameters
+        ----------
+        molecular_weight :
+            kDa; with it the level encloses as much as that much protein takes.
+        """
+        from openem_nb.images.contours import suggest_level
+
+        return suggest_level(self, molecular_weight=molecular_weight)
+
+    def isosurface(self, level: float, *, size: int = 320) -> dict[str, NDArray[np.uint8]]:
+        """Return shaded pictures of the surface at a level: from the front, the side, the top.
+
+        Parameters
+        ----------
+        size :
+            Pixels of the longest side.
+        """
+        from openem_nb.images.surface import views
+
+        self.usable()
+        return views(self, level, size=size)
+
+    def picture(self, path: Path | str | None = None, *, level: float | None = None) -> bytes:
+        """Return a PNG of slices, histogram and, with a level, the surface; write it to ``path``.
+
+        Parameters
+        ----------
+        level :
+            Marked in the histogram, and drawn as a surface.
+        """
+        from openem_nb.images.map_pictures import sheet
+
+        content: bytes = sheet(self, level=level)
+        if path is not None:
+            write_whole(Path(path).expanduser(), content)
+        return content
+
+    def report(self, level: float | None = None, *, molecular_weight: float | None = None) -> Any:
+        """Return all of it as one piece for a notebook, which shows without a kernel, too.
+
+        Parameters
+        ----------
+        level :
+            As the authors recommend it; without one no surface is drawn.
+        molecular_weight :
+            kDa, to compare with what the level encloses.
+        """
+        from openem_nb.images.map_pictures import MapReport
+
+        return MapReport(self, level, molecular_weight)
+
+    @property
+    def caption(self) -> str:
+        """Name, shape and size of voxels in words."""
+        z, y, x = self.shape
+        words = [self.name, f"{x} × {y} × {z} voxels"]
+        if self.voxel_size is not None:
+            sizes = [f"{one:.4g}" for one in self.voxel_size[::-1]]
+            words.append(f"{sizes[0] if len(set(sizes)) == 1 else ' × '.join(sizes)} Å per voxel")
+        return ", ".join(words)
+
+    def __repr__(self) -> str:
+        return f"<Map {self.caption}, {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        found: str = self.report()._repr_html_()
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self.__dict__.pop("stored", None)
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
