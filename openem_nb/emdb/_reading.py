@@ -209,4 +209,14 @@ def _file(kind: FileKind, node: Node) -> Iterator[EntryFile]:
     size = node["dimensions"]
     columns, rows, sections = (size[axis].integer() for axis in ("col", "row", "sec"))
     whole = (columns, rows, sections) if columns and rows and sections else None
-    yield EntryFile(kind, name, whole)
+    yield EntryFile(kind, name, whole, _level(node["contour_list.contour"]))
+
+
+def _level(contours: Node) -> float | None:
+    """Return the primary contour level, else the first one; a mask or picture has none."""
+    stated = [
+        (node["primary"].flag(), level)
+        for node in contours.items()
+        if (level := node["level"].number()) is not None
+    ]
+    return next((level for primary, level in stated if primary), stated[0][1] if stated else None)

@@ -35,6 +35,8 @@ class EntryFile:
     name: str
     dimensions: tuple[int, int, int] | None = None
     """Voxels along the fast, medium and slow axis of the file (columns, rows, sections)."""
+    level: float | None = None
+    """Of a map, the contour level that its authors recommend: the primary one, else the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ class Entry:
     files: tuple[EntryFile, ...] = ()
     url: str = ""
     """The page of the entry, for people."""
+
+    @property
+    def level(self) -> float | None:
+        """The contour level of the entry's map; None where it states none."""
+        return next((file.level for file in self.files if file.kind == "map"), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def test_a_real_entry_in_full(entries: dict[str, Any]) -> None:
         emdb_ids=("EMD-25108", "EMD-25109"),
         grants=(Grant("Bill & Melinda Gates Foundation", "United States", "OPP1170236"),),
         files=(
-            EntryFile("map", "emd_25107.map.gz", (220, 220, 220)),
+            EntryFile("map", "emd_25107.map.gz", (220, 220, 220), 0.02),
             EntryFile("half_map", "emd_25107_half_map_1.map.gz", (220, 220, 220)),
             EntryFile("half_map", "emd_25107_half_map_2.map.gz", (220, 220, 220)),
             EntryFile("mask", "emd_25107_msk_1.map"),
@@ -358,3 +358,26 @@ def test_damaged_entries_are_errors_or_hold_no_wrong_number(
         assert read.citation.year in (whole.citation.year, None)
     dimensions = {file.dimensions for file in whole.files}
     assert {file.dimensions for file in read.files} <= {None, *dimensions}
+
+
+@pytest.mark.parametrize(
+    ("contours", "level"),
+    [
+        (None, None),
+        ({"contour": []}, None),
+        ({"contour": [{"primary": True, "source": "AUTHOR"}]}, None),
+        ({"contour": {"primary": "true", "level": "0.05"}}, 0.05),
+        ({"contour": [{"level": 0.1, "primary": False}, {"level": -0.2, "primary": True}]}, -0.2),
+        ({"contour": [{"level": 0.3}, {"level": 0.4}]}, 0.3),
+    ],
+)
+def test_contour_level_of_the_authors(contours: object, level: float | None) -> None:
+    found = emdb.parse(entry(map={"file": "emd_1.map.gz", "contour_list": contours}))
+    assert found.level == level
+    assert found.files[0].level == level
+
+
+def test_a_contour_level_that_is_no_number_is_an_error() -> None:
+    bad = {"contour": [{"level": "high"}]}
+    with pytest.raises(BadAnswer, match="level"):
+        emdb.parse(entry(map={"file": "emd_1.map.gz", "contour_list": bad}))
