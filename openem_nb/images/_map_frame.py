@@ -15,9 +15,12 @@ from openem_nb.errors import InvalidInput
 if TYPE_CHECKING:
     from openem_nb.formats.mrc import MrcHeader
 
-__all__ = ["Frame", "frame_of"]
+__all__ = ["SIDES", "Frame", "Three", "frame_of"]
 
 Three = tuple[float, float, float]
+
+SIDES: Final = {"z": ("x", "y"), "y": ("x", "z"), "x": ("y", "z")}
+"""What lies to the right and upwards in a slice across an axis."""
 
 _ALIKE: Final = 1e-3
 """Relative difference below which sizes of voxels are the same: cells are single precision, and

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from openem_nb.images._map_frame import SIDES
 from openem_nb.images.pictures import contrast, scale_bar
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MapReport", "sheet"]
 
-_SIDES: Final = {"z": ("x", "y"), "y": ("x", "z"), "x": ("y", "z")}
-"""What lies to the right and upwards in a slice across an axis."""
 _LONGEST: Final = 512
 """Voxels of a slice that are drawn; more are averaged."""
 
@@ -29,7 +28,7 @@ def sheet(source: Map, *, level: float | None = None) -> bytes:
     rows = 2 if level is None else 3
     figure = Figure(figsize=(9, 3.1 * rows), dpi=80, layout="constrained")
     grid = figure.add_gridspec(rows, 3, height_ratios=[1] * (rows - 1) + [0.7])
-    for column, axis in enumerate(_SIDES):
+    for column, axis in enumerate(SIDES):
         _draw_slice(figure.add_subplot(grid[0, column]), source, axis)
     if level is not None:
         from openem_nb.images.surface import VIEWS
@@ -49,7 +48,7 @@ def _draw_slice(axes: Any, source: Map, axis: str) -> None:
     from openem_nb.images.reduce import block_mean, factor_for
 
     image = source.slice(axis)
-    right, up = _SIDES[axis]
+    right, up = SIDES[axis]
     sizes = source.voxel_size or (1.0, 1.0, 1.0)
     width, height = (sizes["zyx".index(side)] for side in (right, up))
     factor = factor_for((image.shape[0], image.shape[1]), _LONGEST)

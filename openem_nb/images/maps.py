@@ -20,9 +20,11 @@ import numpy as np
 from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
 from openem_nb.images import _map_statistics
-from openem_nb.images._map_frame import Frame, Three, frame_of
+from openem_nb.images._map_frame import SIDES, Frame, Three, frame_of
 from openem_nb.images._mrc import MrcPixels
+from openem_nb.images._pixels import About, Plain
 from openem_nb.images._raw import RawPixels
+from openem_nb.images.micrograph import Micrograph
 from openem_nb.images.opening import open_image
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from openem_nb.images._map_statistics import MapStatistics
     from openem_nb.images.contours import Contour, SuggestedLevel
-    from openem_nb.images.micrograph import Micrograph
     from openem_nb.jobs import Progress
 
 __all__ = ["Map", "open_map"]
@@ -81,6 +82,18 @@ def open_map(
     except BaseException:
         opened.close()
         raise
+
+
+class _Slices(Plain):
+    """Slices of a map across one axis, as the frames of an image."""
+
+    def __init__(self, source: Map, axis: str, shape: tuple[int, int]) -> None:
+        super().__init__(shape, source.shape[_AXES.index(axis)], np.dtype(np.float32))
+        self._source, self._axis = source, axis
+
+    def load(self, frame: int) -> NDArray[Any]:
+        """Return one slice."""
+        return self._source.slice(self._axis, frame)
 
 
 class Map:
@@ -223,6 +236,25 @@ class Map:
             for place, section in enumerate(self.data):
                 found[place] = section.mean(axis=number - 1, dtype=np.float64)
         return found.astype(np.float32)
+
+    def stack(self, axis: str = "z") -> Micrograph:
+        """Return the map as a stack of slices across an axis, for a viewer.
+
+        >>> openem.MicrographView(found.stack("x"))  # doctest: +SKIP
+
+        The map has to stay open as long as the stack is in use.
+        """
+        number = self._axis(axis)
+        right, up = SIDES[axis]
+        height, width = (n for i, n in enumerate(self.shape) if i != number)
+        size = None if self.voxel_size is None else self.voxel_size[_AXES.index(right)]
+        note = f"Slices across {axis}: {right} to the right, {up} up."
+        about = About(
+            "map", ("z", "y", "x"), size, header=self.header, notes=(note,), origin="lower"
+        )
+        return Micrograph(
+            _Slices(self, axis, (height, width)), about, name=f"{self.name}, across {axis}"
+        )
 
     @cached_property
     def statistics(self) -> MapStatistics:

@@ -205,6 +205,19 @@ def test_slices_that_are_not_there(ask: tuple[str, int]) -> None:
         found.slice(*ask)
 
 
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_a_viewer_sees_a_map_along_any_axis(axis: str) -> None:
+    data = SMALL.astype("f4")
+    with images.open_map(packed(data)) as found:
+        stack = found.stack(axis)
+        view = openem.MicrographView(stack)
+        assert view.micrograph is stack
+        assert np.array_equal(np.asarray(stack), np.moveaxis(data, "zyx".index(axis), 0))
+        assert stack.pixel_size == 1.5
+        assert f"across {axis}" in stack.caption
+        view.close()
+
+
 def test_histogram_counts_every_voxel() -> None:
     with images.open_map(packed(CUBE)) as found:
         counts, edges = found.histogram(8)
