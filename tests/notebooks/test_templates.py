@@ -35,9 +35,9 @@ def cells(path: Path, kind: str) -> list[str]:
 
 def test_the_notebooks_are_there() -> None:
     templates = [
-        *("convert_to_mmcif", "extract_session", "inspect_dataset", "metadata_coverage"),
-        *("mine_micrographs", "publish_dataset", "retrieve_dataset", "search_catalogue"),
-        *("search_repositories", "swiss_statistics"),
+        *("convert_to_mmcif", "extract_session", "inspect_dataset", "inspect_map"),
+        *("metadata_coverage", "mine_micrographs", "publish_dataset", "retrieve_dataset"),
+        *("search_catalogue", "search_repositories", "swiss_statistics"),
     ]
     assert [path.stem for path in NOTEBOOKS] == sorted([*templates, "start"])
     assert list(runs.templates()) == templates
