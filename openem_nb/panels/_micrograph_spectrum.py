@@ -82,7 +82,7 @@ def _middle(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _curves(power: Spectrum, found: Ctf | None) -> tuple[dict[str, NDArray[Any]], str]:
-    if found is not None:
+    if found is not None and len(found.profile):
         profile = found.profile
         names = ("frequency", "power", "fit", "cc")
         return {name: profile[name].to_numpy() for name in names}, found.words
@@ -90,6 +90,8 @@ def _curves(power: Spectrum, found: Ctf | None) -> tuple[dict[str, NDArray[Any]]
     inner[:2] = False  # the mean of the image and its slow changes
     radial = np.log10(power.radial[inner])
     words = "Logarithm of the mean power of each ring."
+    if found is not None:  # it was fitted elsewhere, and its curves were not kept
+        words = f"{found.words} The curve: {words[0].lower()}{words[1:]}"
     return {"frequency": power.frequency[inner], "power": radial}, words
 
 

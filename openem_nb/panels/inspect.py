@@ -9,12 +9,15 @@ import ipywidgets
 
 from openem_nb import settings
 from openem_nb.errors import InvalidInput, OpenEMError
+from openem_nb.images.picks import read_picks
 from openem_nb.mining.files import find, root_of
 from openem_nb.panels import _html
 from openem_nb.panels._folder_choice import FolderChoice
+from openem_nb.panels._inspect_known import measured_ctf, picks_beside
 from openem_nb.panels._inspect_marks import KeptMarks
 from openem_nb.panels._inspect_measure import MeasureBox
 from openem_nb.panels._inspect_practice import practice_folder
+from openem_nb.panels._inspect_static import Kept
 from openem_nb.panels._inspect_table import listed, measured
 from openem_nb.panels._inspect_thumbnails import Thumbnails
 from openem_nb.panels._panel import Panel
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from openem_nb.images.picks import Picks
     from openem_nb.jobs import Job, Progress
     from openem_nb.mining import Mined
     from openem_nb.mining.files import Found, ImageFile
@@ -59,6 +63,9 @@ class InspectPanel(Panel):
         Only files whose name, or path in the folder, is like this: ``*_fractions.tiff``.
     voltage, cs, pixel_size :
         KV, mm and Å for measurements, where the files do not know them.
+    picks :
+        Particle picks, or a file of them, of all images; otherwise those in a file beside an image
+        that is named like it (``.box``, ``.cbox``, ``.star``, ``_autopick.star``).
 
     Examples
     --------
@@ -74,7 +81,10 @@ class InspectPanel(Panel):
         voltage: float | None = None,
         cs: float | None = None,
         pixel_size: float | None = None,
+        picks: Picks | Path | str | None = None,
     ) -> None:
+        self._picks = picks
+        self._kept: Kept | None = None
         super().__init__("Inspect micrographs", notice=None, offer_login=False)
         self.folder: Path | None = None
         """The folder that is shown."""
@@ -190,9 +200,40 @@ class InspectPanel(Panel):
             lines.append(f"mined = openem.mine({str(self.folder)!r}{more})")
             lines.append("gallery = openem.Gallery(mined.frame, thumbnails=mined.folder)")
             if self._opened:
-                path = str(self._files[self._opened].path)
-                lines.append(f"view = openem.MicrographView({path!r})")
+                view = self.viewer.code().splitlines()
+                lines[0:1] = [line for line in view if line.startswith(("import", "from"))]
+                lines += [line for line in view if line and line not in lines]
         return "\n".join(lines) + "\n"
+
+    # without a front end
+
+    @property
+    def alt(self) -> str:
+        """What the pictures are, in words."""
+        return ". ".join([self.gallery.alt, *([self.viewer.alt] if self._opened else [])])
+
+    def pictures(self) -> list[tuple[str, bytes]]:
+        """Return what is shown as JPEG, each with its words: the gallery, and the open image."""
+        if self.frame is None or not len(self.gallery.shown):
+            return []
+        found = [(self.gallery.alt, self.gallery.picture())]
+        if self._opened:
+            found.append((self.viewer.alt, self.viewer.picture()))
+        return found
+
+    def _ipython_display_(self) -> None:
+        """Show pictures, and the panel that takes their place where there is a front end."""
+        self._kept = Kept(self.pictures)
+        self._kept.show()
+        widget = super()._repr_mimebundle_()
+        if widget is not None:
+            from IPython.display import display
+
+            display(widget, raw=True)  # type: ignore[no-untyped-call]
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self._kept.renew()
 
     def close(self) -> None:
         """End all updates, the making of thumbnails, and the widgets; measuring goes on."""
@@ -254,9 +295,7 @@ class InspectPanel(Panel):
         self.place.show(False)
         self._show_parts(True)
         self._show_code()
-        self.making = self._start(
-            "Make thumbnails", self.thumbnails.make, lambda _: self._refresher.ask()
-        )
+        self.making = self._start("Make thumbnails", self.thumbnails.make, lambda _: self._made())
 
     def _show_parts(self, shown: bool) -> None:
         self.gallery.hidden = not shown
@@ -276,6 +315,10 @@ class InspectPanel(Panel):
         self.job = job
         self.jobs.follow(job, describe=describe, on_cancel=finish)
         job.when_done(done)
+
+    def _made(self) -> None:
+        self._refresher.ask()
+        self._keep()
 
     def _arrived(self) -> None:
         self.gallery.pictures_ready()
@@ -304,18 +347,36 @@ class InspectPanel(Panel):
         if file is None:
             raise InvalidInput(f"There is no image {name!r} here.")
 
-        def work(_: Progress) -> None:
-            self.viewer.show(file.path)
+        def work(_: Progress) -> str:
+            return self._show_image(file)
 
-        def show(_: None) -> None:
+        def show(notes: str) -> None:
             self._opened = name
-            self.viewing.children[0].value = f"<h3>{_html.escape(name)}</h3>"
+            heading = f"<h3>{_html.escape(name)}</h3>"
+            self.viewing.children[0].value = heading + (_html.status(notes) if notes else "")
             self.viewing.layout.display = ""
             self._show_code()
+            self._keep()
 
         self.errors.clear()
         self._start(f"Open {name}", work, show)
         return ""
+
+    def _show_image(self, file: ImageFile) -> str:
+        """Show an image with what is known of it; return what cannot be shown of that."""
+        mined, given = self.mined, self.measure.given
+        found = None if mined is None else measured_ctf(mined.frame, file.name, given)
+        picks, note = self._picks, ""
+        if picks is None:
+            picks = picks_beside(file.path)
+            try:
+                if picks is not None:
+                    read_picks(picks)
+            except OpenEMError as error:  # another program may name other things like this
+                note = f"{_html.plain(file.path.stem)} has no picks: {_html.plain(str(error))}"
+                picks = None
+        self.viewer.show(file.path, ctf=found, picks=picks)
+        return note
 
     def _on_mark(self) -> None:
         self.kept.changed()

@@ -241,3 +241,25 @@ def test_what_cannot_be_written_is_refused(tmp_path) -> None:
     with pytest.raises(InvalidInput, match="cannot have 0 images"):
         write_session(tmp_path / "a", images=0)
     assert not (tmp_path / "a").exists()
+
+
+def test_a_session_that_was_broken_off_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openem_nb.practice.sessions import _write
+
+    def broken(folder: Path, *_: object, **__: object) -> None:
+        (folder / "half").write_text("")
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(_write._WRITERS, "epu", broken)
+    with pytest.raises(KeyboardInterrupt):
+        write_session(tmp_path / "session")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    there = tmp_path / "there"
+    there.mkdir()
+    truth = write_session(there, images=2)
+    assert truth.folder == there
+    assert (there / "PRACTICE.txt").is_file()
+    assert list(tmp_path.iterdir()) == [there]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -61,6 +63,8 @@ def write_session(
     numbers with ``PRACTICE``, and a note lies beside the files. So does ``instrument.toml``, which
     says what a facility knows of the microscope and its files do not; it is read where it is named.
 
+    The folder has its name only when all of it is there.
+
     Parameters
     ----------
     folder :
@@ -98,13 +102,21 @@ def write_session(
             f"{folder} is there already, and holds something.",
             hint="Choose a folder that is empty or not there yet.",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "PRACTICE.txt").write_text(_NOTE, encoding="utf-8")
-    rng = random.Random(f"practice session {kind} {seed}")
-    more = {"overviews": overviews} if kind == "epu" else {}
-    truth = _WRITERS[kind](folder, rng, images, f"practice_{kind}_{seed}", wanted, **more)
-    (folder / INSTRUMENT).write_text(_instrument(kind, truth.serial), encoding="utf-8")
-    return truth
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".practice-") as part:
+        whole = Path(part) / "whole"
+        whole.mkdir()
+        (whole / "PRACTICE.txt").write_text(_NOTE, encoding="utf-8")
+        rng = random.Random(f"practice session {kind} {seed}")
+        more = {"overviews": overviews} if kind == "epu" else {}
+        truth = _WRITERS[kind](whole, rng, images, f"practice_{kind}_{seed}", wanted, **more)
+        (whole / INSTRUMENT).write_text(_instrument(kind, truth.serial), encoding="utf-8")
+        if folder.exists():  # an empty one, which may be the one that somebody works in
+            for one in list(whole.iterdir()):
+                one.rename(folder / one.name)
+        else:
+            whole.rename(folder)
+    return replace(truth, folder=folder)
 
 
 _SCOPE: Final = """\

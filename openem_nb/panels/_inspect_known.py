@@ -1,0 +1,65 @@
+"""What is known of an image before it is opened: its defocus, measured, and the picks beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from openem_nb.images.ctf import Ctf
+from openem_nb.mining.parameters import Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+__all__ = ["measured_ctf", "picks_beside"]
+
+_ENDS: Final = (".cbox", ".box", ".star", "_manualpick.star", "_autopick.star")
+"""What follows the name of a micrograph in that of its picks: EMAN, crYOLO, RELION."""
+_NEEDED: Final = ("defocus_u", "defocus_v", "angle", "score", "deviation")
+
+
+def picks_beside(path: Path) -> Path | None:
+    """Return the file of picks that lies beside an image; None where there is none."""
+    found = (path.with_name(f"{path.stem}{end}") for end in _ENDS)
+    return next((one for one in found if one != path and one.is_file()), None)
+
+
+def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ctf | None:
+    """Return the transfer function that was measured; None where it was not.
+
+    Parameters
+    ----------
+    table :
+        What was measured, one row for each image.
+    name :
+        Which image.
+    given :
+        What the measurement was given: ``cs``, and what the files did not know.
+    """
+    import pandas as pd
+
+    rows = table[table["name"] == name]
+    if not len(rows) or not {f"ctf_{one}" for one in _NEEDED} <= set(table.columns):
+        return None
+    row = rows.iloc[-1]
+    known: dict[str, Any] = {
+        name: given.get(name) or row.get(name) for name in ("voltage", "pixel_size", "cs")
+    }
+    values = [row[f"ctf_{one}"] for one in _NEEDED]
+    if any(one is None or pd.isna(one) for one in [*values, *known.values()]):
+        return None
+    resolution, shift = row.get("ctf_resolution"), row.get("ctf_phase_shift")
+    names = ("frequency", "power", "fit", "ctf", "cc")
+    return Ctf(
+        **{one: float(value) for one, value in zip(_NEEDED, values, strict=True)},
+        phase_shift=0.0 if shift is None or pd.isna(shift) else float(shift),
+        resolution=None if resolution is None or pd.isna(resolution) else float(resolution),
+        reliable=bool(row["ctf_reliable"]),
+        **{one: float(value) for one, value in known.items()},
+        amplitude_contrast=float(given.get("amplitude_contrast", Parameters().amplitude_contrast)),
+        profile=pd.DataFrame({one: np.empty(0) for one in names}),
+    )
