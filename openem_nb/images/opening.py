@@ -22,7 +22,7 @@ __all__ = ["open_image", "sniff"]
 
 
 def open_image(
-    source: Path | str | bytes,
+    source: Path | str | bytes | Callable[[], str],
     *,
     name: str | None = None,
     progress: Progress | None = None,
@@ -39,7 +39,8 @@ def open_image(
     Parameters
     ----------
     source :
-        Path, address (``https://…``), or the bytes of a file.
+        Path, address (``https://…``), or the bytes of a file. For addresses that expire, what gives
+        a fresh one: it is called at once, and again when the last one is refused.
     name :
         What to call it; by default the name of the file.
     superres :
@@ -64,11 +65,13 @@ def open_image(
     opened: Source
     identity: tuple[Any, ...] | None = None
     fetched: Callable[[], int] | None = None
-    if isinstance(source, str) and source.lower().startswith(("https://", "http://")):
+    if callable(source) or (
+        isinstance(source, str) and source.lower().startswith(("https://", "http://"))
+    ):
         from openem_nb.images.remote import RemoteFile
 
         remote = RemoteFile(source, name=name, progress=progress)
-        opened, place = remote, source.partition("?")[0]
+        opened, place = remote, remote.shown
         fetched = lambda: remote.fetched  # noqa: E731
     elif isinstance(source, bytes | bytearray | memoryview):
         opened, place = Memory(bytes(source), name or "image"), ""

@@ -8,22 +8,23 @@ address has the data.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from openem_nb import http
 from openem_nb.errors import BadAnswer, InvalidInput, NotFound, Unreachable
 from openem_nb.formats.source import Section, truncated
+from openem_nb.transfer._meter import Meter
+from openem_nb.transfer._source import Patience, Source, extent, same_as
 from openem_nb.transfer._tar import BLOCK, Damaged, read_header, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from openem_nb.formats.source import Source
+    from openem_nb import formats, http
     from openem_nb.jobs import Progress
+    from openem_nb.transfer._source import Address
 
 __all__ = ["RemoteFile", "member_of"]
 
@@ -38,17 +39,23 @@ _ROOM: Final = 16 << 20
 _SKIPPED: Final = 1 << 20
 """Bytes at the beginning that are read in vain, where a server knows no ranges."""
 _RESUMED: Final = 4
+"""Connections in a row that break with less than :data:`FIRST` bytes each."""
 _MOST_MEMBERS: Final = 20_000
-
-_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
+_AT_ONCE: Final = Patience(total=0)
+"""Nobody waits in front of a picture until a tape is read."""
 
 
 class RemoteFile:
     """A file at an address.
 
+    Parameters
+    ----------
+    address :
+        The address, or what gives a fresh one whenever the last one has expired.
+
     Raises
     ------
-    NotFound, NotAllowed, Unreachable
+    NotFound, NotAllowed, NotOnDisk, Unreachable
         As the server answers.
     BadAnswer
         If its answer to the first request makes no sense.
@@ -56,77 +63,112 @@ class RemoteFile:
 
     near = False
 
-    def __init__(self, url: str, *, name: str | None = None, progress: Progress | None = None):
-        self.name = name or unquote(urlsplit(url).path.rpartition("/")[2]) or "image"
+    def __init__(
+        self, address: Address, *, name: str | None = None, progress: Progress | None = None
+    ):
+        given = name or ("image" if not isinstance(address, str) else _name(address))
+        self._where = Source(address, given, Meter(progress, "Reading"), _AT_ONCE)
+        self.name = name or _name(self._where.key)
+        self._where.name = self.name
         self.fetched = 0
         """Bytes that came over the network so far."""
         self.requests = 0
         """Requests so far."""
-        self._url, self._progress = url, progress
         self._lock = threading.RLock()
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._known: str | None = None
         self._ahead, self._end = _LEAST, -1
         self.ranges = True
         """Whether the server knows ranges."""
-        with self._ask(0, FIRST) as answer:
-            self._size = self._first(answer)
-            head = self._received(answer, FIRST)
-            if not self.ranges:
-                answer.abort()
-        if self._size < 0:  # a server that says no length, and sends little
-            self._size = len(head)
-        self._keep(0, head)
+        self._size = 0
+        self._keep(0, self._begun())
 
     @property
     def size(self) -> int:
         """Bytes in all."""
         return self._size
 
+    @property
+    def shown(self) -> str:
+        """The address without its query."""
+        return self._where.shown
+
+    def _begun(self) -> bytes:
+        """Return the first bytes; learn of the server and of the size of the file."""
+        broken = 0
+        while True:
+            with self._ask(0, FIRST) as answer:
+                self._size = self._first(answer)
+                try:
+                    head = self._received(answer, FIRST)
+                except Unreachable:
+                    broken += 1
+                    if broken > _RESUMED:
+                        raise
+                    continue
+                if not self.ranges:
+                    answer.abort()
+            break
+        if self._size < 0:  # a server that says no length, and sends little
+            if len(head) >= FIRST:
+                raise BadAnswer(
+                    f"The server of {self.name} says not how long the file is.",
+                    hint="Download the file, and open it then.",
+                )
+            self._size = len(head)
+        if len(head) > self._size:
+            raise BadAnswer(
+                f"The server of {self.name} sent more than the {self._size:,} bytes that it says "
+                "the file has.",
+                hint="Download the file, and open it then.",
+            )
+        if head[:256].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            raise BadAnswer(
+                f"The server of {self.name} sent a page for people, not the file.",
+                hint="Open the address in a browser; it may lead to a log-in.",
+            )
+        return head
+
     def _first(self, answer: http.Response) -> int:
-        """Return the size of the file, by the answer to the first request."""
-        length = answer.headers.get("Content-Length", "")
-        etag = answer.headers.get("ETag", "")
-        self._known = etag if etag and not etag.startswith("W/") else None
-        if answer.status == 416:
+        """Return the size of the file, by the answer to the first request; -1 if it is not said."""
+        self._known = same_as(answer.headers)
+        start, size = extent(answer)
+        self.ranges = answer.status != 200
+        if answer.status == 416 and size in (0, None):
             return 0
-        if answer.status == 200:
-            self.ranges = False
-            return int(length) if length.isdecimal() else -1
-        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-        if found is None or found[1] != "0":
+        packed = answer.status == 206 and "Content-Encoding" in answer.headers
+        if answer.status == 416 or start != 0 or packed:
+            answer.abort()
             raise BadAnswer(
                 f"The server of {self.name} answered with a part that was not asked for.",
                 hint="Download the file.",
             )
-        return int(found[3])
+        return -1 if size is None else size
 
     def _ask(self, offset: int, count: int) -> http.Response:
-        headers = {"Accept-Encoding": "identity", "Range": f"bytes={offset}-{offset + count - 1}"}
+        headers = {"Range": f"bytes={offset}-{offset + count - 1}"}
         if self._known and self.requests:
             headers["If-Range"] = self._known
         self.requests += 1
-        return http.session().request(
-            "GET",
-            self._url,
-            headers=headers,
-            stream=True,
-            expect=(200, 206, 416),
-            progress=self._progress,
-        )
+        return self._where.ask(headers=headers, expect=(200, 206, 416))
 
-    def _received(self, answer: http.Response, most: int) -> bytes:
-        """Return what an answer brings, ``most`` bytes of it."""
-        if answer.status == 416:
-            return b""
-        parts, left = [], most
+    def _pieces(self, answer: http.Response, most: int) -> Iterator[bytes]:
+        """Yield what an answer brings, ``most`` bytes of it.
+
+        It is read to its end where that is near, so that its connection can be used again.
+        """
         for piece in answer.chunks():
             self.fetched += len(piece)
-            parts.append(piece[:left])
-            left -= len(parts[-1])
-            if left <= 0:
+            if most:
+                yield piece[:most]
+            over, most = len(piece) > most, max(0, most - len(piece))
+            told = answer.headers.get("Content-Length", "").isdecimal()
+            if over or (not most and (answer.status == 200 or not told)):
+                answer.abort()
                 break
-        return b"".join(parts)
+
+    def _received(self, answer: http.Response, most: int) -> bytes:
+        return b"" if answer.status == 416 else b"".join(self._pieces(answer, most))
 
     def _keep(self, offset: int, block: bytes) -> None:
         self._blocks[offset] = block
@@ -185,16 +227,19 @@ class RemoteFile:
             raise truncated(self.name, offset + count, self._size)
         resumed = 0
         while count > 0:
+            began = offset
             try:
                 for piece in self._streamed(offset, count):
                     offset, count = offset + len(piece), count - len(piece)
                     yield piece
-                if count > 0:
+                if count > 0 and offset == began:
                     raise truncated(self.name, offset + count, offset)
             except Unreachable:
-                resumed += 1
-                if resumed > _RESUMED or not self.ranges:
+                if not self.ranges or resumed >= _RESUMED:
                     raise
+            resumed = 0 if offset - began >= FIRST else resumed + 1
+            if count > 0 and resumed > _RESUMED:
+                raise truncated(self.name, offset + count, offset)
 
     def _streamed(self, offset: int, count: int) -> Iterator[bytes]:
         if not self.ranges and offset > _SKIPPED:
@@ -203,28 +248,20 @@ class RemoteFile:
                 hint="Download the file, and open it then.",
             )
         with self._ask(offset, count) as answer:
-            skip = 0 if answer.status == 206 else offset
-            if answer.status == 206:
-                found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-                fits = found is not None and (int(found[1]), int(found[3])) == (offset, self._size)
-            else:
-                fits = answer.status == 200 and not self.ranges
-            if not fits:
+            whole = answer.status == 200 and not self.ranges
+            if not whole and (answer.status != 206 or extent(answer) != (offset, self._size)):
                 answer.abort()
                 raise BadAnswer(
                     f"{self.name} has changed on its server while it was read.",
                     hint="Open it again.",
                 )
-            for piece in answer.chunks():
-                self.fetched += len(piece)
-                part = memoryview(piece)[skip:][:count]
+            skip = offset if whole else 0
+            for piece in self._pieces(answer, skip + count):
+                part = piece[skip:]
                 skip = max(0, skip - len(piece))
                 if part:
-                    count -= len(part)
-                    yield bytes(part)
-                if count <= 0:
-                    break
-            if answer.status == 200:
+                    yield part
+            if whole:
                 answer.abort()
 
     def close(self) -> None:
@@ -233,7 +270,11 @@ class RemoteFile:
             self._blocks.clear()
 
 
-def member_of(archive: Source, member: str) -> Section:
+def _name(address: str) -> str:
+    return unquote(address.partition("?")[0].rpartition("/")[2]) or "image"
+
+
+def member_of(archive: formats.source.Source, member: str) -> Section:
     """Return a file in a tar archive, found by the headers alone.
 
     Raises
