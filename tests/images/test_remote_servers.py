@@ -1,4 +1,4 @@
-"""Servers as they are: they forget, lie, break off, hang, send elsewhere, and lose their addresses."""
+"""Servers as they are: they lie, break off, hang, send elsewhere, and let addresses expire."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_a_packed_body_is_unpacked_and_a_packed_part_refused(server: Odd) -> Non
     server.odd = lambda handler, *_: (
         handler.say(200, small, len(small), {"Content-Encoding": "gzip"}) or True
     )
-    with pytest.raises(DamagedFile, match="cut off: .* it has 1,024"):
+    with pytest.raises(DamagedFile, match=r"cut off: .* it has 1,024"):
         images.open_image(server.url())
     packed = gzip.compress(server.data)
     server.odd = lambda handler, *_: (
