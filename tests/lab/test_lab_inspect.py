@@ -40,12 +40,13 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def opened(kept_page: Any, session: Path) -> Any:
-    """Open the panel in a cell of its own."""
+    """Open the panel in a cell of its own, below that of the start page."""
     code = f"import openem_nb as openem\nopenem.InspectPanel({str(session)!r}, cs=2.7, voltage=300)"
     kept_page.run(NEW_CELL % json.dumps(code))
-    panel = kept_page.page.locator(".oem-panel").filter(
+    panels = kept_page.page.locator(".oem-panel").filter(
         has=kept_page.page.get_by_role("form", name="Images", exact=True)
     )
+    panel = panels.nth(1)  # behind the one of the start page
     panel.get_by_role("grid").wait_for()
     return panel
 
