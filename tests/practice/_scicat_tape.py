@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from test_scicat_service_lists import Caller
+from _scicat_caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from openem_nb.practice import Facility
 
-__all__ = ["Caller", "ended", "retrieve", "retrieved", "until"]
+__all__ = ["callers", "ended", "lifecycle_of", "retrieve", "retrieved", "until"]
 
 
 def until(what: Any, seconds: float = 10) -> Any:
@@ -67,3 +67,11 @@ def retrieved(caller: Caller, *pids: str, **given: Any) -> list[dict[str, Any]]:
 def callers(facility: Facility, profile: str, *names: str) -> list[Caller]:
     """Return people at an instance."""
     return [Caller(facility, profile, name) for name in names]
+
+
+def lifecycle_of(caller: Caller, pid: str) -> dict[str, Any]:
+    """Return the lifecycle of a data set as the archive has it."""
+    found = caller.service.store.get("datasets", pid)
+    assert found is not None
+    lifecycle: dict[str, Any] = found["datasetlifecycle"]
+    return lifecycle

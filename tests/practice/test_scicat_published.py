@@ -9,7 +9,7 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 import requests
-from test_scicat_service_lists import Caller
+from _scicat_caller import Caller
 
 from openem_nb.practice import serve
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from openem_nb.practice import Facility
     from openem_nb.practice.scicat import ScicatService
 
-PROFILES = ("practice", "practice-ethz")
 SCHEME = {"name": "Practice", "affiliationIdentifierScheme": "ROR"}
 METADATA = {
     "creators": [
@@ -40,16 +39,6 @@ METADATA = {
 def scicat() -> Iterator[Facility]:
     with serve(entries=50, datasets=60, tape_seconds=0.0) as facility:
         yield facility
-
-
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def ada(scicat: Facility, profile: str) -> Caller:
-    return Caller(scicat, profile, "ada")
 
 
 @pytest.fixture

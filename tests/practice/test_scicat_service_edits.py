@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from test_scicat_service_lists import PROFILES, Caller
+from _scicat_caller import Caller
 
 from openem_nb.practice import serve
 
@@ -30,16 +30,6 @@ RAW = {
 def scicat() -> Iterator[Facility]:
     with serve(entries=50, datasets=60) as facility:
         yield facility
-
-
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def ada(scicat: Facility, profile: str) -> Caller:
-    return Caller(scicat, profile, "ada")
 
 
 def raw(caller: Caller, **fields: Any) -> dict[str, Any]:

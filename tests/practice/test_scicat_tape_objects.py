@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 import requests
-from _scicat_tape import Caller, ended, retrieve, retrieved
+from _scicat_caller import Caller
+from _scicat_tape import ended, retrieve, retrieved
 
 from openem_nb.errors import InvalidInput
 from openem_nb.practice import Fault, serve
@@ -24,23 +25,11 @@ if TYPE_CHECKING:
 
     from openem_nb.practice import Facility
 
-PROFILES = ("practice", "practice-ethz")
-
 
 @pytest.fixture(scope="module")
 def scicat() -> Iterator[Facility]:
     with serve(entries=50, datasets=300, tape_seconds=0.0) as facility:
         yield facility
-
-
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def ada(scicat: Facility, profile: str) -> Caller:
-    return Caller(scicat, profile, "ada")
 
 
 @pytest.fixture
