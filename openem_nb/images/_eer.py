@@ -19,8 +19,8 @@ from openem_nb.errors import InvalidInput
 from openem_nb.formats.mrc import LONGEST
 from openem_nb.formats.source import damaged, truncated
 from openem_nb.images._pixels import About, Plain
-from openem_nb.images._summing import workers
 from openem_nb.images._tiff_tags import angstroms, described
+from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

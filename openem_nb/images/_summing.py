@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from openem_nb.images._pixels import BAND, borrowed, rows_of_band
+from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,15 +18,10 @@ if TYPE_CHECKING:
     from openem_nb.images._pixels import Pixels
     from openem_nb.jobs import Progress
 
-__all__ = ["cheap", "mean", "workers"]
+__all__ = ["cheap", "mean"]
 
 _LARGEST: Final = 128 << 20
 """Bytes of a sum that is worth keeping for views."""
-
-
-def workers() -> int:
-    """Return how many threads one piece of work uses: what we may use, four at most."""
-    return max(1, min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
 
 
 def cheap(pixels: Pixels) -> bool:

@@ -18,8 +18,8 @@ from openem_nb.formats.mrc import LONGEST
 from openem_nb.formats.source import damaged, truncated
 from openem_nb.formats.tiff import Directory, Tiff
 from openem_nb.images._pixels import BAND, About
-from openem_nb.images._summing import workers
 from openem_nb.images._tiff_tags import described
+from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

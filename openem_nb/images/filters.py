@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb.errors import InvalidInput
+from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,13 +60,13 @@ def low_pass(array: NDArray[Any], resolution: float, *, pixel_size: float) -> ND
         (min(margin, length), wide - length - min(margin, length))
         for length, wide in zip(values.shape, shape, strict=True)
     ]
-    spectrum = fft.rfft2(np.pad(values, pads, mode="symmetric"), workers=-1)
+    spectrum = fft.rfft2(np.pad(values, pads, mode="symmetric"), workers=workers())
     ky = fft.fftfreq(shape[0]).astype(np.float32)[:, None]
     kx = fft.rfftfreq(shape[1]).astype(np.float32)[None, :]
     away = np.sqrt(ky * ky + kx * kx) / np.float32(cut)
     place = np.clip((away - (1 - _EDGE / 2)) / _EDGE, 0, 1)
     spectrum *= 0.5 * (1 + np.cos(np.pi * place))
-    found = fft.irfft2(spectrum, s=shape, workers=-1)
+    found = fft.irfft2(spectrum, s=shape, workers=workers())
     (top, _), (left, _) = pads
     inner = found[top : top + values.shape[0], left : left + values.shape[1]]
     result = np.ascontiguousarray(inner, np.float32)

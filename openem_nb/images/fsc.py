@@ -26,6 +26,7 @@ import numpy as np
 
 from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
+from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,14 +270,14 @@ def _same(one: Any, two: Any, size1: Any, size2: Any, place1: Any, place2: Any) 
 def _transform(volume: NDArray[np.float32]) -> NDArray[np.complex64]:
     from scipy.fft import rfftn
 
-    found: NDArray[np.complex64] = rfftn(volume, workers=2)
+    found: NDArray[np.complex64] = rfftn(volume, workers=workers())
     return found
 
 
 def _back(spectrum: NDArray[np.complex64], shape: tuple[int, ...]) -> NDArray[np.float32]:
     from scipy.fft import irfftn
 
-    found: NDArray[np.float32] = irfftn(spectrum, s=shape, workers=2)
+    found: NDArray[np.float32] = irfftn(spectrum, s=shape, workers=workers())
     return found
 
 

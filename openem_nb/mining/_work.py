@@ -39,10 +39,12 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 
 
 def work(files: Sequence[ImageFile], parameters: Parameters, folder: Path) -> list[dict[str, Any]]:
-    """Measure some files and return their rows."""
+    """Measure some files in this thread alone and return their rows."""
+    from openem_nb.images.threads import alone
     from openem_nb.mining.measure import measure
 
-    return [measure(file, parameters, folder) for file in files]
+    with alone():
+        return [measure(file, parameters, folder) for file in files]
 
 
 def one_thread() -> threadpool_limits:
