@@ -242,7 +242,8 @@ def losses(
 
 def place_of(record: Record, order: Order, wanted: Wanted) -> Path | None:
     """Return where on this machine the archive puts a data set, if it does so; it may be absent."""
-    group, disk = wanted.owner_group, settings.profile(record.profile).work_disk
+    group, here = wanted.owner_group, settings.profiles().get(record.profile)
+    disk = None if here is None else here.work_disk
     if order.option != "PSI-RA" or disk is None or not _PLAIN.fullmatch(group):
         return None
     try:
@@ -268,7 +269,8 @@ def _copying(record: Record, order: Order, wanted: Wanted) -> tuple[str, ...]:
     place = place_of(record, order, wanted)
     if place is not None:
         return (shlex.join(["rsync", "-av", f"{place}/", target]),)
-    host = settings.profile(record.profile).copy_host
+    here = settings.profiles().get(record.profile)  # none where it was taken out of the settings
+    host = None if here is None else here.copy_host
     if order.option != "PSI" or host is None:
         return ()
     name = wanted.pid.rpartition("/")[2]

@@ -99,7 +99,7 @@ class Journal:
         with writing(self.path):
             self._handle.truncate(good)
             self._handle.seek(good)
-        for at, part in self._parts().items():
+        for at, part in self.parts().items():
             if at not in self.headers:  # the journal lost it: its header is read again
                 with writing(part):
                     part.unlink()
@@ -149,7 +149,7 @@ class Journal:
         """Return where the bytes of a member arrive."""
         return self.path.with_name(f"{self.path.stem}.{header.at}.part")
 
-    def _parts(self) -> dict[int, Path]:
+    def parts(self) -> dict[int, Path]:
         """Return the parts that are here, by the offset of the header of their member."""
         form = re.compile(re.escape(self.path.stem) + r"\.([0-9]+)\.part")
         with writing(self.path):
@@ -159,7 +159,7 @@ class Journal:
 
     def reset(self) -> None:
         """Forget everything: it is another archive now."""
-        for part in self._parts().values():
+        for part in self.parts().values():
             with writing(part):
                 part.unlink(missing_ok=True)
         with writing(self.path):

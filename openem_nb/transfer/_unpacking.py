@@ -171,13 +171,15 @@ class Unpacking:
             raise wrong_size(self.archive.name, journal.total, total)
         with Stream(self._source, journal.known, total) as stream:
             try:
-                for header in sorted(journal.headers.values(), key=lambda header: header.at):
-                    if self._is_due(header):
+                parts = journal.parts()
+                # in the order of the archive, so that nothing of it has to come twice
+                for at, header in sorted(journal.headers.items()):
+                    if self._is_due(header):  # the last one flows into what was not read yet
                         alone = header.next < journal.front
                         self._bring(header, stream, journal, alone=alone)
-                    else:
+                    elif at in parts:
                         with writing(journal.path):
-                            journal.part(header).unlink(missing_ok=True)
+                            parts[at].unlink()
                 self._scan(stream, journal)
                 self._fetch_again(stream, journal)
             finally:

@@ -118,6 +118,9 @@ def test_no_text_of_the_server_becomes_a_command() -> None:
     )
     nowhere = Record("ethz", "x", "/data", (good,), (plain,), created=_record.now())
     assert commands(nowhere) == ()  # it has no host to copy from
+    for order in (plain, replace(plain, option="PSI-RA")):
+        gone = Record("taken-out", "x", "/data", (good,), (order,), created=_record.now())
+        assert commands(gone) == ()
 
 
 def test_an_older_server_without_version_4(archive: Site) -> None:

@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb import settings
 from openem_nb.errors import InvalidInput
 from openem_nb.practice.scicat._archiving import FRESH, archive, forget
 from openem_nb.practice.scicat._results import entries
@@ -294,13 +295,13 @@ def _due(plan: Mapping[str, Any]) -> float:
 
 
 def _places(service: ScicatService, option: str, pids: list[str]) -> str:
-    places = []
+    profile, places = settings.profile(service.name), []
     for pid in pids:
         dataset = service.store.peek("datasets", pid) or {}
         if option == "PSI-RA":
             group = str(dataset.get("ownerGroup", ""))
             folder = str(dataset.get("sourceFolder", "")).strip("/")
-            places.append(f"/das/work/{group[:3]}/retrieve/{group}/{folder}/")
+            places.append(f"{profile.work_disk}/{group[:3]}/retrieve/{group}/{folder}/")
         else:
-            places.append(f"pb-retrieve.psi.ch:retrieve/{pid.rpartition('/')[2]}/")
+            places.append(f"{profile.copy_host}:retrieve/{pid.rpartition('/')[2]}/")
     return f"Job finished successfully. Practice data, not really there: {', '.join(places)}"
