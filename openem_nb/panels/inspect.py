@@ -229,6 +229,7 @@ class InspectPanel(Panel):
         if widget is not None:
             from IPython.display import display
 
+            widget.pop("text/plain", None)  # the pictures are what is shown in its place
             display(widget, raw=True)  # type: ignore[no-untyped-call]
 
     def _keep(self) -> None:

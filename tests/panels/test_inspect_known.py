@@ -134,6 +134,7 @@ def test_a_notebook_keeps_pictures_and_renews_them(
     panel._ipython_display_()
     (first, about), (widget, _) = outputs
     assert "application/vnd.jupyter.widget-view+json" in widget
+    assert "text/plain" not in widget  # nobody wants to read a list of widgets
     found = re.findall(r'<img alt="([^"]*)"[^>]*base64,([^"]+)"', first["text/html"])
     assert len(found) == 1
     assert found[0][0] == panel.gallery.alt == first["text/plain"]
