@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
@@ -122,6 +123,27 @@ class Micrograph:
     def is_movie(self) -> bool:
         """Whether its frames are one exposure, and their sum the micrograph."""
         return self.frames > 1 and self.axes[0] == "frame"
+
+    def told(self, *, pixel_size: float | None = None, voltage: float | None = None) -> Self:
+        """Take in what is known of the image from elsewhere, where the file does not know it.
+
+        Parameters
+        ----------
+        pixel_size, voltage :
+            Å and kV; None where they are not known elsewhere either.
+
+        Returns
+        -------
+        The micrograph itself.
+        """
+        about = self._about
+        if about.pixel_size is None and pixel_size is not None:
+            note = f"The file does not know its pixel size: {pixel_size:g} Å is from its data set."
+            about = replace(about, pixel_size=pixel_size, notes=(*about.notes, note))
+        if about.voltage is None and voltage is not None:
+            about = replace(about, voltage=voltage)
+        self._about = about
+        return self
 
     @property
     def bytes_fetched(self) -> int:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from openem_nb.mining.columns import COLUMNS
 from openem_nb.mining.engines import read_options
-from openem_nb.mining.files import ImageFile, find_images
+from openem_nb.mining.files import ImageFile, ImageFiles
 from openem_nb.mining.mined import Mined, open_mined
 from openem_nb.mining.parameters import DEFAULT, MEASURES, Parameters
 from openem_nb.mining.pictures import ContactSheet, contact_sheet, histograms, ranked
 from openem_nb.mining.run import mine
+from openem_nb.mining.sources import images_of
 
 __all__ = [
     "COLUMNS",
@@ -22,11 +23,12 @@ __all__ = [
     "MEASURES",
     "ContactSheet",
     "ImageFile",
+    "ImageFiles",
     "Mined",
     "Parameters",
     "contact_sheet",
-    "find_images",
     "histograms",
+    "images_of",
     "mine",
     "open_mined",
     "ranked",

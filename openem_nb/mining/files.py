@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import fnmatch
+import html
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
 from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import pandas as pd
+
+    from openem_nb.images import Micrograph
     from openem_nb.jobs import Progress
 
-__all__ = ["ENDINGS", "Found", "ImageFile", "as_text", "find", "find_images", "root_of"]
+__all__ = ["ENDINGS", "Far", "ImageFile", "ImageFiles", "as_text", "find", "root_of", "wanted"]
 
 ENDINGS: Final = (
     *(".mrc", ".mrcs", ".st", ".ali", ".map", ".rec", ".tif", ".tiff", ".eer"),
@@ -28,25 +34,62 @@ _NO_EXPOSURE: Final = re.compile(
     re.IGNORECASE,
 )
 """References of the camera lie beside the exposures of many sessions."""
+_SHOWN: Final = 20
+"""Files that a list shows as HTML."""
+
+
+class Far(Protocol):
+    """Where an image is that is not on this machine; it can be sent to another process."""
+
+    @property
+    def text(self) -> str:
+        """What it is called in tables; never an address that opens it without a log-in."""
+
+    def open(self, name: str, *, progress: Progress | None = None) -> Micrograph:
+        """Open it where it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A file and its state when it was found."""
+    """A file and its state when it was found, on this machine or far away."""
 
     path: Path
-    """Absolute path."""
+    """Absolute path; of a file that is far away, where it would lie once it was fetched."""
     name: str
     """Path below the folder that is mined, with slashes; the whole path where it lies elsewhere."""
     size: int
-    """Bytes."""
+    """Bytes; servers round them for files that are far away."""
     mtime: int
-    """When it was last changed, nanoseconds since 1970."""
+    """When it was last changed, nanoseconds since 1970; 0 where that is not known."""
+    far: Far | None = None
+    """Where it is, if not on this machine."""
+    pixel_size: float | None = None
+    """Å by the word of its data set, for files that do not know it."""
+    voltage: float | None = None
+    """KV by the word of its data set, for files that do not know it."""
 
     @property
     def text(self) -> str:
-        """The path as text that can be written down, whatever bytes its name is made of."""
-        return as_text(str(self.path))
+        """The place as text that can be written down, whatever bytes its name is made of."""
+        return as_text(str(self.path)) if self.far is None else self.far.text
+
+    def open(self, *, progress: Progress | None = None) -> Micrograph:
+        """Open the image: read its header, from the disk or in one request over the network.
+
+        Raises
+        ------
+        NotFound, NotOnDisk, NotAllowed, Unreachable
+            If it is not there, or not any more.
+        DamagedFile, InvalidInput
+            If it is no whole image.
+        """
+        from openem_nb.images import open_image
+
+        if self.far is None:
+            found = open_image(self.path)
+        else:
+            found = self.far.open(self.name.rpartition("/")[2], progress=progress)
+        return found.told(pixel_size=self.pixel_size, voltage=self.voltage)
 
     @property
     def state(self) -> tuple[str, int, int]:
@@ -59,14 +102,76 @@ def as_text(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The image files of a folder."""
+class ImageFiles(Sequence[ImageFile]):
+    """The image files of a folder or data set, by name.
 
-    files: tuple[ImageFile, ...]
-    """By name."""
-    notes: tuple[str, ...] = ()
-    """What could not be looked into, in sentences."""
+    Examples
+    --------
+    >>> files = openem.images_of("EMPIAR-10028")  # doctest: +SKIP
+    >>> files["data/Micrographs/FoilHole_1.mrc"].open()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, files: Iterable[ImageFile], notes: Iterable[str] = (), *, notice: str | None = None
+    ) -> None:
+        self.files = tuple(sorted(files, key=lambda one: one.name))
+        """By name."""
+        self.notes = tuple(notes)
+        """What could not be looked into, or is not all there, in sentences."""
+        self.notice = notice
+        """Text that must be shown with the images (practice data), None for real data."""
+
+    @property
+    def far(self) -> bool:
+        """Whether images have to come over the network."""
+        return any(file.far is not None for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row for each file: ``name``, ``bytes``, ``far``, and ``path`` where it is."""
+        import pandas as pd
+
+        rows = [(one.name, one.size, one.far is not None, one.text) for one in self.files]
+        return pd.DataFrame(rows, columns=["name", "bytes", "far", "path"])
+
+    @overload
+    def __getitem__(self, which: int | str) -> ImageFile: ...
+    @overload
+    def __getitem__(self, which: slice) -> Sequence[ImageFile]: ...
+    def __getitem__(self, which: int | str | slice) -> ImageFile | Sequence[ImageFile]:
+        """Return a file by number or name.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none of that name.
+        """
+        if isinstance(which, str):
+            found = next((one for one in self.files if one.name == which), None)
+            if found is None:
+                raise InvalidInput(
+                    f"There is no image {which!r} here.", hint="Look at .frame for their names."
+                )
+            return found
+        return self.files[which]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __repr__(self) -> str:
+        where = ", over the network" if self.far else ""
+        return f"<ImageFiles {counted(len(self), 'image')}, {format_bytes(self.bytes)}{where}>"
+
+    def _repr_html_(self) -> str:
+        said = "".join(f"<p>{html.escape(note)}</p>" for note in (self.notice, *self.notes) if note)
+        listed = self.frame.head(_SHOWN).to_html(index=False)
+        more = f"<p>and {len(self) - _SHOWN:,} more</p>" if len(self) > _SHOWN else ""
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{said}{listed}{more}"
 
 
 def root_of(source: Any) -> Path | None:
@@ -91,7 +196,9 @@ def root_of(source: Any) -> Path | None:
     return path
 
 
-def find(source: Any, *, pattern: str | None = None, progress: Progress | None = None) -> Found:
+def find(
+    source: Any, *, pattern: str | None = None, progress: Progress | None = None
+) -> ImageFiles:
     """Return the image files of a folder, of all folders in it, or of a list, by name.
 
     Links to folders are not followed, and neither hidden files nor references of the camera are
@@ -114,13 +221,13 @@ def find(source: Any, *, pattern: str | None = None, progress: Progress | None =
     """
     root = root_of(source)
     if root is None:
-        return Found(_listed(source))
+        return ImageFiles(_listed(source))
     if root.is_file():
-        return Found(_listed([root]))
+        return ImageFiles(_listed([root]))
     found: list[ImageFile] = []
     notes: list[str] = []
     for entry, name in _walk(root, notes):
-        if _wanted(name, pattern):
+        if wanted(name, pattern):
             state = entry.stat()
             path = Path(entry.path)
             found.append(ImageFile(path, name, state.st_size, state.st_mtime_ns))
@@ -134,14 +241,7 @@ def find(source: Any, *, pattern: str | None = None, progress: Progress | None =
             hint="Image files are known by their endings: "
             f"{', '.join(ENDINGS)}. Others are found by pattern, like *.hdf5.",
         )
-    return Found(tuple(sorted(found, key=lambda one: one.name)), tuple(notes))
-
-
-def find_images(
-    source: Any, *, pattern: str | None = None, progress: Progress | None = None
-) -> tuple[ImageFile, ...]:
-    """Return the image files that would be mined; see :func:`find`, which tells more."""
-    return find(source, pattern=pattern, progress=progress).files
+    return ImageFiles(found, notes)
 
 
 def _walk(root: Path, notes: list[str]) -> Iterator[tuple[os.DirEntry[str], str]]:
@@ -168,7 +268,8 @@ def _walk(root: Path, notes: list[str]) -> Iterator[tuple[os.DirEntry[str], str]
                 yield entry, before + entry.name
 
 
-def _wanted(name: str, pattern: str | None) -> bool:
+def wanted(name: str, pattern: str | None) -> bool:
+    """Return whether a file is an image that is wanted, by its path in the folder."""
     own = name.rpartition("/")[2]
     if pattern:
         return fnmatch.fnmatch(own, pattern) or fnmatch.fnmatch(name, pattern)
@@ -196,4 +297,4 @@ def _listed(source: Iterable[Any]) -> tuple[ImageFile, ...]:
             ) from error
         name = path.relative_to(top).as_posix()
         found[path] = ImageFile(path, name, state.st_size, state.st_mtime_ns)
-    return tuple(sorted(found.values(), key=lambda one: one.name))
+    return tuple(found.values())

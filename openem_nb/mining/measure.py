@@ -56,8 +56,11 @@ def measure(file: ImageFile, parameters: Parameters, folder: Path) -> dict[str, 
         "measured": time.time(),
     }
     try:
-        with images.open_image(file.path) as found:
-            _measured(_Exposure(found, file, parameters, folder), row)
+        with file.open() as found:
+            try:
+                _measured(_Exposure(found, file, parameters, folder), row)
+            finally:
+                row["fetched"] = found.bytes_fetched or None
     except MemoryError as error:
         _problem(row, error, "There is not enough memory for it.")
     except Exception as error:  # noqa: BLE001  (whatever is wrong with one file, the others go on)
@@ -193,6 +196,7 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
     )
     names = ("defocus_u", "defocus_v", "defocus", "astigmatism", "angle", "score", "resolution")
     values = _fields(fit, *names, "deviation", "reliable", before="ctf_")
+    values |= _fields(fit, "cs", "amplitude_contrast", before="ctf_")
     if parameters.phase_plate:
         values["ctf_phase_shift"] = fit.phase_shift
     return values

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import queue
+import re
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import jobs, settings
 from openem_nb.mining.engines import check, engine
-from openem_nb.mining.files import find, root_of
 from openem_nb.mining.mined import Mined
 from openem_nb.mining.parameters import DEFAULT, Parameters
+from openem_nb.mining.sources import source_of
 from openem_nb.mining.store import Store
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from openem_nb.jobs import Progress
     from openem_nb.mining.engines import Engine, Pending
     from openem_nb.mining.files import ImageFile
+    from openem_nb.mining.sources import Source
 
-__all__ = ["mine"]
+__all__ = ["default_folder", "mine"]
 
 _FLYING: Final = 4
 """Tasks per worker that are handed out at once: enough that none waits, and few enough that a
@@ -63,7 +65,7 @@ def mine(
     progress: Progress | None = None,
     wait: bool = True,
 ) -> Mined:
-    """Measure every image of a folder: one row for each, in a table that grows while it runs.
+    """Measure every image of a data set: one row for each, in a table that grows while it runs.
 
     Each row is written down at once. Started again, only files that are new, have changed, or could
     not be measured by an accident are measured: whatever ended the run before, also the power. The
@@ -72,12 +74,15 @@ def mine(
     Parameters
     ----------
     source :
-        Folder with its folders, file, list of files, or anything that has a ``folder``, such as a
-        data set that was retrieved.
+        Folder with its folders, file, list of files; a data set of SciCat, its PID or its
+        retrieval; an EMPIAR entry or its id. Files that are not on this machine are read over the
+        network, whole: the column ``fetched`` tells how many bytes came.
     measures :
         Names out of :data:`~openem_nb.mining.MEASURES`.
     voltage, cs, pixel_size, amplitude_contrast :
-        KV, mm, Å, part of 1; those that are given hold for all files. The CTF needs Cs.
+        KV, mm, Å, part of 1; those that are given hold for all files. The CTF needs Cs: without
+        one it is that of the data set's metadata, where there are some. Voltage and pixel size of
+        a data set's metadata are used for files that do not know them.
     phase_plate :
         Look for a phase shift, too.
     quick :
@@ -111,7 +116,9 @@ def mine(
     Raises
     ------
     NotFound
-        If there is no such folder, or no image in it.
+        If there is no such folder, data set or entry, or no image in it.
+    NotOnDisk
+        If the data set is on tape.
     InvalidInput
         If a parameter is impossible, or a package for a cluster is missing.
     Conflict
@@ -127,11 +134,13 @@ def mine(
     >>> mined = openem.mine("session/Images-Disc1", cs=2.7)  # doctest: +SKIP
     >>> mined.frame[["name", "ctf_defocus", "ctf_resolution"]]  # doctest: +SKIP
     """
+    where = source_of(source, progress=progress)
+    facts = where.facts
     parameters = Parameters.of(
         measures,
         gain,
         voltage=voltage,
-        cs=cs,
+        cs=facts.cs if cs is None else cs,
         pixel_size=pixel_size,
         amplitude_contrast=amplitude_contrast,
         phase_plate=phase_plate,
@@ -141,13 +150,13 @@ def mine(
         size=size,
     )
     check(cluster, workers, options)
-    folder = _default(source) if out is None else Path(out).expanduser().absolute()
+    folder = default_folder(where) if out is None else Path(out).expanduser().absolute()
     mined = Mined(Store(folder), parameters.key, parameters.measures)
     if on_rows is not None:
         mined.subscribe(on_rows)
 
     def run(progress: Progress) -> None:
-        found = find(source, pattern=pattern, progress=progress)
+        found = where.find(pattern=pattern, progress=progress)
         mined.files, mined.notes = len(found.files), found.notes
         with mined.store.writing(parameters):
             done = mined.store.done(parameters.key, retry=retry)
@@ -164,23 +173,19 @@ def mine(
     if wait:
         run(progress or jobs.Progress())
     else:
-        mined.job = jobs.runner().submit(run, title=f"Measuring {_title(source)}")
+        mined.job = jobs.runner().submit(run, title=f"Measuring {where.title}")
     return mined
 
 
-def _title(source: Any) -> str:
-    root = root_of(source)
-    return "files" if root is None else root.name
+def default_folder(source: Source) -> Path:
+    """Return the folder for results of this source, the same each time.
 
-
-def _default(source: Any) -> Path:
-    """Return the folder for results of this source, the same each time."""
-    root = root_of(source)
-    if root is None:
-        source = list(source)
-        text, name = "\n".join(sorted(str(Path(one).absolute()) for one in source)), "files"
-    else:
-        text, name = str(root.resolve()), root.name or "root"
+    It is another one when the metadata of a data set say something else of its optics.
+    """
+    facts = source.facts
+    stated = [facts.voltage, facts.pixel_size]
+    text = source.key if stated == [None, None] else f"{source.key}\n{stated}"
+    name = re.sub(r"[^\w.-]+", "-", source.title)[:80].strip("-.") or "images"
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return settings.folders().data / "mining" / f"{name}-{digest}"
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from openem_nb.images.picks import Picks
     from openem_nb.jobs import Job, Progress
     from openem_nb.mining import Mined
-    from openem_nb.mining.files import Found, ImageFile
+    from openem_nb.mining.files import ImageFile, ImageFiles
 
 __all__ = ["InspectPanel"]
 
@@ -260,12 +260,12 @@ class InspectPanel(Panel):
         self.errors.clear()
         self.form.busy = True
 
-        def work(progress: Progress) -> tuple[Path, Found]:
+        def work(progress: Progress) -> tuple[Path, ImageFiles]:
             folder = root_of(given["folder"])
             assert folder is not None  # noqa: S101  (a text always is one)
             return folder, find(folder, pattern=given["pattern"] or None, progress=progress)
 
-        def show(found: tuple[Path, Found]) -> None:
+        def show(found: tuple[Path, ImageFiles]) -> None:
             self._show_files(*found, pattern=given["pattern"])
 
         again = lambda: self.form.submit(values)  # noqa: E731
@@ -275,7 +275,7 @@ class InspectPanel(Panel):
     def _not_busy(self) -> None:
         self.form.busy = False
 
-    def _show_files(self, folder: Path, found: Found, *, pattern: str) -> None:
+    def _show_files(self, folder: Path, found: ImageFiles, *, pattern: str) -> None:
         self._keep_marks()
         if self.making is not None:
             self.making.cancel()

@@ -1,0 +1,233 @@
+"""What can be inspected and mined: a folder, a data set of SciCat, an entry of EMPIAR."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+
+from openem_nb.errors import InvalidInput
+from openem_nb.mining.files import find, root_of
+
+if TYPE_CHECKING:
+    from openem_nb.jobs import Progress
+    from openem_nb.mining.files import ImageFiles
+
+__all__ = ["Facts", "Source", "images_of", "source_of"]
+
+_EMPIAR: Final = re.compile(r"EMPIAR-[0-9]+", re.IGNORECASE)
+_PID: Final = re.compile(r"[0-9]+(\.[0-9]+)+/\S+")
+"""A handle or DOI: a prefix of numbers with dots, and what follows the first slash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a data set beside its files."""
+
+    title: str = ""
+    url: str = ""
+    """Its page, for people; empty if there is none."""
+    voltage: float | None = None
+    """KV."""
+    cs: float | None = None
+    """Spherical aberration, mm."""
+    pixel_size: float | None = None
+    """Å."""
+    lines: tuple[tuple[str, str], ...] = ()
+    """More of it, each with its name."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where images come from."""
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+
+    @property
+    def key(self) -> str:
+        """What is the same each time, and of no other source."""
+
+    @property
+    def given(self) -> str:
+        """What a person writes to name it, in a form or a call."""
+
+    @property
+    def notice(self) -> str | None:
+        """Text that must be shown with the images (practice data), None for real data."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known beside the files."""
+
+    def find(self, *, pattern: str | None = None, progress: Progress | None = None) -> ImageFiles:
+        """Return its images."""
+
+    def code(self) -> str:
+        """Return the Python expression that gives it again."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder, or a single file."""
+
+    path: Path
+    notice: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name."""
+        return self.path.name or "root"
+
+    @property
+    def key(self) -> str:
+        """Its path, whatever links lead to it."""
+        return str(self.path.resolve())
+
+    @property
+    def given(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @property
+    def facts(self) -> Facts:
+        """Nothing."""
+        return Facts()
+
+    def find(self, *, pattern: str | None = None, progress: Progress | None = None) -> ImageFiles:
+        """Return its images, and those in its folders."""
+        return find(self.path, pattern=pattern, progress=progress)
+
+    def code(self) -> str:
+        """Return its path."""
+        return repr(str(self.path))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list of files."""
+
+    paths: tuple[Any, ...]
+    title: str = "files"
+    notice: str | None = None
+
+    @property
+    def key(self) -> str:
+        """All paths."""
+        return "\n".join(sorted(str(Path(one).absolute()) for one in self.paths))
+
+    @property
+    def given(self) -> str:
+        """Nothing: a list cannot be written into a field."""
+        return ""
+
+    @property
+    def facts(self) -> Facts:
+        """Nothing."""
+        return Facts()
+
+    def find(self, *, pattern: str | None = None, progress: Progress | None = None) -> ImageFiles:
+        """Return them by name; whoever lists files wants all of them."""
+        del pattern, progress
+        return find(self.paths)
+
+    def code(self) -> str:
+        """Return the list."""
+        return repr([str(one) for one in self.paths])
+
+
+def source_of(given: Any, *, progress: Progress | None = None) -> Source:
+    """Return the source that is meant.
+
+    Parameters
+    ----------
+    given :
+        A folder or file; a list of files; a data set that :func:`openem_nb.get` returned, or its
+        PID; an EMPIAR entry, or its id (``EMPIAR-10028``); a retrieval of one data set; anything
+        that has a ``.folder``. A text that is the path of something on disk means that.
+
+    Raises
+    ------
+    NotFound
+        If there is no such folder, data set or entry.
+    InvalidInput
+        If it is none of these.
+    """
+    if isinstance(given, Source):
+        return given
+    if isinstance(given, str):
+        text = given.strip()
+        if not Path(text).expanduser().exists():
+            if _EMPIAR.fullmatch(text):
+                from openem_nb import empiar
+                from openem_nb.mining._empiar import Entry
+
+                return Entry(empiar.entry(text, progress=progress))
+            if _PID.fullmatch(text):
+                from openem_nb import scicat
+                from openem_nb.mining._scicat import Catalogued
+
+                return Catalogued(scicat.get(text, progress=progress))
+    elif hasattr(given, "imagesets"):
+        from openem_nb.mining._empiar import Entry
+
+        return Entry(given)
+    elif hasattr(given, "lifecycle"):
+        from openem_nb.mining._scicat import Catalogued
+
+        return Catalogued(given)
+    elif hasattr(given, "pids"):
+        from openem_nb.mining._scicat import of_retrieval
+
+        return of_retrieval(given, progress=progress)
+    root = root_of(given)
+    if root is not None:
+        return Folder(root)
+    try:
+        return Listed(tuple(given))
+    except TypeError:
+        raise InvalidInput(
+            f"{type(given).__name__} is neither a folder nor a list of files, nor a data set.",
+            hint="Give a path, a list of paths, a data set, or an entry of EMPIAR.",
+        ) from None
+
+
+def images_of(
+    source: Any, *, pattern: str | None = None, progress: Progress | None = None
+) -> ImageFiles:
+    """Return the images of a folder, a data set of SciCat or an entry of EMPIAR.
+
+    Nothing of an image is fetched before it is opened. Files that are on this machine are read
+    here: retrieved from tape, downloaded from EMPIAR, or in the folder where they were recorded.
+    Of the others, headers and pixels come over the network as they are asked for: from EMPIAR's
+    file server, or from the archive's store where somebody has brought the data set out.
+
+    Parameters
+    ----------
+    source :
+        A folder; a data set or its PID; an EMPIAR entry or its id; a retrieval; a list of files.
+    pattern :
+        Like ``*_fractions.tiff`` or ``data/Micrographs/*``: only files whose name, or path in the
+        data set, is like that. Of an EMPIAR entry only the folders before the first star are
+        listed, which saves minutes with large ones.
+    progress :
+        Told how many were found; its cancel ends the search.
+
+    Raises
+    ------
+    NotOnDisk
+        If the data set is on tape and was not retrieved.
+    NotFound
+        If there is no such source, or no image in it.
+    InvalidInput
+        If ``source`` is none of these.
+
+    Examples
+    --------
+    >>> files = openem.images_of("EMPIAR-10028", pattern="data/Micrographs/*")  # doctest: +SKIP
+    >>> with files[0].open() as micrograph:  # doctest: +SKIP
+    ...     micrograph.thumbnail(), micrograph.bytes_fetched
+    """
+    return source_of(source, progress=progress).find(pattern=pattern, progress=progress)
