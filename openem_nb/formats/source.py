@@ -6,6 +6,7 @@ A source is read by place, never by a moving position, so that many threads can 
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import mmap
@@ -35,6 +36,7 @@ __all__ = [
     "Unpacked",
     "as_file",
     "damaged",
+    "in_order",
     "mapped",
     "truncated",
     "unpacked",
@@ -393,6 +395,21 @@ def mapped(source: Source, offset: int, count: int) -> NDArray[np.uint8] | None:
     if offset + count > len(data):
         raise truncated(source.name, offset + count, len(data))
     return np.frombuffer(data, np.uint8, count, offset)
+
+
+def in_order(source: Source, offset: int, count: int) -> contextlib.AbstractContextManager[None]:
+    """Say that within the block bytes are read from first to last: far away, in one request.
+
+    Reads that leave the order are answered all the same, by a request of their own.
+    """
+    while isinstance(source, Section):
+        count = min(count, max(0, source.size - offset))
+        offset, source = offset + source.offset, source.whole
+    announced = None if source.near else getattr(source, "in_order", None)
+    if announced is None:
+        return contextlib.nullcontext()
+    found: contextlib.AbstractContextManager[None] = announced(offset, count)
+    return found
 
 
 def as_file(source: Source) -> io.BufferedReader:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from openem_nb.images.selection import read_selection, write_selection
     from openem_nb.images.spectrum import Spectrum, periodogram, spectrum
     from openem_nb.images.statistics import Statistics, statistics
+    from openem_nb.images.tars import Tar, open_tar
 
 __all__ = [
     "Contour",
@@ -51,6 +52,7 @@ __all__ = [
     "Picks",
     "Spectrum",
     "Statistics",
+    "Tar",
     "block_mean",
     "contrast",
     "ctf",
@@ -64,6 +66,7 @@ __all__ = [
     "motion",
     "open_image",
     "open_map",
+    "open_tar",
     "outliers",
     "periodogram",
     "read_gain",
@@ -98,6 +101,7 @@ _MODULES: Final = {
     "selection": ("read_selection", "write_selection"),
     "spectrum": ("Spectrum", "periodogram", "spectrum"),
     "statistics": ("Statistics", "statistics"),
+    "tars": ("Tar", "open_tar"),
 }
 _MEMBERS: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from openem_nb.errors import InvalidInput
 from openem_nb.formats.mrc import LONGEST
-from openem_nb.formats.source import damaged, truncated
+from openem_nb.formats.source import damaged, in_order, truncated
 from openem_nb.formats.tiff import Directory, Tiff
 from openem_nb.images._pixels import BAND, About
 from openem_nb.images._tiff_tags import described
@@ -270,11 +270,27 @@ class TiffPixels:
 
             yield work
 
+    def _extent(self, frame: int, y0: int, y1: int) -> tuple[int, int]:
+        """Return first byte and bytes of the strips of some rows, gaps between them included."""
+        page = self.pages[frame]
+        rows = slice(y0 // page.seg_height * page.across, -(-y1 // page.seg_height) * page.across)
+        offsets, counts = (one[rows] for one in page.places)
+        places = [(at, at + many) for at, many in zip(offsets, counts, strict=True) if many]
+        if not places:
+            return 0, 0
+        first = min(places)[0]
+        return first, max(end for _at, end in places) - first
+
     def _decoded(
         self, frame: int, y0: int, y1: int, x0: int, x1: int, *, threads: int
     ) -> Iterator[NDArray[Any]]:
         works = self._strips(frame, y0, y1, x0, x1)
-        if threads < 2 or not self.source.near:
+        if not self.source.near:
+            with in_order(self.source, *self._extent(frame, y0, y1)):
+                for work in works:
+                    yield from work()
+            return
+        if threads < 2:
             for work in works:
                 yield from work()
             return

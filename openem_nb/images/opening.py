@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openem_nb.images._pixels import About, Pixels
+    from openem_nb.images.remote import RemoteFile
     from openem_nb.jobs import Progress
 
 __all__ = ["open_image", "sniff"]
 
 
 def open_image(
-    source: Path | str | bytes | Callable[[], str],
+    source: Path | str | bytes | Callable[[], str] | RemoteFile,
     *,
     name: str | None = None,
     progress: Progress | None = None,
@@ -40,7 +41,8 @@ def open_image(
     ----------
     source :
         Path, address (``https://…``), or the bytes of a file. For addresses that expire, what gives
-        a fresh one: it is called at once, and again when the last one is refused.
+        a fresh one: it is called at once, and again when the last one is refused. A file at an
+        address that was opened before can be given, too.
     name :
         What to call it; by default the name of the file.
     superres :
@@ -65,18 +67,14 @@ def open_image(
     opened: Source
     identity: tuple[Any, ...] | None = None
     fetched: Callable[[], int] | None = None
-    if callable(source) or (
-        isinstance(source, str) and source.lower().startswith(("https://", "http://"))
-    ):
-        from openem_nb.images.remote import RemoteFile
-
-        remote = RemoteFile(source, name=name, progress=progress)
+    remote = _remote(source, name, progress)
+    if remote is not None:
         opened, place = remote, remote.shown
         fetched = lambda: remote.fetched  # noqa: E731
     elif isinstance(source, bytes | bytearray | memoryview):
         opened, place = Memory(bytes(source), name or "image"), ""
     else:
-        path = Path(os.fspath(source)).expanduser()
+        path = Path(os.fspath(source)).expanduser()  # type: ignore[arg-type]
         if path.is_dir():
             from openem_nb.images._zarr import open_zarr
 
@@ -89,7 +87,7 @@ def open_image(
             opened.name = name
     try:
         if member is not None:
-            from openem_nb.images.remote import member_of
+            from openem_nb.images.tars import member_of
 
             opened = member_of(opened, member)
             identity = None if identity is None else (*identity, member)
@@ -100,6 +98,20 @@ def open_image(
         raise
     return Micrograph(
         pixels, about, name=opened.name, source=place, identity=identity, fetched=fetched
+    )
+
+
+def _remote(source: Any, name: str | None, progress: Progress | None) -> RemoteFile | None:
+    """Return the file at an address, or None if it is none."""
+    address = isinstance(source, str) and source.lower().startswith(("https://", "http://"))
+    if not (address or callable(source) or hasattr(source, "again")):
+        return None  # files on disk do without the network library
+    from openem_nb.images.remote import RemoteFile
+
+    return (
+        source
+        if isinstance(source, RemoteFile)
+        else RemoteFile(source, name=name, progress=progress)
     )
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 import tarfile
 import tempfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import h5py
 import mrcfile
 import numpy as np
 import pytest
 import tifffile
+from _range_server import Server, serving
 
 from openem_nb import images
 from openem_nb.errors import BadAnswer, DamagedFile, InvalidInput, NotFound
+from openem_nb.images.remote import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,73 +25,10 @@ if TYPE_CHECKING:
 RNG = np.random.default_rng(8)
 
 
-class Server(ThreadingHTTPServer):
-    """Serves files from memory, with ranges or without, and counts."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.ranges = True
-        self.etag = '"one"'
-        self.asked: list[str] = []
-        self.sent = 0
-        self.cut: list[int] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        data = self.server.files.get(unquote(self.path.partition("?")[0][1:]))
-        if data is None:
-            self.send_error(404)
-            return
-        asked = self.headers.get("Range", "")
-        self.server.asked.append(asked)
-        known = self.headers.get("If-Range", self.server.etag) == self.server.etag
-        if self.server.ranges and asked and known:
-            first, last = (int(one) for one in asked.removeprefix("bytes=").split("-"))
-            part = memoryview(data)[first : last + 1]
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
-        else:
-            part = memoryview(data)
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(part)))
-        self.send_header("ETag", self.server.etag)
-        self.end_headers()
-        cut = self.server.cut.pop(0) if self.server.cut and len(self.server.asked) > 1 else 0
-        whole = len(part)
-        part = part[:cut] if cut else part
-        try:
-            for start in range(0, len(part), 1 << 16):
-                piece = part[start : start + (1 << 16)]
-                self.wfile.write(piece)
-                self.server.sent += len(piece)
-        except OSError:  # the client has enough
-            self.close_connection = True
-        if len(part) < whole:
-            self.close_connection = True
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    own = Server()
-    thread = threading.Thread(target=own.serve_forever, args=(0.02,), name="practice-files")
-    thread.start()
-    yield own
-    own.shutdown()
-    thread.join()
-    own.server_close()
+    with serving() as own:
+        yield own
 
 
 def mrc(data: np.ndarray) -> bytes:
@@ -188,6 +124,32 @@ def test_strips_that_follow_each_other_come_in_few_requests(
         assert np.array_equal(found.frame(), micrograph)
     assert len(server.asked) < 20
     assert server.sent < 1.2 * len(stream.getvalue()) + (1 << 18)
+
+
+def test_strips_of_a_frame_take_one_request(server: Server, micrograph: np.ndarray) -> None:
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as file:
+        for number in range(3):
+            file.write(micrograph + number, compression="lzw", rowsperstrip=20, metadata=None)
+    server.files["a.tif"] = stream.getvalue()
+    with images.open_image(server.url("a.tif")) as found:
+        opened = len(server.asked)
+        assert np.allclose(found.thumbnail(256), images.block_mean(micrograph, 7), rtol=1e-5)
+        assert len(server.asked) == opened + 1
+        assert found.bytes_fetched < len(stream.getvalue()) / 3 + (1 << 18)
+        assert np.array_equal(found.window(700, 720, 100, 200), micrograph[700:720, 100:200])
+        assert len(server.asked) == opened + 2
+        assert found.bytes_fetched < len(stream.getvalue()) / 3 + (1 << 19)
+
+
+def test_reads_out_of_order_are_answered_all_the_same(server: Server) -> None:
+    data = server.files["a.bin"] = RNG.bytes(5_000_000)
+    file = RemoteFile(server.url("a.bin"))
+    with file.in_order(1_000_000, 3_000_000):
+        for start in (1_000_000, 1_000_100, 1_500_000, 3_900_000, 2_000_000, 3_999_990, 4_500_000):
+            assert file.read(start, 100) == data[start : start + 100]
+    assert file.read(1_000_000, 100) == data[1_000_000:1_000_100]
+    assert file.requests == len(server.asked)
 
 
 def test_hdf5_at_an_address(server: Server, micrograph: np.ndarray) -> None:
