@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,7 +18,7 @@ from openem_nb.formats.source import damaged, in_order, truncated
 from openem_nb.formats.tiff import Directory, Tiff
 from openem_nb.images._pixels import BAND, About
 from openem_nb.images._tiff_tags import described
-from openem_nb.images.threads import workers
+from openem_nb.images.threads import once, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,7 +142,7 @@ class _Page:
         """What frames of one movie have in common."""
         return (self.height, self.width, self.stored.str, self.samples, self.bits)
 
-    @cached_property
+    @once
     def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Where each strip or tile begins, and how many bytes it has."""
         directory = self.directory

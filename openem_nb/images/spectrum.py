@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +25,7 @@ import scipy.fft
 from openem_nb.errors import InvalidInput
 from openem_nb.images import _polar
 from openem_nb.images._sources import known_pixel_size, pixels
+from openem_nb.images.threads import once
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class Spectrum:
     voltage: float | None = None
     """Acceleration voltage in kV, where the micrograph knew it."""
 
-    @cached_property
+    @once
     def _rings(self) -> _polar.Rings:
         return _polar.rings(self.power, self.fy, self.fx)
 

@@ -1,4 +1,4 @@
-"""How many threads one piece of work may use.
+"""How many threads one piece of work may use, and what threads must not wait for one another for.
 
 A person who waits for one image gets several; where each core has images of its own, as in mining,
 more threads would only take the cores from one another.
@@ -9,17 +9,43 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["alone", "workers"]
+__all__ = ["alone", "once", "workers"]
 
+_Value = TypeVar("_Value")
 _MOST: Final = 4
 """More threads than this wait for memory, not for each other."""
 
 _local = threading.local()
+
+
+class once(Generic[_Value]):  # noqa: N801  (a decorator, named like those of the standard library)
+    """A property that is computed when it is first asked for, and kept by its object.
+
+    Up to Python 3.11 ``functools.cached_property`` has one lock for all objects of a class: threads
+    with an image each would compute one spectrum after the other. This has no lock; two threads
+    that ask one object for the first time both compute it.
+    """
+
+    def __init__(self, compute: Callable[[Any], _Value]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> once[_Value]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> _Value: ...
+    def __get__(self, instance: object, owner: type | None = None) -> once[_Value] | _Value:
+        """Return the value, from the second time on straight from the object."""
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
 
 
 def workers() -> int:

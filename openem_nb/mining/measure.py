@@ -16,6 +16,7 @@ import numpy as np
 
 from openem_nb import images
 from openem_nb.errors import InvalidInput, OpenEMError
+from openem_nb.images.threads import once
 from openem_nb.mining.store import picture_name, write_picture
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class _Exposure:
         self.pixel_size = parameters.pixel_size or found.pixel_size
         self.voltage = parameters.voltage or found.voltage
 
-    @functools.cached_property
+    @once
     def image(self) -> NDArray[Any]:
-        """The pixels: the mean of a movie, the middle section of a volume or tilt series."""
+        """Return the pixels: the mean of a movie, the middle section of a volume or tilt series."""
         found, gain = self.found, self.parameters.gain
         if found.is_movie or gain is not None:
             return found.average(gain=None if gain is None else _gain(self.parameters))
@@ -104,15 +105,15 @@ class _Exposure:
             out=_memory(found.shape, found.dtype),
         )
 
-    @functools.cached_property
+    @once
     def small(self) -> NDArray[np.float32]:
-        """The picture that a thumbnail shows."""
+        """Return the picture that a thumbnail shows."""
         factor = images.factor_for(self.found.shape, self.parameters.size)
         return images.block_mean(self.image, factor)
 
-    @functools.cached_property
+    @once
     def spectrum(self) -> Spectrum:
-        """The spectrum that all measurements of frequencies share."""
+        """Return the spectrum that all measurements of frequencies share."""
         from openem_nb.images.spectrum import periodogram
 
         image, size = self.image, self.pixel_size

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
-from openem_nb.images.threads import alone, workers
+import mrcfile
+import numpy as np
+
+from openem_nb.images.threads import alone, once, workers
+from openem_nb.mining import mine
 from openem_nb.mining._work import work
 from openem_nb.mining.files import ImageFile
 from openem_nb.mining.parameters import Parameters
@@ -43,3 +49,46 @@ def test_what_mines_measures_each_file_in_one_thread(
     file = ImageFile(tmp_path / "a.mrc", "a.mrc", 1, 1)
     assert work([file, file], Parameters(), tmp_path) == [{"threads": 1}, {"threads": 1}]
     assert workers() == 3
+
+
+class _Meeting:
+    """Computes its value when another one does so at the same time, and not before."""
+
+    meet = threading.Barrier(2)
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    @once
+    def value(self) -> int:
+        """Both."""
+        self.times += 1
+        return self.meet.wait(timeout=20)
+
+
+def test_objects_do_not_wait_for_one_another() -> None:
+    both = _Meeting(), _Meeting()
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda one: one.value, both))
+    assert sorted(found) == [0, 1]
+    assert [one.value for one in both] == found
+    assert [one.times for one in both] == [1, 1]
+    assert (_Meeting.value.__doc__, type(_Meeting.value)) == ("Both.", once)
+
+
+def test_files_that_are_measured_at_once_have_their_spectra_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spectra = importlib.import_module("openem_nb.images.spectrum")
+    meet, periodogram = threading.Barrier(2), spectra.periodogram
+
+    def together(*args: Any, **options: Any) -> Any:
+        meet.wait(timeout=20)
+        return periodogram(*args, **options)
+
+    monkeypatch.setattr(spectra, "periodogram", together)
+    for name in "ab":
+        image = np.random.default_rng(1).normal(40, 6, (256, 256)).astype(np.float32)
+        mrcfile.write(tmp_path / f"{name}.mrc", image, voxel_size=1.1)
+    mined = mine(tmp_path, measures=["ice"], workers=2, out=tmp_path / "out")
+    assert (len(mined.frame), len(mined.problems)) == (2, 0)
