@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     )
     from openem_nb.checkup import status
     from openem_nb.images import open_image, open_map
-    from openem_nb.mining import mine, open_mined
+    from openem_nb.mining import images_of, mine, open_mined
     from openem_nb.mmcif import check_mmcif, coverage, from_mmcif, to_mmcif
     from openem_nb.oscem import extract
     from openem_nb.panels import (
         Gallery,
         InspectPanel,
         LoginPanel,
+        MapView,
         MetadataPanel,
         MicrographView,
         PublishPanel,
@@ -62,6 +63,7 @@ __all__ = [
     "Gallery",
     "InspectPanel",
     "LoginPanel",
+    "MapView",
     "MetadataPanel",
     "MicrographView",
     "PublishPanel",
@@ -81,6 +83,7 @@ __all__ = [
     "get",
     "http",
     "images",
+    "images_of",
     "jobs",
     "login",
     "logout",
@@ -111,8 +114,8 @@ _MEMBERS: Final = {
     **{
         name: ("openem_nb.panels", name)
         for name in (
-            *("Gallery", "InspectPanel"),
-            *("LoginPanel", "MetadataPanel", "MicrographView", "PublishPanel", "RepositoryPanel"),
+            *("Gallery", "InspectPanel", "LoginPanel", "MapView", "MetadataPanel"),
+            *("MicrographView", "PublishPanel", "RepositoryPanel"),
             *("RetrievalPanel", "RunPanel", "SearchPanel", "SessionPanel"),
         )
     },
@@ -121,6 +124,7 @@ _MEMBERS: Final = {
         name: ("openem_nb.mmcif", name)
         for name in ("check_mmcif", "coverage", "from_mmcif", "to_mmcif")
     },
+    "images_of": ("openem_nb.mining", "images_of"),
     "mine": ("openem_nb.mining", "mine"),
     **{name: ("openem_nb.images", name) for name in ("open_image", "open_map")},
     "open_mined": ("openem_nb.mining", "open_mined"),

@@ -33,6 +33,7 @@ def browser() -> Iterator[Any]:
             args=[
                 "--no-sandbox",
                 "--disable-gpu",
+                "--enable-unsafe-swiftshader",  # WebGL without a graphics card
                 "--disable-quic",
                 "--no-first-run",
                 "--disable-background-networking",

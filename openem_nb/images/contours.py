@@ -52,7 +52,8 @@ class Contour:
     sigmas: float
     """Standard deviations of the map between its mean and the level."""
     pieces: int | None
-    """Parts that touch by faces of voxels; None in a box too large to count them."""
+    """Parts that touch by faces of voxels; None in a box too large to count them, or where nobody
+    asked."""
     dust: int | None
     """Those of them that have less than a hundredth of the largest one."""
     largest: float | None
@@ -118,7 +119,9 @@ class SuggestedLevel:
     """The rule, or why there is no level."""
 
 
-def contour(source: Map, level: float, *, molecular_weight: float | None = None) -> Contour:
+def contour(
+    source: Map, level: float, *, molecular_weight: float | None = None, pieces: bool = True
+) -> Contour:
     """Return what a level encloses; see :meth:`openem_nb.images.maps.Map.contour`.
 
     Raises
@@ -139,7 +142,9 @@ def contour(source: Map, level: float, *, molecular_weight: float | None = None)
         np.greater_equal(slab, level, out=above[done : done + len(slab)])
         done += len(slab)
     count = int(np.count_nonzero(above))
-    pieces, dust, largest = _pieces(above) if count else (0, 0, None)
+    parts: tuple[int | None, int | None, float | None] = (None, None, None)
+    if pieces:
+        parts = _pieces(above) if count else (0, 0, None)
     volume = None
     if source.voxel_size is not None:
         volume = count * math.prod(source.voxel_size)
@@ -151,9 +156,9 @@ def contour(source: Map, level: float, *, molecular_weight: float | None = None)
         volume=volume,
         mass=None if volume is None else volume / CUBIC_ANGSTROM_PER_DALTON / 1000,
         sigmas=(level - taken.mean) / taken.rms if taken.rms > 0 else math.nan,
-        pieces=pieces,
-        dust=dust,
-        largest=largest,
+        pieces=parts[0],
+        dust=parts[1],
+        largest=parts[2],
         touches_edge=any(
             bool(np.take(above, end, axis=axis).any()) for axis in range(3) for end in (0, -1)
         ),

@@ -15,7 +15,7 @@ from openem_nb.images.pictures import contrast, scale_bar
 if TYPE_CHECKING:
     from openem_nb.images.maps import Map
 
-__all__ = ["MapReport", "sheet"]
+__all__ = ["MapReport", "sheet", "surfaces"]
 
 _LONGEST: Final = 512
 """Voxels of a slice that are drawn; more are averaged."""
@@ -31,17 +31,31 @@ def sheet(source: Map, *, level: float | None = None) -> bytes:
     for column, axis in enumerate(SIDES):
         _draw_slice(figure.add_subplot(grid[0, column]), source, axis)
     if level is not None:
-        from openem_nb.images.surface import VIEWS
-
-        for column, (name, picture) in enumerate(source.isosurface(level).items()):
-            axes = figure.add_subplot(grid[1, column])
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-            axes.set_title(f"{name}, {VIEWS[name]}", fontsize=8)
-            axes.set_axis_off()
+        _draw_surfaces([figure.add_subplot(grid[1, column]) for column in range(3)], source, level)
     _draw_histogram(figure.add_subplot(grid[rows - 1, :]), source, level)
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()
+
+
+def surfaces(source: Map, level: float) -> bytes:
+    """Return a PNG of the surface at a level from the front, the side and the top."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.1), dpi=80, layout="constrained")
+    _draw_surfaces(figure.subplots(1, 3), source, level)
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
+
+def _draw_surfaces(places: Any, source: Map, level: float) -> None:
+    from openem_nb.images.surface import VIEWS
+
+    for axes, (name, picture) in zip(places, source.isosurface(level).items(), strict=True):
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(f"{name}, {VIEWS[name]}", fontsize=8)
+        axes.set_axis_off()
 
 
 def _draw_slice(axes: Any, source: Map, axis: str) -> None:

@@ -148,6 +148,11 @@ class Map:
         return self._opened.name
 
     @property
+    def source(self) -> str:
+        """Path or address that it was opened from; empty where it came from memory."""
+        return self._opened.source
+
+    @property
     def header(self) -> Mapping[str, Any]:
         """The header as a tree of names and plain values, as it is in the file."""
         return self._opened.header
@@ -294,7 +299,9 @@ class Map:
             )
         return self.statistics
 
-    def contour(self, level: float, *, molecular_weight: float | None = None) -> Contour:
+    def contour(
+        self, level: float, *, molecular_weight: float | None = None, pieces: bool = True
+    ) -> Contour:
         """Return what a level encloses: volume, mass, pieces; ``print`` it to read it in words.
 
         Parameters
@@ -303,10 +310,12 @@ class Map:
             The level that the authors recommend, or any other.
         molecular_weight :
             kDa that should be inside, to compare.
+        pieces :
+            Whether pieces are counted, which takes most of the time.
         """
         from openem_nb.images.contours import contour
 
-        return contour(self, level, molecular_weight=molecular_weight)
+        return contour(self, level, molecular_weight=molecular_weight, pieces=pieces)
 
     def suggest_level(self, *, molecular_weight: float | None = None) -> SuggestedLevel:
         """Return a level by a rule that is stated: the mass, or the noise in the corners.

@@ -8,11 +8,12 @@ faces from the slope of the map there; light comes from the eye, and what is far
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from openem_nb.errors import InvalidInput
+from openem_nb.images.map_small import binned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def views(source: Map, level: float, *, size: int = 320) -> dict[str, NDArray[np
         raise InvalidInput("A surface needs a level and a size.", hint="Give numbers.")
     from PIL import Image
 
-    volume = _sized(np.nan_to_num(_binned(source.data), nan=-np.inf), level)
+    volume = _sized(np.nan_to_num(binned(source.data, _LONGEST), nan=-np.inf), level)
     # the way a ray goes is the first axis; the two others become rows from above, and columns
     turned = {
         "front": volume.transpose(1, 0, 2)[:, ::-1],
@@ -63,23 +64,6 @@ def views(source: Map, level: float, *, size: int = 320) -> dict[str, NDArray[np
         picture = Image.fromarray(_shaded(rays, level))
         height, width = (max(1, round(size * one / max(x, y, z))) for one in shapes[name])
         found[name] = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
-    return found
-
-
-def _binned(data: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the map with at most so many voxels along a side, each the mean of a block."""
-    factor = math.ceil(max(data.shape) / _LONGEST)
-    if factor == 1:
-        return np.array(data, np.float32)
-    shape = [max(1, n // factor) for n in data.shape]
-    steps = [min(factor, n) for n in data.shape]
-    found = np.empty(shape, np.float32)
-    y, x = shape[1] * steps[1], shape[2] * steps[2]
-    for place in range(shape[0]):
-        block = np.asarray(data[place * steps[0] : (place + 1) * steps[0], :y, :x], np.float32)
-        rows = block.sum(axis=0).reshape(shape[1], steps[1], x).sum(axis=1)
-        found[place] = rows.reshape(shape[1], shape[2], steps[2]).sum(axis=2)
-    found /= math.prod(steps)
     return found
 
 

@@ -13,6 +13,7 @@ from openem_nb.panels.gallery import Gallery
 from openem_nb.panels.inspect import InspectPanel
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.panels.login import LoginPanel
+from openem_nb.panels.map import MapView
 from openem_nb.panels.metadata import MetadataPanel
 from openem_nb.panels.metadata_tree import MetadataTree
 from openem_nb.panels.micrograph import MicrographView
@@ -37,6 +38,7 @@ __all__ = [
     "JobList",
     "Link",
     "LoginPanel",
+    "MapView",
     "MetadataPanel",
     "MetadataTree",
     "MicrographView",
