@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openem_nb.images.ctf import Ctf
     from openem_nb.images.picks import Picks
     from openem_nb.images.spectrum import Spectrum
-    from openem_nb.panels._micrograph_views import Frame, Views
+    from openem_nb.panels._micrograph_views import Frame, Part, Views
 
 __all__ = ["MicrographCanvas"]
 
@@ -45,6 +45,7 @@ class MicrographCanvas(FrontEnd):
         self.ctf: Ctf | None = None
         self.pixel_size: float | None = None
         self._power: tuple[object, Spectrum] | None = None
+        self._heard = False  # whether a front end has asked for a view yet
         for action, handler in (
             ("view", self._view),
             ("picks", self._picks),
@@ -65,9 +66,14 @@ class MicrographCanvas(FrontEnd):
         settings: Mapping[str, Any],
         number: int,
     ) -> None:
-        """Show a micrograph; ``number`` is another one each time."""
+        """Show a micrograph; ``number`` is another one each time.
+
+        A front end that is there gets the whole image unasked, as soon as it is read: the way of
+        a question to the kernel is spared. One that comes later asks.
+        """
         self.micrograph, self.views, self.picks, self.ctf = micrograph, views, picks, ctf
         self.pixel_size = pixel_size
+        first = views.first if self._heard and _is_plain(settings, views) else None
         height, width = micrograph.shape
         axis = micrograph.axes[0] if micrograph.frames > 1 else "frame"
         with self.hold_sync():
@@ -89,13 +95,30 @@ class MicrographCanvas(FrontEnd):
                 "notes": [_html.plain(one) for one in micrograph.notes],
                 "picks": None if picks is None else len(picks),
                 "ctf": ctf is not None,
+                "coming": first is not None,
             }
             self.settings = dict(settings)
             self.version += 1
+        if first is not None:
+            frame, job = first
+            job.when_done(lambda _: self._send_first(number, frame, views))
 
     def refresh(self) -> None:
         """Let the front end ask again: there is more to be shown."""
         self.version += 1
+
+    def _send_first(self, number: int, frame: int, views: Views) -> None:
+        """Send the whole image as it was read; a front end that gets nothing asks for it."""
+        if views is not self.views:
+            return
+        try:
+            height, width = views.micrograph.shape
+            part = views.part(frame, (0, height, 0, width), views.base)
+        except Exception:  # noqa: BLE001  (who asks for it is told)
+            return
+        answer = _packed(part, frame)
+        buffers = answer.pop("buffers")
+        self.send({"type": "view", "id": number, "content": answer}, buffers=buffers)
 
     def _known(self) -> tuple[Micrograph, Views]:
         if self.micrograph is None or self.views is None:
@@ -120,6 +143,7 @@ class MicrographCanvas(FrontEnd):
 
     def _view(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         _, views = self._known()
+        self._heard = True
         frame, pending = self._frame(content)
         box = tuple(int(content[name]) for name in ("y0", "y1", "x0", "x1"))
         low_pass = content.get("low_pass")
@@ -131,18 +155,7 @@ class MicrographCanvas(FrontEnd):
             resolution=None if low_pass is None else float(low_pass),
             pixel_size=self.pixel_size,
         )
-        encoded = encode(part.values)
-        height, width = part.values.shape
-        return {
-            "frame": frame,
-            "pending": pending,
-            **{name: getattr(part, name) for name in ("y0", "y1", "x0", "x1", "factor")},
-            "height": height,
-            "width": width,
-            "scale": encoded.scale,
-            "offset": encoded.offset,
-            "buffers": [encoded.levels.data.cast("B")],
-        }
+        return _packed(part, frame, pending)
 
     def _picks(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.picks is None:
@@ -166,3 +179,28 @@ class MicrographCanvas(FrontEnd):
             found = measured(image, pixel_size=self.pixel_size, voltage=micrograph.voltage)
             self._power = key, found
         return shown(self._power[1], self.ctf)
+
+
+def _is_plain(settings: Mapping[str, Any], views: Views) -> bool:
+    """Return whether the first view is the whole image as it is read."""
+    return (
+        settings["low_pass"] is None
+        and settings["binning"] <= views.base
+        and (settings["around"] == 1 or views.micrograph.frames == 1)
+    )
+
+
+def _packed(part: Part, frame: Frame, pending: str = "") -> dict[str, Any]:
+    """Return a view as it travels, its pixels under ``buffers``."""
+    encoded = encode(part.values)
+    height, width = part.values.shape
+    return {
+        "frame": frame,
+        "pending": pending,
+        **{name: getattr(part, name) for name in ("y0", "y1", "x0", "x1", "factor")},
+        "height": height,
+        "width": width,
+        "scale": encoded.scale,
+        "offset": encoded.offset,
+        "buffers": [encoded.levels.data.cast("B")],
+    }

@@ -138,6 +138,11 @@ class Views:
             job = jobs.runner().submit(lambda _: self._small(number), title=title)
             self._first = number, job
 
+    @property
+    def first(self) -> tuple[int, Job[NDArray[np.float32]]] | None:
+        """The frame that is read first, and the work that reads it; None if nothing is."""
+        return self._first
+
     def whole(self, frame: Frame, around: int = 1) -> NDArray[np.float32]:
         """Return a whole frame at full size, multiplied by the gain."""
         frames = self._around(frame, around)
@@ -219,7 +224,8 @@ class Views:
             small = first[1].result() if first is not None and prepared else self._small(frame)
             rows = slice(y0 // self.base, -(-y1 // self.base))
             columns = slice(x0 // self.base, -(-x1 // self.base))
-            return block_mean(small[rows, columns], factor // self.base)
+            seen = small[rows, columns]
+            return seen if factor == self.base else block_mean(seen, factor // self.base)
         shape = (y1 - y0) // factor, (x1 - x0) // factor
         return self.micrograph.view(y0, y1, x0, x1, *shape, frame=frame)
 

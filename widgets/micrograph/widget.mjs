@@ -87,25 +87,25 @@ function render({ model, el }) {
   }
   const showHeader = () => tools.header.setAttribute("aria-pressed", String(model.get("show_header")));
 
-  /** Take what the kernel says: another image, or a mean of all frames that has arrived. */
-  function take() {
+  /** Take what the kernel says: another image, or a mean of all frames that has arrived. @param {boolean} there */
+  function take(there) {
     const before = viewer.about.id;
     const about = model.get("about");
     if (!about.height) return;
     if (before === about.id) {
       viewer.loader.clear();
       viewer.ask();
-    } else open(about);
+    } else open(about, there);
     if (!spectrum.element.hidden) void spectrum.load(false);
   }
 
-  /** @param {Record<string, any>} about */
-  function open(about) {
+  /** @param {Record<string, any>} about @param {boolean} there  whether this was here when it was opened */
+  function open(about, there) {
     root.setAttribute("aria-label", about.alt);
     root.classList.toggle("oem-image-waiting", !stage.view && document.getElementsByClassName(about.static).length > 0);
     tools.showNotes(about.notes);
     spectrum.open(about);
-    viewer.open(about, model.get("settings"));
+    viewer.open(about, model.get("settings"), there);
     if (about.picks !== null) void ask("picks", {}).then((answer) => answer && choice.show(imagePicks(answer)));
   }
 
@@ -119,10 +119,17 @@ function render({ model, el }) {
     spectrum.draw();
   });
 
-  take();
+  const onVersion = () => take(true);
+  /** @param {any} message @param {DataView[]} buffers */
+  const onMessage = (message, buffers) => {
+    if (message?.type === "view" && message.id === viewer.about.id) viewer.come({ ...message.content, buffers });
+  };
+
+  take(false);
   showHeader();
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-  model.on("change:version", take);
+  model.on("change:version", onVersion);
+  model.on("msg:custom", onMessage);
   model.on("change:settings", onSettings);
   model.on("change:show_header", showHeader);
   return () => {
@@ -130,7 +137,8 @@ function render({ model, el }) {
     clearTimeout(kept);
     viewer.close();
     theme.disconnect();
-    model.off("change:version", take);
+    model.off("change:version", onVersion);
+    model.off("msg:custom", onMessage);
     model.off("change:settings", onSettings);
     model.off("change:show_header", showHeader);
     releaseKeys();

@@ -28,8 +28,8 @@ export class ImageLoader {
     this.tell = tell;
     /** @type {Map<string, ImageView>} */
     this.kept = new Map();
-    /** @type {Set<string>} */
-    this.flying = new Set();
+    /** @type {Map<string, number>} the wish that waits for each answer, 0 for nobody's yet */
+    this.flying = new Map();
     /** @type {Record<string, unknown> | undefined} */
     this.waiting = undefined;
     this.newest = 0; // number of the newest wish
@@ -41,6 +41,7 @@ export class ImageLoader {
   clear() {
     this.era += 1;
     this.kept.clear();
+    this.flying = new Map();
     this.waiting = undefined;
   }
 
@@ -55,7 +56,10 @@ export class ImageLoader {
       this.waiting = undefined;
       this.shown = this.newest;
       this.show(view);
-    } else if (this.flying.size < IN_FLIGHT && !this.flying.has(key)) void this.fetch(wish, key, this.newest);
+    } else if (this.flying.has(key)) {
+      this.flying.set(key, this.newest); // it is on its way
+      this.waiting = undefined;
+    } else if (this.flying.size < IN_FLIGHT) void this.fetch(wish, key, this.newest);
     else this.waiting = wish;
   }
 
@@ -67,11 +71,13 @@ export class ImageLoader {
 
   /** @param {Record<string, unknown>} wish @param {string} key @param {number} number  0 for nobody's wish yet */
   async fetch(wish, key, number) {
-    const era = this.era;
-    this.flying.add(key);
+    const { era, flying } = this;
+    flying.set(key, number);
     try {
       const answer = await this.ask(wish);
       if (era !== this.era) return;
+      number = flying.get(key) ?? number;
+      flying.delete(key); // what is shown now may be followed by another
       const view = this.made(answer, key);
       if (!view.pending) this.keep(key, view);
       if (number > this.shown) {
@@ -80,9 +86,9 @@ export class ImageLoader {
       }
       this.tell(view.pending);
     } catch (error) {
-      if (era === this.era && number) this.tell(error instanceof Error ? error.message : String(error));
+      if (era === this.era && flying.get(key)) this.tell(error instanceof Error ? error.message : String(error));
     } finally {
-      this.flying.delete(key);
+      flying.delete(key);
       const next = this.waiting;
       this.waiting = undefined;
       if (next) {
@@ -90,6 +96,17 @@ export class ImageLoader {
         this.want(next);
       }
     }
+  }
+
+  /** Take a view that the kernel sent unasked, as the answer to a wish. @param {Record<string, unknown>} wish @param {Record<string, any>} answer */
+  give(wish, answer) {
+    const key = JSON.stringify(wish);
+    const view = this.made(answer, key);
+    this.keep(key, view);
+    this.newest += 1;
+    this.shown = this.newest;
+    this.show(view);
+    this.tell("");
   }
 
   /** @param {Record<string, any>} answer @param {string} key @returns {ImageView} */

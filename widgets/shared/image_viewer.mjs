@@ -10,6 +10,7 @@ import { ImageStage } from "../shared/image_stage.mjs";
 
 const FRAME_MS = 80; // each frame stays at least so long when they are played
 const QUIET_MS = 70; // after the last move, before another part is asked for
+const COMING_MS = 2000; // so long a first view that was promised is waited for, before it is asked for
 const SETTLED_MS = 700; // after the last change, before the kernel hears of it
 
 /** The image with its contrast, frames, filters and picks: what they say is done here. */
@@ -36,6 +37,8 @@ export class ImageViewer {
     this.moving = undefined;
     /** @type {number | undefined} */
     this.telling = undefined;
+    /** @type {number | undefined} */
+    this.coming = undefined; // while a view that the kernel sends by itself is on its way
     this.stage = new ImageStage({
       moved: () => this.moved(),
       contrast: (dx, dy, end) => this.dragged(dx, dy, end),
@@ -65,9 +68,16 @@ export class ImageViewer {
     return { ...this.stage.port.wanted(this.settings.binning), ...this.frame, low_pass: this.settings.low_pass };
   }
 
-  /** Show another image. @param {Record<string, any>} about @param {Record<string, any>} settings */
-  open(about, settings) {
+  /**
+   * Show another image.
+   *
+   * @param {Record<string, any>} about
+   * @param {Record<string, any>} settings
+   * @param {boolean} there  whether this front end was there when the kernel opened it
+   */
+  open(about, settings, there) {
     this.about = about;
+    this.expect(there && about.coming);
     this.loader.clear();
     this.stage.view = this.stage.coarse = undefined;
     this.stage.port.show({ height: about.height, width: about.width, up: about.up });
@@ -86,10 +96,37 @@ export class ImageViewer {
     this.ask();
   }
 
-  /** Ask for what shows. */
+  /** Ask for what shows, unless it comes by itself. */
   ask() {
     clearTimeout(this.moving);
-    if (this.stage.ready && this.about.height) this.loader.want(this.wish);
+    if (!this.stage.ready || !this.about.height) return;
+    if (this.coming === undefined || !this.whole) this.loader.want(this.wish);
+  }
+
+  /** Whether the whole image is wanted, as it is read. */
+  get whole() {
+    const { wish, about, settings } = this;
+    const all = wish.y0 === 0 && wish.x0 === 0 && wish.y1 === about.height && wish.x1 === about.width;
+    return all && wish.factor >= about.base && wish.low_pass === null && wish.frame !== "sum" && settings.around === 1;
+  }
+
+  /** Wait for a first view, or no more. @param {boolean} whether */
+  expect(whether) {
+    clearTimeout(this.coming);
+    this.coming = undefined;
+    if (!whether) return;
+    this.coming = setTimeout(() => {
+      this.coming = undefined;
+      this.ask();
+    }, COMING_MS);
+  }
+
+  /** Take the whole image that the kernel sent by itself. @param {Record<string, any>} answer */
+  come(answer) {
+    if (this.coming === undefined) return;
+    this.expect(false);
+    if (this.stage.ready && this.whole && this.wish.frame === answer.frame && this.wish.factor === answer.factor) this.loader.give(this.wish, answer);
+    else this.ask();
   }
 
   moved() {
@@ -192,6 +229,7 @@ export class ImageViewer {
   close() {
     clearTimeout(this.moving);
     clearTimeout(this.telling);
+    clearTimeout(this.coming);
     this.frames.stop();
     this.stage.close();
   }
