@@ -44,7 +44,7 @@ _LARGEST_PIXEL: Final = 1000.0
 _LARGEST_FRAME: Final = 256 << 20
 
 
-def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[EerPixels, About]:
+def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[Plain, About]:
     """Find the raw frames of an EER file and stand ready to add their events."""
     pages: list[Directory] = []
     notes: list[str] = []
@@ -76,14 +76,24 @@ def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[EerPixel
     said = items.get("numberOfFrames", "")
     if said.isdecimal() and len(said) < 8 and int(said) != len(same) and source.near:
         notes.append(f"The camera says {int(said)} frames, the file holds {len(same)}.")
-    if not source.near:
-        notes.append("Only the first frame is looked at over the network.")
-    pixels = EerPixels(source, same, (height, width), superres)
+    pixels: Plain
+    preview: dict[str, Any] | None = None
+    if source.near:
+        pixels = EerPixels(source, same, (height, width), superres)
+    else:
+        from openem_nb.images._eer_far import FarEerPixels
+
+        known = int(said) if said.isdecimal() and len(said) < 8 else 0
+        far = FarEerPixels(source, first, (height, width), superres, known)
+        notes.append(far.note)
+        pixels, preview = far, far.told
     tagged, tree, _notes = described(first)
     size = _specimen_pixel(found) or tagged
     header: dict[str, Any] = {"TIFF": tree}
     if items:
         header["EER"] = items
+    if preview is not None:
+        header["preview"] = preview
     about = About(
         format="eer",
         axes=("frame", "y", "x") if len(same) > 1 else ("y", "x"),
