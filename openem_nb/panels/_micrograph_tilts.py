@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openem_nb.oscem.readers._mdoc import parse
+from openem_nb.formats.mdoc import parse
 
 if TYPE_CHECKING:
     from openem_nb.images import Micrograph

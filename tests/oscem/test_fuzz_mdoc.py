@@ -10,7 +10,7 @@ from _header_files import FRAME_SET, damaged, tilt_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openem_nb.oscem.readers._mdoc import parse, parse_titles, stamp
+from openem_nb.formats.mdoc import parse, parse_titles, stamp
 from openem_nb.oscem.readers._reading import QUANTITIES
 from openem_nb.oscem.readers._tilts import tilt_scheme, tilt_step
 from openem_nb.oscem.readers.serialem import read_serialem, read_settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _header_files import FRAME_SET, TILT_HEADER, tilt_series
 
-from openem_nb.oscem.readers._mdoc import parse, parse_titles
+from openem_nb.formats.mdoc import parse, parse_titles
 from openem_nb.oscem.readers.serialem import read_serialem
 
 if TYPE_CHECKING:

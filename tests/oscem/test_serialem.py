@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _header_files import FRAME_SET, TILT_HEADER, tilt_series
 
-from openem_nb.oscem.readers._mdoc import parse, stamp
+from openem_nb.formats.mdoc import parse, stamp
 from openem_nb.oscem.readers._reading import QUANTITIES
 from openem_nb.oscem.readers._tilts import distinct_angles, tilt_scheme, tilt_step
 from openem_nb.oscem.readers.serialem import SUPPLIES, read_serialem, read_settings

@@ -9,14 +9,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from openem_nb.formats.mdoc import stamp
 from openem_nb.oscem.readers._binary import basename, number, positive, text, whole
-from openem_nb.oscem.readers._mdoc import stamp
 from openem_nb.oscem.readers._reading import Finding, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from openem_nb.oscem.readers._mdoc import Mdoc, Section, Titles
+    from openem_nb.formats.mdoc import Mdoc, Section, Titles
 
 __all__ = [
     "TAGS",

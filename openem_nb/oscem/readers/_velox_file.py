@@ -1,16 +1,11 @@
-"""What is in a Velox EMD file, and of it what is safe to open.
-
-HDF5 may hold links to other files, data sets whose bytes lie elsewhere, and chunks that unpack to
-any size. None of that is followed or read; nor are texts of variable length, whose heap, where it
-is damaged, keeps the library busy for ever.
-"""
+"""What is in a Velox EMD file, of that which :mod:`openem_nb.formats.hdf5` deems safe to open."""
 
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb.formats.hdf5 import child, contained, names
 from openem_nb.oscem.readers._reading import Finding
 
 if TYPE_CHECKING:
@@ -36,30 +31,20 @@ _LINKS: Final = Finding(
 )
 
 
-def _child(group: Any, name: str, kind: type) -> Any:
-    """Return a member of a group if it lies in the group itself and in this file; else None."""
-    import h5py
-
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        return None
-    member = group.get(name)
-    return member if isinstance(member, kind) else None
-
-
 def signals(emd: Any) -> Iterator[tuple[str, Any]]:
     """Find the signals of a file, each with its kind: ``Image``, ``Spectrum``."""
     import h5py
 
-    data = _child(emd, "Data", h5py.Group)
+    data = child(emd, "Data", h5py.Group)
     if data is None:
         return
     many = 0
-    for kind in _names(data):
-        group = _child(data, kind, h5py.Group)
+    for kind in names(data):
+        group = child(data, kind, h5py.Group)
         if group is None:
             continue
-        for name in _names(group):
-            signal = _child(group, name, h5py.Group)
+        for name in names(group):
+            signal = child(group, name, h5py.Group)
             if signal is None or (kind == "SpectrumStream" and "Metadata" not in signal):
                 continue
             many += 1
@@ -68,29 +53,14 @@ def signals(emd: Any) -> Iterator[tuple[str, Any]]:
             yield kind, signal
 
 
-def _names(group: Any) -> list[str]:
-    names = []
-    for name in group:
-        names.append(str(name))
-        if len(names) >= 10 * MOST_SIGNALS:
-            break
-    return names
-
-
-def _contained(dataset: Any) -> bool:
-    """Return whether a data set lies in this file and unpacks to a size that is sensible."""
-    chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
-    return not dataset.external and not dataset.is_virtual and chunk <= LARGEST_CHUNK
-
-
 def metadata(signal: Any) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     """Return the metadata of a signal: of its first frame, where it has several."""
     import h5py
 
     if signal.get("Metadata", getlink=True) is None:
         return {}, (NO_METADATA,)
-    stored = _child(signal, "Metadata", h5py.Dataset)
-    if stored is None or not _contained(stored):
+    stored = child(signal, "Metadata", h5py.Dataset)
+    if stored is None or not contained(stored, LARGEST_CHUNK):
         return {}, (_LINKS,)
     if stored.dtype.itemsize != 1 or stored.dtype.kind not in "uiS" or not 1 <= stored.ndim <= 2:
         return {}, (NO_METADATA,)
@@ -108,7 +78,7 @@ def image_size(signal: Any) -> tuple[int, int] | None:
     """Return width and height in pixels of the image of a signal."""
     import h5py
 
-    data = _child(signal, "Data", h5py.Dataset)
+    data = child(signal, "Data", h5py.Dataset)
     if data is None or data.ndim < 2 or 0 in data.shape:
         return None
     return int(data.shape[1]), int(data.shape[0])

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from openem_nb.formats.mdoc import parse_titles
 from openem_nb.oscem.readers._binary import (
     damaged,
     number,
@@ -24,7 +25,6 @@ from openem_nb.oscem.readers._binary import (
     text,
     truncated,
 )
-from openem_nb.oscem.readers._mdoc import parse_titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

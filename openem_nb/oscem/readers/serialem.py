@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb.formats.mdoc import Mdoc, Section, Titles, parse, parse_titles
 from openem_nb.oscem.readers._binary import number, positive, text
-from openem_nb.oscem.readers._mdoc import Mdoc, Section, Titles, parse, parse_titles
 from openem_nb.oscem.readers._reading import Finding, Kind, Reading, Value
 from openem_nb.oscem.readers._serialem_values import (
     TAGS,

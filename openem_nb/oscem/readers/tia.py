@@ -11,6 +11,7 @@ import re
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from openem_nb.formats.mdoc import stamp
 from openem_nb.oscem.readers._binary import (
     basename,
     damaged,
@@ -24,7 +25,6 @@ from openem_nb.oscem.readers._binary import (
     truncated,
     whole,
 )
-from openem_nb.oscem.readers._mdoc import stamp
 from openem_nb.oscem.readers._reading import Finding
 from openem_nb.oscem.readers._xml import NotUsable, local, parse
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from openem_nb.formats.mdoc import parse_titles
 from openem_nb.oscem.readers._binary import (
     number,
     positive,
@@ -18,7 +19,6 @@ from openem_nb.oscem.readers._binary import (
     whole,
 )
 from openem_nb.oscem.readers._ifd import directories
-from openem_nb.oscem.readers._mdoc import parse_titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
