@@ -91,7 +91,7 @@ class Entry:
                 f"their endings: {', '.join(ENDINGS)}.",
             )
         here = sum(file.far is None for file in found)
-        notes = (f"{counted(here, 'image')} were downloaded before.",) if here else ()
+        notes = (f"Downloaded before: {counted(here, 'image')}.",) if here else ()
         return ImageFiles(found, notes, notice=self.notice)
 
     def _file(self, item: transfer.Listed, place: Path) -> ImageFile:

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb.practice._empiar_images import PIXEL_SIZE, SIDE
 from openem_nb.practice._vocabulary import EXAMPLE_RAW
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ _CATEGORIES: Final = (
     ("Reconstructed tomograms", "reconstructed volumes", "MRC", "32 BIT FLOAT", "mrc"),
 )
 _MICROGRAPHS: Final = _CATEGORIES[2]
+_JUDGED: Final[Json] = {
+    "pixel_width": PIXEL_SIZE,
+    "pixel_height": PIXEL_SIZE,
+    "image_width": str(SIDE),
+    "image_height": str(SIDE),
+    "voxel_type": "UNSIGNED 16 BIT INTEGER",
+    "details": "Practice data: simulated micrographs at 300 kV with a Cs of 2.7 mm.",
+}
 _FIRST_NAMES: Final = ("Ada", "Bruno", "Chiara", "David", "Elena", "Fatima", "Goro", "Hanna")
 
 
@@ -73,7 +82,9 @@ def image_sets(entry: EmpiarTruth, seed: int) -> tuple[ImageSet, ...]:
         directory = folder if number == 1 and rng.random() < 0.3 else f"{folder}/{leaf}"
         frames = rng.choice((10, 40, 50)) if "multiframe" in category else 1
         images = 240 if rng.random() < 0.03 else rng.randrange(3, 12)
-        if rng.random() < 0.04:
+        if number == 1 and entry.empiar_id == EXAMPLE_RAW:
+            images, directory = 12, f"{folder}/Micrographs"
+        if rng.random() < 0.04 and entry.empiar_id != EXAMPLE_RAW:
             directory, images = f"{directory}/stack_{number}.{suffix}", 1
         sets.append(ImageSet(name, directory, category, file_format, voxel, suffix, images, frames))
     return tuple(sets)
@@ -93,7 +104,7 @@ def _pixels(rng: random.Random, entry: EmpiarTruth) -> Json:
     }
 
 
-def _imageset(rng: random.Random, entry: EmpiarTruth, part: ImageSet) -> Json:
+def _imageset(rng: random.Random, entry: EmpiarTruth, part: ImageSet, *, first: bool) -> Json:
     multi = part.frames > 1
     empty = rng.choice(("", "", None))
     return {
@@ -115,6 +126,7 @@ def _imageset(rng: random.Random, entry: EmpiarTruth, part: ImageSet) -> Json:
         "picked_particles_file_pattern": empty,
         "picked_particles_directory": empty,
         "details": "Practice data: small images of noise in place of the real ones.",
+        **(_JUDGED if first and entry.empiar_id == EXAMPLE_RAW else {}),
     }
 
 
@@ -154,7 +166,10 @@ def empiar_json(entry: EmpiarTruth, seed: int, *, flat: bool = False) -> Json:
         "dataset_size": entry.size_text,
         "experiment_type": entry.experiment_type,
         "entry_doi": ("doi:" if rng.random() < 0.1 else "") + f"10.6019/{entry.empiar_id}",
-        "imagesets": [_imageset(rng, entry, part) for part in image_sets(entry, seed)],
+        "imagesets": [
+            _imageset(rng, entry, part, first=number == 0)
+            for number, part in enumerate(image_sets(entry, seed))
+        ],
         "workflow_file": None,
         "version_history": [
             {

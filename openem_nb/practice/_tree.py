@@ -16,7 +16,9 @@ from openem_nb.practice import _volumes
 from openem_nb.practice._answer import Answer, Question, html
 from openem_nb.practice._emdb_maps import file_names, map_box
 from openem_nb.practice._empiar_entry import ImageSet, image_sets
+from openem_nb.practice._empiar_images import micrograph
 from openem_nb.practice._headers import emdb_cif, emdb_fsc, emdb_header, empiar_header
+from openem_nb.practice._vocabulary import EXAMPLE_RAW
 
 if TYPE_CHECKING:
     from openem_nb.practice.truth import EmdbTruth, EmpiarTruth, Truth
@@ -248,9 +250,12 @@ class EmpiarFiles(_FileServer):
 
 def _image_files(entry: EmpiarTruth, part: ImageSet, number: int) -> Files:
     start = (int(entry.empiar_id[7:]) * 16 + number) * 1000
+    judged = entry.empiar_id == EXAMPLE_RAW and number == 0
 
     def image(seed: int, suffix: str) -> Callable[[], bytes]:
-        if suffix == "tif":
+        if judged:
+            return lambda: micrograph(seed, seed - start)
+        if suffix in ("tif", "eer"):  # by their content these are TIFF alike
             return lambda: _volumes.tiff(48, 32, seed)
         if suffix in ("mrc", "mrcs"):
             return lambda: _volumes.mrc_image(32, 32, 2 if suffix == "mrcs" else 1, seed)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["gif", "gzipped", "mrc_image", "mrc_map", "noise", "png", "tiff"]
+__all__ = ["gif", "gzipped", "mrc", "mrc_image", "mrc_map", "noise", "png", "tiff"]
 
 
-def _mrc(
+def mrc(
     shape: tuple[int, int, int],
     mode: int,
     values: Sequence[float],
@@ -70,7 +70,7 @@ def mrc_map(edge: int, voxel: float, label: str, seed: int, *, mask: bool = Fals
     if sys.byteorder == "big":
         little.byteswap()
     shape = (edge, edge, edge)
-    return _mrc(shape, 2, values, little.tobytes(), voxel=voxel, label=label, space_group=1)
+    return mrc(shape, 2, values, little.tobytes(), voxel=voxel, label=label, space_group=1)
 
 
 def _bell(edge: int) -> list[float]:
@@ -83,7 +83,7 @@ def mrc_image(width: int, height: int, frames: int, seed: int) -> bytes:
     body = random.Random(seed).randbytes(width * height * frames)
     values = [byte - 256 if byte > 127 else byte for byte in body]
     shape = (width, height, frames)
-    return _mrc(shape, 0, values, body, voxel=1.06, label="practice data", space_group=0)
+    return mrc(shape, 0, values, body, voxel=1.06, label="practice data", space_group=0)
 
 
 def gzipped(data: bytes) -> bytes:

@@ -159,7 +159,7 @@ def _retrieved(data_set: DataSet) -> Readable | None:
                 continue
             if one.files is None:
                 return Readable(folder)
-            note = f"Of {counted(data_set.file_count, 'file')}, {one.count:,} were retrieved."
+            note = f"Retrieved: {one.count:,} of {counted(data_set.file_count, 'file')}."
             partial = partial or Readable(folder, notes=(note,))
     folder = default_folder(data_set.profile) / dataset_folder(data_set.pid)
     told = read_json(folder / SUMMARY)  # the retrieval may have been forgotten since

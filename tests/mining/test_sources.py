@@ -1,0 +1,310 @@
+"""Images of SciCat data sets and EMPIAR entries, over real HTTP from the practice facility."""
+
+from __future__ import annotations
+
+import pickle
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import openem_nb as openem
+from openem_nb import empiar, mining, scicat, settings
+from openem_nb.errors import InvalidInput, NotFound, NotOnDisk
+from openem_nb.mining import images_of
+from openem_nb.mining._scicat import optics
+from openem_nb.mining.run import default_folder
+from openem_nb.mining.sources import source_of
+from openem_nb.practice import serve
+from openem_nb.tokens import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from openem_nb.practice import Facility
+
+ENTRY = "EMPIAR-10028"
+MICROGRAPHS = "data/*Micrographs/*"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Facility]:
+    with serve(entries=60, seed=5, datasets=0, tape_seconds=0.05) as facility:
+        yield facility
+
+
+@contextmanager
+def pointed(monkeypatch: pytest.MonkeyPatch, url: str, profile: str) -> Iterator[None]:
+    monkeypatch.setenv("OPENEM_PROFILE", profile)
+    monkeypatch.setenv("OPENEM_PRACTICE_URL", url)
+    scicat.login_with("ada", Secret("practice"), profile)
+    yield
+
+
+@pytest.fixture
+def here(running: Facility, monkeypatch: pytest.MonkeyPatch) -> Iterator[Facility]:
+    with pointed(monkeypatch, running.url, "practice"):
+        yield running
+
+
+@pytest.fixture(params=["practice", "practice-ethz"])
+def archive(
+    request: pytest.FixtureRequest, running: Facility, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """Give each flavour in turn, as ``(facility, service)``."""
+    with pointed(monkeypatch, running.url, request.param):
+        yield SimpleNamespace(facility=running, service=running.scicat[request.param])
+
+
+def added(archive: Any, **shape: Any) -> Any:
+    return openem.get(archive.service.add_dataset(**({"files": 4, "size": 400_000} | shape)))
+
+
+def brought_out(pid: str) -> Any:
+    """Retrieve from tape, and fetch nothing."""
+    retrieval = openem.retrieve(pid)
+    for _ in range(200):
+        if retrieval.refresh().state is scicat.State.READY:
+            return retrieval
+        retrieval.wait(1)
+    raise AssertionError(retrieval.words)
+
+
+def fetched(facility: Facility, part: str, since: int) -> list[str]:
+    return [one.path for one in facility.requests[since:] if part in one.path]
+
+
+# EMPIAR
+
+
+def test_an_entry_is_read_where_it_is(here: Facility, tmp_path: Path) -> None:
+    files = images_of(ENTRY, pattern=MICROGRAPHS)
+    assert len(files) == 12
+    assert files.far
+    assert files.notice
+    assert files[0].text.startswith(f"{here.url}/empiar/world_availability/10028/data/")
+    with files[0].open() as micrograph:
+        assert micrograph.shape == (512, 512)
+        assert micrograph.pixel_size == pytest.approx(1.77)
+        before = micrograph.bytes_fetched
+        assert 0 < before <= 1 << 16
+        micrograph.thumbnail(256)
+        assert before < micrograph.bytes_fetched <= 1.2 * 525_312
+    assert not list(settings.folders().data.rglob("*.mrc"))
+
+
+def test_what_was_downloaded_is_not_fetched_again(here: Facility) -> None:
+    (path,) = empiar.download(ENTRY, pattern=MICROGRAPHS, limit=1)
+    files = images_of(empiar.entry(ENTRY), pattern=MICROGRAPHS)
+    near = [file for file in files if file.far is None]
+    assert [file.path for file in near] == [path]
+    assert files.notes == ("Downloaded before: 1 image.",)
+    since = len(here.requests)
+    with near[0].open() as micrograph:
+        assert micrograph.thumbnail(64).shape == (64, 64)
+        assert micrograph.bytes_fetched == 0
+    assert not fetched(here, "world_availability", since)
+    path.write_bytes(path.read_bytes()[:1000])  # half of it is not it
+    assert all(file.far for file in images_of(ENTRY, pattern=MICROGRAPHS))
+
+
+def test_a_pattern_with_folders_lists_only_these(here: Facility) -> None:
+    whole = images_of(ENTRY)
+    folder = whole[0].name.rpartition("/")[0]
+    since = len(here.requests)
+    part = images_of(empiar.entry(ENTRY), pattern=f"{folder}/*.mrc")
+    assert {file.name for file in part} == {
+        file.name for file in whole if file.name.startswith(f"{folder}/")
+    }
+    listings = fetched(here, "world_availability", since)
+    assert [path.rstrip("/").rpartition("world_availability")[2] for path in listings] == [
+        f"/10028/{folder}"
+    ]
+    with pytest.raises(NotFound, match="no file like"):
+        images_of(ENTRY, pattern="data/nowhere/*.mrc")
+
+
+def test_an_image_set_tells_the_pixel_size_that_a_file_does_not_know(here: Facility) -> None:
+    entry = empiar.entry(ENTRY)
+    first = entry.imagesets[0]
+    stated = replace(entry, imagesets=(replace(first, pixel_width=2.5),))
+    file = images_of(stated, pattern=f"{first.directory}/*")[0]
+    assert file.pixel_size == 2.5
+    with file.open() as micrograph:
+        assert micrograph.pixel_size == pytest.approx(1.77)  # its header counts first
+        micrograph._about = replace(micrograph._about, pixel_size=None)
+        micrograph.told(pixel_size=file.pixel_size, voltage=300.0)
+        assert (micrograph.pixel_size, micrograph.voltage) == (2.5, 300)
+        assert "2.5 Å is from its data set" in micrograph.notes[-1]
+
+
+def test_an_entry_is_mined_over_the_network(here: Facility) -> None:
+    mined = mining.mine(
+        ENTRY, pattern="*_1604*0[01]?_Data_202601.mrc", cs=2.7, voltage=300, workers=2
+    )
+    frame = mined.frame
+    assert len(frame) >= 10
+    assert frame["problem"].isna().all()
+    assert (frame["fetched"] > 500_000).all()
+    assert frame["ctf_reliable"].sum() >= len(frame) // 2
+    assert (frame["ctf_cs"] == 2.7).all()
+    since = len(here.requests)
+    again = mining.mine(
+        ENTRY, pattern="*_1604*0[01]?_Data_202601.mrc", cs=2.7, voltage=300, workers=2
+    )
+    assert len(again.frame) == len(frame)
+    assert not [path for path in fetched(here, "world_availability", since) if ".mrc" in path]
+
+
+def test_entries_that_are_not_there_say_so(here: Facility) -> None:
+    with pytest.raises(NotFound, match="no entry EMPIAR-99999"):
+        images_of("EMPIAR-99999")
+    with pytest.raises(NotFound, match="no folder"):
+        images_of("EMPIAR-x")
+
+
+# SciCat
+
+
+def test_what_is_on_tape_says_so_and_what_to_do(archive: Any) -> None:
+    data_set = added(archive)
+    with pytest.raises(NotOnDisk, match="on tape") as caught:
+        images_of(data_set)
+    assert f"openem.retrieve({data_set.pid!r})" in caught.value.hint
+    with pytest.raises(NotFound, match="no data set"):
+        images_of(data_set.pid + "0")
+
+
+def test_members_of_tars_are_read_in_the_store(archive: Any) -> None:
+    data_set = added(archive, tars=2)
+    brought_out(data_set.pid)
+    files = images_of(data_set)
+    assert [file.name for file in files] == sorted(
+        path for path in data_set.files()["path"] if path.endswith(".mrc")
+    )
+    assert files.far
+    file = pickle.loads(pickle.dumps(files[-1]))  # as a scheduler sends it
+    with file.open() as micrograph:
+        assert micrograph.name == file.name.rpartition("/")[2]
+        assert micrograph.pixel_size == pytest.approx(0.83)
+        assert micrograph.voltage in (200, 300)  # the file does not know, the data set does
+        micrograph.thumbnail(64)
+        assert 0 < micrograph.bytes_fetched < file.size + (1 << 18)
+    assert not settings.folders().data.exists() or not list(settings.folders().data.rglob("*.mrc"))
+    secret = "X-Amz"
+    assert secret not in repr(files) + files.frame.to_json() + repr(file) + str(pickle.dumps(file))
+
+
+def test_files_that_were_retrieved_are_read_on_disk(archive: Any) -> None:
+    data_set = added(archive)
+    retrieval = brought_out(data_set.pid).run()
+    for source in (data_set, data_set.pid, retrieval):
+        files = images_of(source)
+        assert len(files) == 4
+        assert not files.far
+        assert files[0].path.is_file()
+    since = len(archive.facility.requests)
+    with files[0].open() as micrograph:
+        assert micrograph.voltage in (200, 300)
+    assert not fetched(archive.facility, "/s3/", since)
+    retrieval.forget()
+    assert not images_of(data_set).far  # the files are there all the same
+
+
+def test_a_retrieval_of_some_files_says_how_many(archive: Any) -> None:
+    data_set = added(archive)
+    name = data_set.files()["path"][1]
+    openem.retrieve(data_set.pid, files=[name]).run()
+    files = images_of(data_set)
+    assert [file.name for file in files] == [name]
+    assert files.notes == ("Retrieved: 1 of 4 files.",)
+
+
+def test_public_data_that_somebody_brought_out_are_read_by_anybody(
+    here: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = here.scicat["practice"]
+    data_set = openem.get(service.add_dataset(files=3, size=300_000, published=True))
+    scicat.logout("practice")
+    openem.retrieve(data_set.pid, email="a@example.org", folder=settings.folders().data / "x")
+    for _ in range(200):
+        try:
+            files = images_of(data_set.reload())
+            break
+        except NotOnDisk:
+            for one in openem.retrievals():
+                one.wait(0.05)
+    assert len(files) == 3
+    with files[2].open() as micrograph:
+        assert micrograph.thumbnail(32).size
+
+
+def test_files_in_the_folder_where_they_were_recorded_are_read_there(
+    here: Facility, tmp_path: Path
+) -> None:
+    data_set = openem.get(here.scicat["practice"].add_dataset(files=2, size=1000))
+    seen = replace(data_set, source_folder=str(tmp_path))
+    for path, size in zip(*(data_set.files()[name] for name in ("path", "size")), strict=True):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(bytes(size))
+    assert [file.path.parent.parent for file in images_of(seen)] == [tmp_path, tmp_path]
+    (tmp_path / path).write_bytes(bytes(size - 1))  # another folder of that name
+    with pytest.raises(NotOnDisk):
+        images_of(seen)
+
+
+def test_the_metadata_tell_what_no_file_knows(archive: Any) -> None:
+    data_set = added(archive)
+    facts = source_of(data_set).facts
+    assert facts.cs == 2.7
+    assert facts.voltage in (200, 300)
+    brought_out(data_set.pid)
+    mined = mining.mine(data_set, measures=["statistics", "ctf"], workers=2)
+    assert mined.frame["ctf_cs"].tolist() == [2.7] * 4
+    assert mined.frame["voltage"].tolist() == [facts.voltage] * 4
+    assert mined.frame["path"].str.startswith(f"{data_set.profile}:{data_set.pid}/").all()
+    other = {**data_set.metadata, "instrument": {"acceleration_voltage": {"value": 120}}}
+    assert default_folder(source_of(replace(data_set, metadata=other))) != mined.folder
+    assert default_folder(source_of(data_set)) == mined.folder
+
+
+@pytest.mark.parametrize(
+    ("metadata", "voltage"),
+    [
+        ({}, None),
+        ({"instrument": "KRIOS"}, None),
+        ({"instrument": {"acceleration_voltage": {"value": 300000, "unit": "V"}}}, 300),
+        ({"instrument": {"acceleration_voltage": {"value": 300}}}, None),
+        ({"instrument": {"acceleration_voltage": {"value": "300", "unit": "kV"}}}, None),
+        ({"instrument": {"acceleration_voltage": {"value": 300, "unit": "parsec"}}}, None),
+        ({"instrument": {"acceleration_voltage": {"value": -1, "unit": "kV"}}}, None),
+        ({"instrument": {"acceleration_voltage": {"value": True, "unit": "kV"}}}, None),
+    ],
+)
+def test_optics_are_read_or_not_known(metadata: Any, voltage: float | None) -> None:
+    assert optics(metadata)["voltage"] == voltage
+
+
+def test_a_source_that_is_none() -> None:
+    with pytest.raises(InvalidInput, match="neither a folder"):
+        images_of(3)
+    with pytest.raises(InvalidInput, match="2 data sets"):
+        images_of(SimpleNamespace(pids=("a/1", "a/2"), folder="/"))
+
+
+def test_a_folder_of_the_name_of_an_entry_is_that_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ENTRY).mkdir()
+    (tmp_path / ENTRY / "m.mrc").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    files = images_of(ENTRY)
+    assert [file.path for file in files] == [tmp_path / ENTRY / "m.mrc"]
+    assert files["m.mrc"].size == 1
+    with pytest.raises(InvalidInput, match=r"no image 'n\.mrc'"):
+        files["n.mrc"]
+    assert "1 image" in repr(files)
+    assert "m.mrc" in files._repr_html_()
