@@ -3,6 +3,8 @@
 - first view: a cell shows another micrograph of 11,520 x 8,184 pixels (float32, 377 MB) in a viewer
   that is open; from the moment the cell is sent to the kernel to the moment the picture is drawn.
   Views of it that were remembered are forgotten before each round;
+- new cell: a cell that makes a viewer of that file is run; from its start until the picture that
+  the notebook keeps is decoded, and until the live one, which takes its place, is drawn;
 - limit: the bytes of that file read into one buffer, which is what every whole view has to do;
 - matplotlib: ``imshow`` of the same frame in the same kernel, until its PNG is in the page;
 - 1:1: from the click on the button until the pixels are drawn, at another place each time;
@@ -55,6 +57,37 @@ HOOKS: Final = """() => {
     const begin = performance.now();
     void window.kernel(code);
     return (await drawn) - begin;
+  };
+  window.fresh = async (source) => {
+    const app = window.jupyterapp;
+    const notebook = app.shell.currentWidget.content;
+    notebook.activeCellIndex = 0;
+    await app.commands.execute('notebook:clear-cell-output');
+    notebook.activeCell.model.sharedModel.setSource(source);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const begin = performance.now();
+    const still = new Promise((resolve) => {
+      const look = async () => {
+        const image = document.querySelector('.oem-image-static img');
+        if (!image) return;
+        watch.disconnect();
+        await image.decode();
+        resolve(performance.now() - begin);
+      };
+      const watch = new MutationObserver(look);
+      watch.observe(document.body, { childList: true, subtree: true });
+    });
+    const live = new Promise((resolve) => {
+      const watch = new MutationObserver(() => {
+        if (!document.querySelector('.oem-image-stage[data-view]')) return;
+        watch.disconnect();
+        resolve(performance.now() - begin);
+      });
+      const attributes = { attributes: true, attributeFilter: ['data-view'] };
+      watch.observe(document.body, { childList: true, subtree: true, ...attributes });
+    });
+    void app.commands.execute('notebook:run-cell');
+    return [await still, await live];
   };
   window.plotted = async (code) => {
     const begin = performance.now();
@@ -159,6 +192,9 @@ def measure(page: Any, large: Path, small: Path, rounds: int) -> dict[str, Any]:
     page.wait_for_timeout(1000)
     found["steps"], found["messages"] = page.evaluate(DRAG, 60)
     found["view"] = page.locator(".oem-image-stage").get_attribute("data-view")
+    fresh = f"_views.forget()\nopenem.MicrographView({str(large)!r})"
+    pairs = [page.evaluate("(code) => window.fresh(code)", fresh) for _ in range(rounds)]
+    found["still"], found["live"] = map(list, zip(*pairs, strict=True))
     return found
 
 
@@ -178,6 +214,8 @@ def main() -> None:
             found = measure(page, large, small, chosen.rounds)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"first view of 11520 x 8184 float32   {best(found['first view'])}  (goal: 150 median)")
+    print(f"new cell: a picture of it            {best(found['still'])}")
+    print(f"new cell: the live one               {best(found['live'])}")
     print(f"  its bytes read (limit)             {best(found['limit'])}")
     if found["matplotlib"]:
         print(f"  matplotlib imshow                  {best(found['matplotlib'])}")
