@@ -1,5 +1,8 @@
 """OME-Zarr folders: an image at several sizes, of which the full one is read.
 
+At an address small pictures are made of the smallest size that suffices, so that not all of the
+image has to come over the line.
+
 Read with the package ``zarr``, which is an extra: ``pip install openem_nb[zarr]``. The full image
 is the first level of the first multiscale, axes and scale are those of its metadata (OME-NGFF 0.4
 and 0.5).
@@ -8,6 +11,7 @@ and 0.5).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,14 +23,21 @@ from openem_nb.formats.source import damaged
 from openem_nb.images._pixels import About, Plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["is_zarr", "open_zarr"]
+    from openem_nb.images._zarr_far import FarStore
+    from openem_nb.jobs import Progress
+
+__all__ = ["far_folder", "is_zarr", "open_far_zarr", "open_zarr"]
 
 _MARKS: Final = (".zgroup", ".zarray", "zarr.json")
+_FILES: Final = (*_MARKS, ".zattrs", ".zmetadata")
 _LARGEST_CHUNK: Final = 512 << 20
+_MOST_LEVELS: Final = 20
+_SMALLER: Final = "Small pictures are made of the smaller sizes of the image that the folder holds."
 
 
 def is_zarr(folder: Path) -> bool:
@@ -38,6 +49,45 @@ def open_zarr(folder: Path, *, series: int = 0) -> tuple[Plain, About]:
     """Stand ready for the planes of the full image."""
     if not is_zarr(folder):
         raise InvalidInput(f"{folder} is a folder, not an image.", hint="Name one file.")
+    return _opened(str(folder), folder.name, series)[:2]
+
+
+def far_folder(address: str) -> str | None:
+    """Return the address of a Zarr folder, by its name or by a file of metadata in it; else None.
+
+    A folder has a name that ends in ``.zarr``, or lies in one that has.
+    """
+    base, mark, query = address.partition("?")
+    parts = base.rstrip("/").split("/")
+    if parts[-1] in _FILES:
+        parts.pop()
+    elif not any(part.lower().endswith(".zarr") for part in parts[3:]):
+        return None
+    return "/".join(parts) + mark + query
+
+
+def open_far_zarr(
+    address: str, *, series: int = 0, progress: Progress | None = None
+) -> tuple[ZarrPixels, About, FarStore]:
+    """Stand ready for the planes of an image in a folder at an address.
+
+    Raises
+    ------
+    NotFound
+        If there is no such folder.
+    """
+    _package()
+    from openem_nb.images._zarr_far import FarStore
+
+    store = FarStore(address, progress=progress)
+    pixels, about, others = _opened(store, store.name, series, store.generation())
+    pixels.levels = others
+    if others:
+        about = replace(about, notes=(*about.notes, _SMALLER))
+    return pixels, about, store
+
+
+def _package() -> Any:
     try:
         import zarr
     except ImportError as error:
@@ -45,15 +95,28 @@ def open_zarr(folder: Path, *, series: int = 0) -> tuple[Plain, About]:
             "OME-Zarr needs the package zarr, which is not installed.",
             hint="Install it with: pip install 'openem_nb[zarr]'",
         ) from error
+    return zarr
+
+
+def _opened(
+    where: Any, name: str, series: int, generation: int | None = None
+) -> tuple[ZarrPixels, About, list[ZarrPixels]]:
+    """Return the full image, what is known of it, and its smaller sizes if it is far away."""
+    zarr = _package()
     try:
-        found: Any = zarr.open(str(folder), mode="r")
+        found: Any = zarr.open(where, mode="r", zarr_format=generation)
         attributes = dict(found.attrs)
-        array, scale = _level(found, attributes, series, folder.name)
-        return ZarrPixels(folder.name, array), _about(array, attributes, scale)
+        array, scale = _level(found, attributes, series, name)
+        far = generation is not None
+        pixels, others = ZarrPixels(name, array, far=far), []
+        if far and scale:
+            smaller = [found[_path(one, name)] for one in scale["datasets"][1:_MOST_LEVELS]]
+            others = [ZarrPixels(name, one, far=True) for one in smaller if one.ndim == array.ndim]
+        return pixels, _about(array, attributes, scale), others
     except OpenEMError:
         raise
     except Exception as error:  # whatever a foreign folder makes the package stumble over
-        raise damaged(folder.name, f"Zarr cannot read it ({error})"[:300]) from error
+        raise damaged(name, f"Zarr cannot read it ({error})"[:300]) from error
 
 
 def _level(found: Any, attributes: dict[str, Any], series: int, name: str) -> tuple[Any, Any]:
@@ -67,14 +130,23 @@ def _level(found: Any, attributes: dict[str, Any], series: int, name: str) -> tu
             raise InvalidInput(
                 f"{name} has no image {series}.", hint=f"It has {len(scales)}, counted from 0."
             )
-        path = scales[series]["datasets"][0]["path"]
-        if not isinstance(path, str) or ".." in path.split("/") or path.startswith("/"):
-            raise damaged(name, "a level of it lies outside the folder")
-        return found[path], scales[series]
+        return found[_path(scales[series]["datasets"][0], name)], scales[series]
+    if not found.store.supports_listing:
+        raise NotFound(
+            f"{name} is a Zarr group that does not say which image it holds.",
+            hint="Name the image in it: a folder at an address cannot be listed.",
+        )
     arrays = sorted(key for key, _one in found.arrays())
     if not arrays:
         raise NotFound(f"{name} is a Zarr group without an image.", hint="Name the image in it.")
     return found[arrays[0]], {}
+
+
+def _path(level: Any, name: str) -> str:
+    path = level["path"]
+    if not isinstance(path, str) or ".." in path.split("/") or path.startswith("/"):
+        raise damaged(name, "a level of it lies outside the folder")
+    return path
 
 
 def _about(array: Any, attributes: dict[str, Any], scale: Any) -> About:
@@ -117,7 +189,7 @@ def _steps(scale: Any) -> list[float]:
 class ZarrPixels(Plain):
     """Planes of an array: its last two axes."""
 
-    def __init__(self, name: str, array: Any) -> None:
+    def __init__(self, name: str, array: Any, *, far: bool = False) -> None:
         if array.ndim < 2 or array.dtype.kind not in "uifb" or 0 in array.shape:
             raise InvalidInput(
                 f"{name} holds no image.", hint="An image is an array of numbers with two axes."
@@ -131,6 +203,49 @@ class ZarrPixels(Plain):
         dtype = array.dtype.newbyteorder("=") if plain else np.dtype(np.uint8)
         super().__init__((height, width), frames, dtype)
         self._name, self._array = name, array
+        self.far = far
+        self.levels: Sequence[ZarrPixels] = ()
+        """The image at smaller sizes, of which small pictures may be made."""
+
+    def smaller(
+        self, frame: int, part: tuple[int, int, int, int], shape: tuple[int, int]
+    ) -> tuple[ZarrPixels, int, tuple[int, int, int, int]] | None:
+        """Return the smallest size from which a part can be shown at a shape, and the part there.
+
+        None where that is the full image.
+        """
+        y0, y1, x0, x1 = part
+        for level in sorted(self.levels, key=lambda one: one.shape):
+            down, across = (
+                small / full for small, full in zip(level.shape, self.shape, strict=True)
+            )
+            there = (
+                int(y0 * down),
+                min(level.shape[0], math.ceil(y1 * down)),
+                int(x0 * across),
+                min(level.shape[1], math.ceil(x1 * across)),
+            )
+            fits = there[1] - there[0] >= shape[0] and there[3] - there[2] >= shape[1]
+            if fits and level.shape < self.shape:
+                return level, level.frame_like(self, frame), there
+        return None
+
+    def frame_like(self, other: ZarrPixels, frame: int) -> int:
+        """Return the plane that lies where a plane of another size lies."""
+        found = 0
+        mine, theirs = self._array.shape[:-2], other._array.shape[:-2]
+        for here, there, place in zip(mine, theirs, other._place(frame), strict=True):
+            found = found * int(here) + min(int(here) - 1, place * int(here) // int(there))
+        return found
+
+    def bands(self, frame: int, y0: int, y1: int, multiple: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows; far away those of one row of chunks after the other."""
+        if not self.far:
+            yield from super().bands(frame, y0, y1, multiple)
+            return
+        rows = max(1, int(self._array.chunks[-2]))
+        for start in range(y0 - y0 % rows, y1, rows):
+            yield self._read(frame, slice(max(y0, start), min(y1, start + rows)), slice(None))
 
     def _place(self, frame: int) -> tuple[int, ...]:
         found = []
@@ -142,6 +257,8 @@ class ZarrPixels(Plain):
     def _read(self, frame: int, rows: slice, columns: slice) -> NDArray[Any]:
         try:
             return np.asarray(self._array[(*self._place(frame), rows, columns)], self.dtype)
+        except OpenEMError:
+            raise
         except Exception as error:
             raise damaged(self._name, f"a piece of it is broken ({error})"[:300]) from error
 

@@ -285,7 +285,17 @@ class Micrograph:
                 found += self._reduced(one, part, shape, factor)
             found /= np.float32(self.frames)
             return found
-        return _views.reduced(self._pixels, frame, part, shape=shape, factor=factor)
+        pixels = self._pixels
+        smaller = getattr(pixels, "smaller", None)
+        if smaller is not None:  # the image may be there at several sizes
+            y0, y1, x0, x1 = part
+            by = factor or 1
+            wanted = shape or (-(-(y1 - y0) // by), -(-(x1 - x0) // by))
+            found = smaller(frame, part, wanted)
+            if found is not None:
+                level, like, there = found
+                return _views.reduced(level, like, there, shape=wanted, factor=None)
+        return _views.reduced(pixels, frame, part, shape=shape, factor=factor)
 
     def _check(self, frame: object, y0: int, y1: int, x0: int, x1: int) -> None:
         if frame != "sum" and not (

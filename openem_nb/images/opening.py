@@ -67,6 +67,12 @@ def open_image(
     opened: Source
     identity: tuple[Any, ...] | None = None
     fetched: Callable[[], int] | None = None
+    if isinstance(source, str) and (folder := _far_zarr(source)) is not None:
+        from openem_nb.images._zarr import open_far_zarr
+
+        planes, words, store = open_far_zarr(folder, series=series, progress=progress)
+        title, address = name or store.name, store.shown
+        return Micrograph(planes, words, name=title, source=address, fetched=lambda: store.fetched)
     remote = _remote(source, name, progress)
     if remote is not None:
         opened, place = remote, remote.shown
@@ -101,9 +107,22 @@ def open_image(
     )
 
 
+def _is_address(source: str) -> bool:
+    return source.lower().startswith(("https://", "http://"))
+
+
+def _far_zarr(source: str) -> str | None:
+    """Return the address of a Zarr folder; None if it is the address of a file, or none at all."""
+    if not (_is_address(source) and ("zarr" in source.lower() or "/.z" in source)):
+        return None
+    from openem_nb.images._zarr import far_folder
+
+    return far_folder(source)
+
+
 def _remote(source: Any, name: str | None, progress: Progress | None) -> RemoteFile | None:
     """Return the file at an address, or None if it is none."""
-    address = isinstance(source, str) and source.lower().startswith(("https://", "http://"))
+    address = isinstance(source, str) and _is_address(source)
     if not (address or callable(source) or hasattr(source, "again")):
         return None  # files on disk do without the network library
     from openem_nb.images.remote import RemoteFile

@@ -56,7 +56,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(asked)
         known = self.headers.get("If-Range", self.server.etag) == self.server.etag
         if self.server.ranges and asked and known:
-            first, last = (int(one) for one in asked.removeprefix("bytes=").split("-"))
+            begin, _, end = asked.removeprefix("bytes=").partition("-")
+            first = int(begin) if begin else max(0, len(data) - int(end))
+            last = int(end) if begin and end else len(data) - 1
             part = memoryview(data)[first : last + 1]
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
