@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from openem_nb.images.reduce import BlockMean
+from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["forget", "reduced", "remembered"]
 
+_LARGE: Final = 1 << 22
+"""Pixels from which on several threads are worth starting."""
 ROOM: Final = 256 << 20
 """Bytes of answers that are kept."""
 
@@ -73,6 +77,21 @@ def reduced(
         return pixels.window(frame, y0, y1, x0, x1).astype(np.float32, copy=False)
     reducer = BlockMean((y1 - y0, x1 - x0), pixels.dtype, factor=factor, shape=shape)
     multiple = factor or -(-(y1 - y0) // reducer.shape[0])
-    for band in pixels.bands(frame, y0, y1, multiple):
-        reducer.add(band[:, x0:x1])
+    large = (y1 - y0) * pixels.shape[1] >= _LARGE and getattr(pixels, "apart", False)
+
+    def take(share: tuple[int, int, BlockMean]) -> None:
+        top, bottom, one = share
+        for band in pixels.bands(frame, y0 + top, y0 + bottom, multiple):
+            one.add(band[:, x0:x1])
+
+    mine, *others = reducer.parts(workers() if large else 1)
+    if not others:
+        take(mine)
+        return reducer.result()
+    # this thread takes a share, too: it has a buffer already
+    with ThreadPoolExecutor(len(others), thread_name_prefix="openem-view") as pool:
+        tasks = [pool.submit(take, one) for one in others]
+        take(mine)
+    for task in tasks:
+        task.result()
     return reducer.result()

@@ -10,6 +10,8 @@ the slow direction is a fraction of the image.
 
 from __future__ import annotations
 
+import copy
+import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,17 +109,42 @@ class BlockMean:
             raise InvalidInput("A block has one pixel at least.", hint="Give a factor such as 8.")
         self._y = edges(whole[0], factor=None if shape else by, count=shape and shape[0])
         self._x = edges(whole[1], factor=None if shape else bx, count=shape and shape[1])
-        self._width = whole[1]
-        self._heights, self._widths = np.diff(self._y), np.diff(self._x)
+        self._heights, widths = np.diff(self._y), np.diff(self._x)
         self._sum = _row_type(dtype, int(self._heights.max()))
-        self._out = np.empty((len(self._heights), len(self._widths)), np.float32)
+        exact = self._sum if self._sum.kind == "f" else np.dtype(np.float32)
+        tall = self._heights[0]
+        self._uneven = bool((self._heights[:-1] != tall).any() or self._heights[-1] > tall)
+        self._narrow = narrow = int(widths[0])
+        even = int(np.argmin(widths == narrow)) or len(widths)
+        # blocks of one width, and one that may be less; otherwise widths go to and fro
+        self._even = even if even >= len(widths) - 1 else 0
+        self._weights = np.full(narrow, 1 / narrow, exact)
+        self._shares = (1 / widths).astype(exact)
+        self._tall = (1 / self._heights).astype(np.float32)[:, None]
+        self._out = np.empty((len(self._heights), len(widths)), np.float32)
         self._row = self._done = 0
+        self._last = len(self._heights)
         self._open: NDArray[Any] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of the result."""
-        return len(self._heights), len(self._widths)
+        return self._out.shape[0], self._out.shape[1]
+
+    def parts(self, many: int) -> list[tuple[int, int, BlockMean]]:
+        """Return so many reducers for rows that are taken in at once, by threads of their own.
+
+        Each comes with the first of its rows and the one after its last. They share the result,
+        which is complete, here, when all of them are.
+        """
+        ends = edges(len(self._heights), count=many).tolist()
+        found = []
+        for first, last in itertools.pairwise(ends):
+            one, row = copy.copy(self), int(self._y[first])
+            vars(one).update(_done=first, _last=last, _row=row)
+            found.append((row, int(self._y[last]), one))
+        self._done = self._last
+        return found
 
     def add(self, band: NDArray[Any]) -> None:
         """Take the next rows."""
@@ -144,37 +171,36 @@ class BlockMean:
     def _whole_blocks(self, band: NDArray[Any], height: int) -> int:
         """Reduce the blocks of one height that the band holds whole; return the rows of them."""
         many = len(band) // height
-        same = np.flatnonzero(self._heights[self._done : self._done + many] != height)
-        many = int(same[0]) if len(same) else many
+        if self._uneven:
+            same = np.flatnonzero(self._heights[self._done : self._done + many] != height)
+            many = int(same[0]) if len(same) else many
         rows = many * height
         self._put(_rows(band[:rows].reshape(many, height, band.shape[1]), self._sum))
         self._row += rows
         return rows
 
     def _put(self, rows: NDArray[Any]) -> None:
+        """Write the means of some blocks, of which the rows are added."""
         first, last = self._done, self._done + len(rows)
         out = self._out[first:last]
-        narrow = int(self._widths[0])
-        even = int(np.argmin(self._widths == narrow)) or len(self._widths)
-        exact = rows if rows.dtype.kind == "f" else rows.astype(np.float32)
-        if even < len(self._widths) - 1:
-            sums = np.add.reduceat(exact, self._x[:-1], axis=1)
-            np.divide(sums, self._widths, out=out, casting="unsafe")
+        exact = rows if rows.dtype == self._weights.dtype else rows.astype(self._weights.dtype)
+        even, cut = self._even, self._even * self._narrow
+        if not even:
+            np.multiply(
+                np.add.reduceat(exact, self._x[:-1], axis=1),
+                self._shares,
+                out=out,
+                casting="same_kind",
+            )
         else:
-            cut = even * narrow
-            blocks = exact[:, :cut].reshape(len(rows), even, narrow)
-            if narrow == 1:
-                out[:, :even] = blocks[..., 0]
+            if self._narrow == 1:
+                out[:, :even] = exact[:, :even]
             else:
-                np.divide(
-                    blocks @ np.ones(narrow, exact.dtype),
-                    narrow,
-                    out=out[:, :even],
-                    casting="unsafe",
-                )
-            if cut < self._width:
+                blocks = exact[:, :cut].reshape(len(rows), even, self._narrow)
+                np.matmul(blocks, self._weights, out=out[:, :even], casting="same_kind")
+            if even < out.shape[1]:
                 out[:, even] = exact[:, cut:].mean(axis=1)
-        out /= self._heights[first:last, None].astype(np.float32)
+        out *= self._tall[first:last]
         self._done = last
 
     def result(self) -> NDArray[np.float32]:
@@ -185,9 +211,9 @@ class BlockMean:
         InvalidInput
             If rows are missing.
         """
-        if self._done < len(self._heights):
+        if self._done < self._last:
             raise InvalidInput(
-                f"The image has {int(self._y[-1]):,} rows, and {self._row:,} were given.",
+                f"The image has {int(self._y[self._last]):,} rows, and {self._row:,} were given.",
                 hint="Add all bands before the result is asked for.",
             )
         return self._out

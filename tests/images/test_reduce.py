@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import os
+from typing import TYPE_CHECKING
 
+import mrcfile
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openem_nb import images
-from openem_nb.errors import InvalidInput
+from openem_nb.errors import DamagedFile, InvalidInput
+from openem_nb.images import _raw, _views
 from openem_nb.images.reduce import BlockMean, edges
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KINDS = ["u1", "i1", "u2", "i2", "i4", "u4", "f2", "f4", "f8", ">i2", ">f4", "?"]
 
@@ -61,6 +68,12 @@ def test_means_are_exact(
         reducer.add(image[start : start + step])
         start += step
     assert np.allclose(reducer.result(), expected, rtol=1e-5, atol=1e-5 * scale)
+    for many in bands:
+        whole = BlockMean(image.shape, image.dtype, factor=factor)
+        for top, bottom, part in reversed(whole.parts(many)):
+            part.add(image[top:bottom])
+            part.result()  # it has all of its rows
+        assert np.allclose(whole.result(), expected, rtol=1e-5, atol=1e-5 * scale)
     shape = (max(1, height // 3), max(1, width * 2 // 3))
     ys, xs = edges(height, count=shape[0]), edges(width, count=shape[1])
     found = images.block_mean(image, shape=shape)
@@ -107,3 +120,36 @@ def test_what_cannot_be_reduced() -> None:
     reducer.add(np.ones((4, 10), np.float32))
     with pytest.raises(InvalidInput, match="4 were given"):
         reducer.result()
+    _, (_, _, second) = BlockMean((10, 10), np.dtype(np.float32), factor=3).parts(2)
+    with pytest.raises(InvalidInput, match="10 rows, and 6 were given"):
+        second.result()
+
+
+def test_threads_that_share_a_file_give_the_mean_of_each_block(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_views, "workers", lambda: 3)
+    monkeypatch.setattr(_views, "_LARGE", 0)
+    monkeypatch.setattr(_raw, "_BUDGET", 9000)  # bands end within blocks
+    image = np.random.default_rng(3).normal(40, 6, (203, 311)).astype(np.float32)
+    mrcfile.write(tmp_path / "a.mrc", image)
+    with images.open_image(tmp_path / "a.mrc") as found:
+        ys, xs = edges(203, factor=7), edges(311, factor=7)
+        assert np.allclose(found.thumbnail(50), exact(image, ys, xs), rtol=1e-5)
+        view = found.view(3, 200, 10, 310, 61, 77)
+    part = image[3:200, 10:310]
+    expected = exact(part, edges(len(part), count=61), edges(300, count=77))
+    assert np.allclose(view, expected, rtol=1e-5)
+
+
+def test_what_one_of_several_threads_cannot_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_views, "workers", lambda: 2)
+    monkeypatch.setattr(_views, "_LARGE", 0)
+    path = tmp_path / "a.mrc"
+    mrcfile.write(path, np.ones((64, 64), np.float32))
+    with images.open_image(path) as found:
+        os.truncate(path, 1024 + 48 * 64 * 4)  # somebody writes it anew
+        with pytest.raises(DamagedFile, match="cut off"):
+            found.thumbnail(16)
