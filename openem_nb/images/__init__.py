@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from openem_nb.images.reduce import block_mean, factor_for
     from openem_nb.images.scanning import scan
     from openem_nb.images.selection import read_selection, write_selection
+    from openem_nb.images.soft_mask import SoftMask, soft_mask
     from openem_nb.images.spectrum import Spectrum, periodogram, spectrum
     from openem_nb.images.statistics import Statistics, statistics
     from openem_nb.images.tars import Tar, open_tar
@@ -50,6 +51,7 @@ __all__ = [
     "Micrograph",
     "Motion",
     "Picks",
+    "SoftMask",
     "Spectrum",
     "Statistics",
     "Tar",
@@ -74,6 +76,7 @@ __all__ = [
     "read_selection",
     "scale_bar",
     "scan",
+    "soft_mask",
     "spectrum",
     "statistics",
     "write_picks",
@@ -99,6 +102,7 @@ _MODULES: Final = {
     "reduce": ("block_mean", "factor_for"),
     "scanning": ("scan",),
     "selection": ("read_selection", "write_selection"),
+    "soft_mask": ("SoftMask", "soft_mask"),
     "spectrum": ("Spectrum", "periodogram", "spectrum"),
     "statistics": ("Statistics", "statistics"),
     "tars": ("Tar", "open_tar"),

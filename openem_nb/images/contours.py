@@ -194,12 +194,7 @@ def suggest_level(source: Map, *, molecular_weight: float | None = None) -> Sugg
     source.usable()
     if molecular_weight is not None:
         return _by_mass(source, molecular_weight)
-    corners = _corners(source.data)
-    middle = float(np.median(corners)) if corners.size else 0.0
-    spread = 1.4826 * float(np.median(np.abs(corners - middle))) if corners.size else 0.0
-    same = np.unique(corners, return_counts=True)[1].max() / corners.size if corners.size else 1.0
-    if source.dtype.kind == "f" and same > _EMPTY_CORNERS:
-        spread = 0.0
+    middle, spread = corner_noise(source.data, whole=source.dtype.kind != "f")
     if not spread > 0:
         return SuggestedLevel(
             None,
@@ -243,6 +238,25 @@ def _by_mass(source: Map, weight: float) -> SuggestedLevel:
         f"{level:.4g}: encloses the volume of {weight:,.4g} kDa of protein "
         f"({CUBIC_ANGSTROM_PER_DALTON:.3f} Å³ per Da).",
     )
+
+
+def corner_noise(data: NDArray[Any], *, whole: bool) -> tuple[float, float]:
+    """Return median and standard deviation of the noise in the corners of a box, by its median.
+
+    The deviation is 0 where they are masked, or too small.
+
+    Parameters
+    ----------
+    whole :
+        Whether the values are whole numbers, of which many may be the same.
+    """
+    corners = _corners(data)
+    if not corners.size:
+        return 0.0, 0.0
+    middle = float(np.median(corners))
+    spread = 1.4826 * float(np.median(np.abs(corners - middle)))
+    same = np.unique(corners, return_counts=True)[1].max() / corners.size
+    return middle, spread if whole or same <= _EMPTY_CORNERS else 0.0
 
 
 def _corners(data: NDArray[Any]) -> NDArray[np.float32]:

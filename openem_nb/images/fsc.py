@@ -26,7 +26,7 @@ import numpy as np
 
 from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
-from openem_nb.images.threads import workers
+from openem_nb.images._half_maps import back, pair, transform, volume
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +41,6 @@ _RANDOM_BELOW: Final = 0.8
 """Correlation without a mask at which phases become random, and a shell or two beyond which the
 correction begins: so do Chen et al. as RELION has it."""
 _BEYOND: Final = 2
-_PLACE: Final = 0.01
-"""Å by which origins may differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +59,8 @@ class Fsc:
     """With a mask: without it, with it, and of random phases with it."""
     unit: str = "Å"
     """Of a resolution: ``Å``, or ``voxels``."""
+    mask_words: str = ""
+    """How the mask came about, where it was made here."""
 
     def _crossing(self, threshold: float) -> tuple[float | None, str]:
         if not 0 < threshold < 1:
@@ -88,7 +88,7 @@ class Fsc:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The resolution at 0.143 and 0.5 in sentences."""
+        """The resolution at 0.143 and 0.5 in sentences, and of which mask it is."""
         found = []
         for threshold in THRESHOLDS:
             value, reason = self._crossing(threshold)
@@ -97,7 +97,7 @@ class Fsc:
                 if value is None
                 else f"{value:.3g} {self.unit} at {threshold:g}."
             )
-        return tuple(found)
+        return (*found, self.mask_words) if self.mask_words else tuple(found)
 
     def frame(self) -> pd.DataFrame:
         """Return a row for each shell."""
@@ -125,9 +125,11 @@ class Fsc:
             raise InvalidInput(f"There is no picture of kind {kind!r}.", hint="Choose svg or png.")
         figure = Figure(figsize=(6, 3.6), dpi=110, layout="constrained")
         axes = figure.add_subplot()
+        lowest = float(np.nanmin(self.correlation, initial=0.0))
         for name, style in (("unmasked", ":"), ("masked", "--"), ("randomised", "-.")):
             if (curve := getattr(self, name)) is not None:
                 axes.plot(self.frequency, curve, style, linewidth=1, label=name)
+                lowest = min(lowest, float(np.nanmin(curve, initial=0.0)))
         label = "FSC" if self.masked is None else "corrected"
         axes.plot(self.frequency, self.correlation, color="black", label=label)
         for threshold in THRESHOLDS:
@@ -137,7 +139,8 @@ class Fsc:
             axes.text(self.frequency[-1], threshold + 0.01, f"{threshold:g}{told}", ha="right")
         axes.set_xlabel(f"spatial frequency (1/{self.unit})")
         axes.set_ylabel("correlation")
-        axes.set_ylim(-0.15, 1.05)
+        axes.set_ylim(min(-0.15, lowest - 0.05), 1.05)
+        axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         axes.legend(fontsize=8)
         out = io.BytesIO()
         figure.savefig(out, format=kind)
@@ -176,8 +179,9 @@ def fsc(
     half1, half2 :
         Maps, files of them, or arrays (z, y, x).
     mask :
-        Values from 0 to 1, with a soft edge, of the same shape. The curve is then corrected by that
-        of random phases.
+        Values from 0 to 1, with a soft edge, of the same shape; or ``"soft"`` for one that is
+        made of the two maps (:func:`~openem_nb.images.soft_mask.soft_mask`). The curve is then
+        corrected by that of random phases.
     voxel_size :
         Å, of arrays, or where the files do not know it.
     seed :
@@ -186,99 +190,53 @@ def fsc(
     Raises
     ------
     InvalidInput
-        If shapes, sizes of voxels or places differ, or a map has voxels without a number.
+        If shapes, sizes of voxels or places differ, a map has voxels without a number, or no mask
+        can be made.
     """
-    one, size1, place1 = _volume(half1)
-    two, size2, place2 = _volume(half2)
-    _same(one, two, size1, size2, place1, place2)
-    sizes = (voxel_size,) * 3 if voxel_size else size1 or size2
-    if voxel_size is not None and not 0 < voxel_size < math.inf:
-        raise InvalidInput(f"Voxels of {voxel_size} Å cannot be.", hint="Give it in Å.")
+    one, two, sizes = pair(half1, half2, voxel_size)
     unit = "voxels" if sizes is None else "Å"
     shells = _Shells(one.shape, sizes or (1.0, 1.0, 1.0))
-    first, second = _transform(one), _transform(two)
+    first, second = transform(one), transform(two)
     plain = shells.correlate(first, second)
     if mask is None:
         return Fsc(shells.frequency, plain, shells.count, unit=unit)
-    window, _size, _place = _volume(mask)
+    window, words = _window(mask, first, second, one.shape, sizes)
     if window.shape != one.shape:
         raise InvalidInput(
             f"The mask has the shape {window.shape}, the maps have {one.shape}.",
             hint="Give the mask that belongs to them.",
         )
-    masked = shells.correlate(_transform(one * window), _transform(two * window))
+    masked = shells.correlate(transform(one * window), transform(two * window))
     low = np.flatnonzero(~(plain[1:] >= _RANDOM_BELOW))
     begin = int(low[0]) + 1 if low.size else len(plain)
     rng = np.random.default_rng(seed)
     noises = []
     for spectrum in (first, second):
         shells.randomise(spectrum, begin, rng)
-        noises.append(_transform(_back(spectrum, one.shape) * window))
+        noises.append(transform(back(spectrum, one.shape) * window))
     noise = shells.correlate(*noises)
     corrected = masked.copy()
     beyond = slice(begin + _BEYOND, None)
     with np.errstate(divide="ignore", invalid="ignore"):
         true = (masked[beyond] - noise[beyond]) / (1 - noise[beyond])
     corrected[beyond] = np.where(noise[beyond] < 1, true, 0.0)
-    return Fsc(shells.frequency, corrected, shells.count, plain, masked, noise, unit)
+    return Fsc(shells.frequency, corrected, shells.count, plain, masked, noise, unit, words)
 
 
-def _volume(
-    source: Any,
-) -> tuple[NDArray[np.float32], tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Return the voxels, their sizes, and where the first of them lies."""
-    from openem_nb.images.maps import Map, open_map
+def _window(
+    mask: Any,
+    first: NDArray[np.complex64],
+    second: NDArray[np.complex64],
+    shape: tuple[int, ...],
+    sizes: tuple[float, ...] | None,
+) -> tuple[NDArray[np.float32], str]:
+    """Return a mask, and how it came about where it was made here."""
+    if isinstance(mask, str) and mask == "soft":
+        from openem_nb.images.soft_mask import of_spectrum
 
-    if isinstance(source, str | Path):
-        with open_map(source) as opened:
-            return _volume(opened)
-    if isinstance(source, Map):
-        voxels = np.array(source.data, np.float32, order="C")
-        size, place, name = source.voxel_size, source.origin, source.name
-    else:
-        voxels = np.ascontiguousarray(source, np.float32)
-        size = place = None
-        name = "The array"
-    if voxels.ndim != 3 or min(voxels.shape) < 2:
-        raise InvalidInput(
-            f"{name} has the shape {voxels.shape}, and shells need a volume.",
-            hint="Give arrays (z, y, x) with two voxels along each side at least.",
-        )
-    if not np.isfinite(voxels.sum(dtype=np.float64)):
-        raise InvalidInput(
-            f"{name} has voxels that hold no number.",
-            hint="Put the mean in their place.",
-        )
-    return voxels, size, place
-
-
-def _same(one: Any, two: Any, size1: Any, size2: Any, place1: Any, place2: Any) -> None:
-    problem = ""
-    if one.shape != two.shape:
-        problem = f"have the shapes {one.shape} and {two.shape}"
-    elif size1 and size2 and not np.allclose(size1, size2, rtol=1e-3):
-        problem = f"have voxels of {size1} and {size2} Å"
-    elif place1 and place2 and not np.allclose(place1, place2, rtol=0, atol=_PLACE):
-        problem = f"begin at {place1} and {place2} Å"
-    if problem:
-        raise InvalidInput(
-            f"The two maps {problem} (z, y, x): their voxels are not the same places.",
-            hint="Give the two half maps of one reconstruction.",
-        )
-
-
-def _transform(volume: NDArray[np.float32]) -> NDArray[np.complex64]:
-    from scipy.fft import rfftn
-
-    found: NDArray[np.complex64] = rfftn(volume, workers=workers())
-    return found
-
-
-def _back(spectrum: NDArray[np.complex64], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    from scipy.fft import irfftn
-
-    found: NDArray[np.float32] = irfftn(spectrum, s=shape, workers=workers())
-    return found
+        made = of_spectrum((first + second) * np.float32(0.5), shape, sizes)
+        return made.values, made.words
+    return volume(mask)[0], ""
 
 
 class _Shells:
