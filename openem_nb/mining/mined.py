@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from openem_nb.errors import DamagedFile, NotFound
 from openem_nb.mining.columns import chosen
+from openem_nb.mining.parameters import arguments
 from openem_nb.mining.store import Store
 from openem_nb.values import counted
 
@@ -41,6 +42,8 @@ class Mined:
         """Identifies the parameters: only rows that were measured with them are told."""
         self.measures = tuple(measures)
         """What was measured."""
+        self.given: dict[str, Any] = {}
+        """Arguments of ``mine`` that make the same table; without the usual ones."""
         self.job: Job[None] | None = None
         """The work in the background, where there is some."""
         self.notes: tuple[str, ...] = ()
@@ -186,7 +189,9 @@ def open_mined(folder: Path | str) -> Mined:
     path = Path(folder).expanduser().absolute()
     try:
         told = json.loads((path / "mine.json").read_text(encoding="utf-8"))
-        return Mined(Store(path), str(told["key"]), map(str, told["parameters"]["measures"]))
+        key, content = str(told["key"]), told["parameters"]
+        found = Mined(Store(path), key, map(str, content["measures"]))
+        found.given = arguments(content)
     except FileNotFoundError:
         raise NotFound(
             f"Nothing was mined into {path}.", hint="Give the folder that mine() wrote to."
@@ -196,3 +201,4 @@ def open_mined(folder: Path | str) -> Mined:
             f"{path / 'mine.json'} is not what mine() writes: {error}.",
             hint="Mine the folder again: what was measured is kept.",
         ) from error
+    return found

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["DEFAULT", "MEASURES", "Parameters"]
+__all__ = ["DEFAULT", "MEASURES", "Parameters", "arguments"]
 
 MEASURES: Final = {
     "thumbnail": "a small JPEG",
@@ -126,3 +126,23 @@ class Parameters:
         """What is the same for the same measurements only: 16 hexadecimal digits."""
         text = json.dumps(self.content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def arguments(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what :func:`~openem_nb.mining.mine` was given, by what was written down of it.
+
+    Parameters
+    ----------
+    content :
+        Made by :attr:`Parameters.content`; what is not known of it is left out.
+    """
+    usual = asdict(Parameters())
+    found = {}
+    for name, value in content.items():
+        if name == "gain" and isinstance(value, list) and value:
+            value = str(value[0])
+        elif name == "measures":
+            value = tuple(value)
+        if name in usual and value != usual[name]:
+            found[name] = value
+    return found

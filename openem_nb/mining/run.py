@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb import jobs, settings
 from openem_nb.mining.engines import check, engine
 from openem_nb.mining.mined import Mined
-from openem_nb.mining.parameters import DEFAULT, Parameters
+from openem_nb.mining.parameters import DEFAULT, Parameters, arguments
 from openem_nb.mining.sources import source_of
 from openem_nb.mining.store import Store
 
@@ -152,6 +152,7 @@ def mine(
     check(cluster, workers, options)
     folder = default_folder(where) if out is None else Path(out).expanduser().absolute()
     mined = Mined(Store(folder), parameters.key, parameters.measures)
+    mined.given = arguments(parameters.content)
     if on_rows is not None:
         mined.subscribe(on_rows)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from openem_nb.jobs import Progress
     from openem_nb.mining.files import ImageFiles
 
-__all__ = ["Facts", "Source", "images_of", "source_of"]
+__all__ = ["Facts", "Folder", "Source", "images_of", "is_asked_for", "source_of"]
 
 _EMPIAR: Final = re.compile(r"EMPIAR-[0-9]+", re.IGNORECASE)
 _PID: Final = re.compile(r"[0-9]+(\.[0-9]+)+/\S+")
@@ -192,6 +192,15 @@ def source_of(given: Any, *, progress: Progress | None = None) -> Source:
             f"{type(given).__name__} is neither a folder nor a list of files, nor a data set.",
             hint="Give a path, a list of paths, a data set, or an entry of EMPIAR.",
         ) from None
+
+
+def is_asked_for(given: Any) -> bool:
+    """Return whether a service has to be asked before :func:`source_of` knows what is meant."""
+    if not isinstance(given, str):
+        return hasattr(given, "pids")
+    text = given.strip()
+    named = _EMPIAR.fullmatch(text) or _PID.fullmatch(text)
+    return named is not None and not Path(text).expanduser().exists()
 
 
 def images_of(

@@ -38,7 +38,8 @@ def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ct
     name :
         Which image.
     given :
-        What the measurement was given: ``cs``, and what the files did not know.
+        What the measurement was given, for tables that do not hold it: ``cs``, and what the files
+        did not know.
     """
     import pandas as pd
 
@@ -47,8 +48,11 @@ def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ct
         return None
     row = rows.iloc[-1]
     known: dict[str, Any] = {
-        name: given.get(name) or row.get(name) for name in ("voltage", "pixel_size", "cs")
+        name: _first(row.get(f"ctf_{name}"), given.get(name), row.get(name))
+        for name in ("voltage", "pixel_size", "cs")
     }
+    usual = Parameters().amplitude_contrast
+    contrast = _first(row.get("ctf_amplitude_contrast"), given.get("amplitude_contrast"), usual)
     values = [row[f"ctf_{one}"] for one in _NEEDED]
     if any(one is None or pd.isna(one) for one in [*values, *known.values()]):
         return None
@@ -60,6 +64,13 @@ def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ct
         resolution=None if resolution is None or pd.isna(resolution) else float(resolution),
         reliable=bool(row["ctf_reliable"]),
         **{one: float(value) for one, value in known.items()},
-        amplitude_contrast=float(given.get("amplitude_contrast", Parameters().amplitude_contrast)),
+        amplitude_contrast=float(contrast),
         profile=pd.DataFrame({one: np.empty(0) for one in names}),
     )
+
+
+def _first(*values: Any) -> Any:
+    """Return the first value that is one; None if none is."""
+    import pandas as pd
+
+    return next((one for one in values if one is not None and not pd.isna(one)), None)

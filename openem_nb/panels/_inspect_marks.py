@@ -1,4 +1,4 @@
-"""Marks and notes of a folder, kept so that closing the notebook loses nothing."""
+"""Marks and notes of a folder or data set, kept so that closing the notebook loses nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["KeptMarks"]
 
 
 class KeptMarks:
-    """What a person thinks of the images of a folder, in a file of the state folder.
+    """What a person thinks of the images of a data set, in a file of the state folder.
 
     Parameters
     ----------
@@ -37,16 +37,21 @@ class KeptMarks:
         """Say that there are marks which were not kept yet."""
         self._changed.set()
 
-    def take(self, folder: Path) -> int:
-        """Give the gallery the marks of a folder; return how many images had one.
+    def take(self, key: str) -> int:
+        """Give the gallery the marks of a source; return how many images had one.
+
+        Parameters
+        ----------
+        key :
+            What is the same each time for this folder or data set.
 
         Raises
         ------
         DamagedFile
             If the file was changed by something else.
         """
-        path = str(folder.resolve()).encode("utf-8", "surrogateescape")
-        name = f"{hashlib.sha256(path).hexdigest()[:24]}.csv"
+        text = key.encode("utf-8", "surrogateescape")
+        name = f"{hashlib.sha256(text).hexdigest()[:24]}.csv"
         with self._lock:
             self._changed.clear()
             self._place = settings.folders().state / "marks" / name

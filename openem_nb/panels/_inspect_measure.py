@@ -1,4 +1,4 @@
-"""Measure all images of a folder from a panel: what, with which values, and how far it is."""
+"""Measure all images of a data set from a panel: what, with which values, and how far it is."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets
 
 from openem_nb import mining
-from openem_nb.errors import OpenEMError
+from openem_nb.errors import NotFound, OpenEMError
+from openem_nb.mining.run import default_folder
+from openem_nb.mining.sources import Facts
 from openem_nb.panels import _html
+from openem_nb.panels._inspect_about import optics_words
 from openem_nb.panels.form import Field, Form, Values
+from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from openem_nb.mining import Mined
+    from openem_nb.mining import ImageFiles, Mined
+    from openem_nb.mining.sources import Source
 
 __all__ = ["MeasureBox"]
 
@@ -44,47 +48,43 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
     ) -> None:
         self._follow, self._measured = follow, measured
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._folder: Path | None = None
+        self._source: Source | None = None
         self._pattern = ""
+        self._values = values
         self.mined: Mined | None = None
-        """What was measured of this folder; None before the first time."""
+        """What was measured of this data set, now or earlier; None before the first time."""
         self.given: dict[str, Any] = {}
         """The arguments of ``mine`` that were given last."""
-        fields = [
-            Field(
-                name,
-                label,
-                kind="number",
-                value="" if values.get(name) is None else f"{values[name]:g}",
-                placeholder=example,
-                help=words,
-            )
-            for name, label, example, words in _VALUES
-        ]
-        fields += [
-            Field(
-                name,
-                f"{name.capitalize() if name != 'ctf' else 'CTF'}: {words}",
-                kind="check",
-                value=name in mining.DEFAULT,
-                wide=True,
-            )
-            for name, words in mining.MEASURES.items()
-            if name != "thumbnail"
-        ]
         self.form = Form(
-            fields, label="Measurements", submit_label="Measure all", submit=self._submit
+            _fields(Facts(), values, {}),
+            label="Measurements",
+            submit_label="Measure all",
+            submit=self._submit,
         )
         self.words = _html.text_widget()
         super().__init__([self.form, self.words])
 
-    def show(self, folder: Path, pattern: str) -> None:
-        """Measure another folder from now on."""
+    def show(self, source: Source, pattern: str, files: ImageFiles) -> None:
+        """Measure another data set from now on; what was measured of it earlier is there again."""
         self._forget()
         self.form.busy = False
-        self._folder, self._pattern = folder, pattern
-        self.mined, self.given = None, {}
-        self.words.value = ""
+        self._source, self._pattern = source, pattern
+        self.mined, self.given, words = None, {}, ""
+        try:
+            self.mined = mining.open_mined(default_folder(source))
+        except NotFound:
+            pass
+        except OpenEMError as error:
+            words = str(error)
+        if self.mined is not None:
+            self.given = dict(self.mined.given)
+            if self.given.get("cs") == source.facts.cs:
+                self.given.pop("cs", None)
+            words = f"Measured earlier: {self.mined.words}"
+        if files.far:
+            words += f" To measure all of them, {format_bytes(files.bytes)} are fetched."
+        self.form.show(_fields(source.facts, self._values, self.given))
+        self.words.value = _html.status(words.strip()) if words else ""
 
     def close(self) -> None:
         """End the widgets; what is being measured goes on."""
@@ -109,15 +109,15 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
         chosen = ["thumbnail", *(name for name in mining.MEASURES if values.get(name))]
         if len(chosen) < 2:
             wrong["statistics"] = "Choose one measurement at least."
-        folder, pattern = self._folder, self._pattern
-        if wrong or folder is None:
+        source, pattern = self._source, self._pattern
+        if wrong or source is None:
             return wrong
         if chosen != list(mining.DEFAULT):
             given["measures"] = tuple(chosen)
         self.form.busy = True
 
         try:
-            mined = mining.mine(folder, pattern=pattern or None, wait=False, **given)
+            mined = mining.mine(source, pattern=pattern or None, wait=False, **given)
         except OpenEMError as error:
             self.form.busy = False
             return {"cs": f"{error} {error.hint}".strip()}
@@ -139,3 +139,36 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
     def _forget(self) -> None:
         self._unsubscribe()
         self._unsubscribe = lambda: None
+
+
+def _fields(
+    facts: Facts, values: Mapping[str, float | None], given: Mapping[str, Any]
+) -> list[Field]:
+    """Return the fields, filled with what was given; what the data set states stands in grey."""
+    stated = optics_words(facts)
+    fields = []
+    for name, label, example, words in _VALUES:
+        value = given.get(name, values.get(name))
+        fields.append(
+            Field(
+                name,
+                label,
+                kind="number",
+                value="" if value is None else f"{value:g}",
+                placeholder=stated.get(name, example),
+                help=f"The data set says {stated[name]}." if name in stated else words,
+            )
+        )
+    measures = given.get("measures", mining.DEFAULT)
+    fields += [
+        Field(
+            name,
+            f"{name.capitalize() if name != 'ctf' else 'CTF'}: {words}",
+            kind="check",
+            value=name in measures,
+            wide=True,
+        )
+        for name, words in mining.MEASURES.items()
+        if name != "thumbnail"
+    ]
+    return fields

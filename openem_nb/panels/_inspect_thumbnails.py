@@ -1,4 +1,8 @@
-"""Thumbnails of image files: made in the background, what is looked at first, and kept on disk."""
+"""Thumbnails of image files: made in the background, what is looked at first, and kept on disk.
+
+Of files that are far away only those are fetched that somebody looks at, and no more bytes than
+:data:`UNASKED` before a person says that more may come.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from openem_nb._folders import write_whole
-from openem_nb.errors import CannotWrite, DamagedFile, OpenEMError
-from openem_nb.images import jpeg, open_image, scan
+from openem_nb.errors import Cancelled, CannotWrite, DamagedFile, OpenEMError
+from openem_nb.images import jpeg, scan
 from openem_nb.mining.engines import cores
+from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,8 +36,14 @@ SIZE: Final = 256
 """Pixels of the longest side."""
 LIMIT: Final = 1 << 30
 """Bytes of all thumbnails that are kept; about 30,000."""
+UNASKED: Final = 512 << 20
+"""Bytes that come over the network before somebody has to say that there may be more."""
+_FETCHES: Final = 3
+"""Files that are fetched at once: servers that serve everybody like no more."""
 _EDITION: Final = "1"
 """Part of the name of each: another one where pictures are made otherwise."""
+_LOOK: Final = 0.2
+"""Seconds after which is looked whether somebody wants to stop, or looks at something else."""
 _HEADERS: Final = 1000
 """Headers that are read before somebody who wants to stop is heard."""
 _SAID: Final = ("format", "height", "width", "frames", "pixel_size", "voltage")
@@ -52,14 +63,27 @@ class Thumbnails:
         Where they are kept.
     ready :
         Called when some are there that were not there before.
+    wanted :
+        Called when somebody looks at files that are far away, so that :meth:`fetch` has to be
+        called.
     """
 
-    def __init__(self, folder: Path, ready: Callable[[], None]) -> None:
-        self.folder, self._ready = folder, ready
+    def __init__(
+        self,
+        folder: Path,
+        ready: Callable[[], None],
+        wanted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.folder, self._ready, self._needed = folder, ready, wanted
         self._lock = threading.Lock()
         self._files: dict[str, ImageFile] = {}
         self._wanted: deque[str] = deque(maxlen=256)
         self._known: dict[str, dict[str, Any]] = {}
+        self._fetching = False
+        self.fetched = 0
+        """Bytes that came over the network for the files that are shown."""
+        self.allowed = UNASKED
+        """Bytes that may come in all; what is looked at beyond that waits."""
 
     def show(self, files: Iterable[ImageFile]) -> None:
         """Forget what was before, and give the thumbnails of these files."""
@@ -67,6 +91,27 @@ class Thumbnails:
             self._files = {file.name: file for file in files}
             self._wanted.clear()
             self._known = {}
+            self.fetched, self.allowed = 0, UNASKED
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody looks at files that are not fetched, because enough have come."""
+        with self._lock:
+            return self.fetched >= self.allowed and any(map(self._is_missing, self._wanted))
+
+    def allow(self) -> None:
+        """Let as many bytes come again."""
+        with self._lock:
+            self.allowed = self.fetched + UNASKED
+        self._ask()
+
+    def _ask(self) -> None:
+        """Have :meth:`fetch` called, unless it is being done or enough has come."""
+        with self._lock:
+            if self._fetching or self.fetched >= self.allowed:
+                return
+            self._fetching = True
+        self._needed()
 
     @property
     def known(self) -> Mapping[str, Mapping[str, Any]]:
@@ -92,14 +137,26 @@ class Thumbnails:
         with contextlib.suppress(OSError):
             return self._place(file).read_bytes()
         with self._lock:
+            if name in self._wanted:
+                self._wanted.remove(name)
             self._wanted.append(name)
+        if file.far is not None:
+            self._ask()
         return None
+
+    def _is_missing(self, name: str) -> bool:
+        """Return whether a file is far away and was not fetched; under the lock."""
+        file = self._files.get(name)
+        return file is not None and file.far is not None and name not in self._known
 
     def close(self) -> None:
         """Do nothing: what is being made is ended by its progress."""
 
     def make(self, progress: Progress) -> int:
-        """Make all thumbnails that are missing; return how many files could not be read."""
+        """Make all thumbnails that are missing; return how many files could not be read.
+
+        Those of files that are far away are left to :meth:`fetch`.
+        """
         with self._lock:
             files = dict(self._files)
         progress.update(0, total=len(files), unit="files", message="Making thumbnails")
@@ -107,22 +164,21 @@ class Thumbnails:
         for number, (name, file) in enumerate(files.items()):
             info = _info(self._place(file))
             if info is None:
-                missing[name] = file
+                if file.far is None:
+                    missing[name] = file
             else:
-                self._tell(files, name, info)
+                self._tell(file, info)
                 progress.advance(earlier=True)
             if number % 256 == 255:
                 progress.check()
         self._ready()
         if missing:
-            self._read_headers(files, list(missing.values()), progress)
-            self._make(files, missing, progress)
+            self._read_headers(list(missing.values()), progress)
+            self._make(missing, progress)
             _prune(self.folder)
         return len(self.problems)
 
-    def _read_headers(
-        self, files: dict[str, ImageFile], wanted: list[ImageFile], progress: Progress
-    ) -> None:
+    def _read_headers(self, wanted: list[ImageFile], progress: Progress) -> None:
         """Find out what headers say, long before all thumbnails are made."""
         for start in range(0, len(wanted), _HEADERS):
             part = wanted[start : start + _HEADERS]
@@ -131,23 +187,76 @@ class Thumbnails:
                 said = {
                     str(key): value for key, value in row.items() if not pd.isna(value) and value
                 }
-                self._tell(files, file.name, said)
+                self._tell(file, said)
             progress.check()
         self._ready()
 
-    def _make(
-        self, files: dict[str, ImageFile], missing: dict[str, ImageFile], progress: Progress
-    ) -> None:
-        running: dict[Future[dict[str, Any]], str] = {}
+    def fetch(self, progress: Progress) -> int:
+        """Fetch what somebody looks at until nothing is missing; return how many came.
+
+        It ends early when as many bytes have come as are allowed.
+        """
+        try:
+            return self._fetched(progress)
+        except BaseException:
+            with self._lock:  # who has cancelled does not want it to begin again by itself
+                self.allowed = min(self.allowed, self.fetched)
+            raise
+        finally:
+            self.ended()
+
+    def ended(self) -> None:
+        """Say that nothing is being fetched; also where it was cancelled before it began."""
+        with self._lock:
+            self._fetching = False
+
+    def _fetched(self, progress: Progress) -> int:
+        running: dict[Future[dict[str, Any]], ImageFile] = {}
+        done = 0
+        with ThreadPoolExecutor(_FETCHES, thread_name_prefix="openem-thumbnails") as pool:
+            try:
+                while True:
+                    with self._lock:
+                        files, enough = self._files, self.fetched >= self.allowed
+                        names = [one for one in self._wanted if self._is_missing(one)]
+                        busy = {file.name for file in running.values()}
+                        names = [one for one in names if one not in busy]
+                        amount = format_bytes(self.fetched)
+                    while names and len(running) < _FETCHES and not enough:
+                        file = files[names.pop()]
+                        running[pool.submit(self._one, file, progress)] = file
+                    total = done + len(names) + len(running)
+                    said = f"Fetching thumbnails, {amount} so far"
+                    progress.update(done, total=total, unit="files", message=said)
+                    if not running:
+                        with self._lock:  # what is looked at from here on asks anew
+                            more = any(map(self._is_missing, self._wanted)) and not enough
+                            self._fetching = more
+                        if not more:
+                            return done
+                        continue
+                    ended, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        self._tell(running.pop(future), future.result())
+                        done += 1
+                    if ended:
+                        self._ready()
+                    progress.check()
+            finally:
+                for future in running:
+                    future.cancel()
+
+    def _make(self, missing: dict[str, ImageFile], progress: Progress) -> None:
+        running: dict[Future[dict[str, Any]], ImageFile] = {}
         with ThreadPoolExecutor(cores(), thread_name_prefix="openem-thumbnails") as pool:
             try:
                 while missing or running:
                     while missing and len(running) < cores() + 1:
                         file = missing.pop(self._next(missing))
-                        running[pool.submit(self._one, file)] = file.name
+                        running[pool.submit(self._one, file)] = file
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
-                        self._tell(files, running.pop(future), future.result())
+                        self._tell(running.pop(future), future.result())
                         progress.advance()
                     self._ready()
                     progress.check()
@@ -164,11 +273,17 @@ class Thumbnails:
                     return name
         return next(iter(missing))
 
-    def _one(self, file: ImageFile) -> dict[str, Any]:
+    def _one(self, file: ImageFile, progress: Progress | None = None) -> dict[str, Any]:
         """Make one thumbnail; a file that cannot be read has a problem and no picture."""
+        counted = 0
         try:
-            with open_image(file.path) as micrograph:
-                small = micrograph.thumbnail(SIZE)
+            with file.open() as micrograph:
+                try:
+                    if progress is not None:
+                        progress.check()
+                    small = micrograph.thumbnail(SIZE)
+                finally:
+                    counted = micrograph.bytes_fetched
                 picture = jpeg(small, origin=micrograph.origin)
                 height, width = micrograph.shape
                 info = {
@@ -180,12 +295,15 @@ class Thumbnails:
                     "voltage": micrograph.voltage,
                     "notes": " ".join(micrograph.notes)[:500],
                 }
-        except CannotWrite:
+        except (Cancelled, CannotWrite):
             raise
         except OpenEMError as error:
             return {"problem": str(error)}
         except (OSError, ValueError, MemoryError) as error:
             return {"problem": f"It cannot be read: {type(error).__name__}: {error}"}
+        finally:
+            with self._lock:
+                self.fetched += counted
         place = self._place(file)
         _make_folder(place.parent)
         write_whole(place, _commented(picture, info))
@@ -196,10 +314,10 @@ class Thumbnails:
         digest = hashlib.sha256(state.encode()).hexdigest()
         return self.folder / digest[:2] / f"{digest[2:34]}.jpg"
 
-    def _tell(self, files: dict[str, ImageFile], name: str, info: dict[str, Any]) -> None:
+    def _tell(self, file: ImageFile, info: dict[str, Any]) -> None:
         with self._lock:
-            if self._files.get(name) is files[name]:  # another folder may be shown by now
-                self._known[name] = info
+            if self._files.get(file.name) is file:  # another folder may be shown by now
+                self._known[file.name] = info
 
 
 def _make_folder(folder: Path) -> None:

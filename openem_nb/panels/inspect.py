@@ -10,9 +10,12 @@ import ipywidgets
 from openem_nb import settings
 from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.images.picks import read_picks
-from openem_nb.mining.files import find, root_of
+from openem_nb.mining.files import ImageFiles
+from openem_nb.mining.sources import Folder, is_asked_for, source_of
 from openem_nb.panels import _html
 from openem_nb.panels._folder_choice import FolderChoice
+from openem_nb.panels._inspect_about import about, far_words
+from openem_nb.panels._inspect_code import spelled
 from openem_nb.panels._inspect_known import measured_ctf, picks_beside
 from openem_nb.panels._inspect_marks import KeptMarks
 from openem_nb.panels._inspect_measure import MeasureBox
@@ -33,10 +36,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from openem_nb.images import Micrograph
     from openem_nb.images.picks import Picks
     from openem_nb.jobs import Job, Progress
     from openem_nb.mining import Mined
-    from openem_nb.mining.files import ImageFile, ImageFiles
+    from openem_nb.mining.files import ImageFile
+    from openem_nb.mining.sources import Source
 
 __all__ = ["InspectPanel"]
 
@@ -50,19 +55,21 @@ _KEEP: Final = (
 
 
 class InspectPanel(Panel):
-    """The images of a folder as a gallery, with viewer, measurements and marks.
+    """The images of a folder or data set as a gallery, with viewer, measurements and marks.
 
-    Thumbnails are made in the background and kept; marks and notes are kept for each folder, so
-    that closing the notebook loses nothing.
+    Thumbnails are made in the background and kept; marks and notes are kept for each data set, so
+    that closing the notebook loses nothing. Of images that are far away those that come into sight
+    are fetched, and the panel says how much that was.
 
     Parameters
     ----------
     source :
-        A folder, or what has one in ``.folder``: a data set that was retrieved or downloaded.
+        A folder; a data set of SciCat, its PID or its retrieval; an EMPIAR entry or its id; a list
+        of files.
     pattern :
-        Only files whose name, or path in the folder, is like this: ``*_fractions.tiff``.
+        Only files whose name, or path in the data set, is like this: ``*_fractions.tiff``.
     voltage, cs, pixel_size :
-        KV, mm and Å for measurements, where the files do not know them.
+        KV, mm and Å for measurements, where neither files nor metadata know them.
     picks :
         Particle picks, or a file of them, of all images; otherwise those in a file beside an image
         that is named like it (``.box``, ``.cbox``, ``.star``, ``_autopick.star``).
@@ -71,6 +78,8 @@ class InspectPanel(Panel):
     --------
     >>> from openem_nb import InspectPanel
     >>> InspectPanel("session/Images-Disc1")  # doctest: +SKIP
+    >>> InspectPanel("EMPIAR-10028", pattern="data/Micrographs/*")  # doctest: +SKIP
+    >>> InspectPanel(openem.get("20.500.11935/1234"))  # doctest: +SKIP
     """
 
     def __init__(
@@ -85,17 +94,28 @@ class InspectPanel(Panel):
     ) -> None:
         self._picks = picks
         self._kept: Kept | None = None
-        super().__init__("Inspect micrographs", notice=None, offer_login=False)
-        self.folder: Path | None = None
-        """The folder that is shown."""
+        self._micrograph: Micrograph | None = None  # what was opened here, not by the viewer
+        super().__init__("Inspect micrographs", notice=None)
+        self.source: Source | None = None
+        """What is shown; None before the first."""
+        self.files = ImageFiles(())
+        """The images that are shown."""
+        self._held: Source | Any = None  # what was given, where a text says less of it
         self._files: dict[str, ImageFile] = {}
         self._pattern = ""
         self.making: Job[int] | None = None
         """The work that makes the thumbnails, None before the first folder."""
+        self.fetching: Job[int] | None = None
+        """The work that fetches images that are far away, None before the first."""
         self._opened = ""
         self.form = Form(
             [
-                Field("folder", "Folder of the images", wide=True),
+                Field(
+                    "source",
+                    "Folder, data set or entry",
+                    placeholder="/data/session, 20.500.11935/…, EMPIAR-10028",
+                    wide=True,
+                ),
                 Field(
                     "pattern",
                     "Only files like",
@@ -111,8 +131,14 @@ class InspectPanel(Panel):
         self.place = FolderChoice(
             self._start, self._choose, practise=self.practise, practice="Make practice micrographs"
         )
+        self.about = _html.text_widget()
         self.summary = _html.text_widget()
-        self.thumbnails = Thumbnails(settings.folders().cache / "thumbnails", self._arrived)
+        self.more = ipywidgets.Button(description="Fetch more thumbnails")
+        self.more.layout.display = "none"
+        self.thumbnails = Thumbnails(
+            settings.folders().cache / "thumbnails", self._arrived, self._fetch
+        )
+        self.more.on_click(lambda _: self.thumbnails.allow())
         self.gallery = Gallery(thumbnails=self.thumbnails, label="Images", open=self._on_open)
         self.gallery.on_mark(self._on_mark)
         self.kept = KeptMarks(self.gallery)
@@ -137,17 +163,17 @@ class InspectPanel(Panel):
         )
         self.code_view = Disclosure("Show code")
         self._add(self.form, self.place, self.errors, self.jobs)
-        self._add(self.summary, self.gallery, self.viewing, self.tabs, self.code_view)
+        self._add(self.about, self.summary, self.more, self.gallery, self.viewing)
+        self._add(self.tabs, self.code_view)
         self._show_parts(False)
         self.place.show(source is None)
         if source is not None:
-            folder = root_of(source)
-            if folder is None:
-                raise InvalidInput(
-                    f"{type(source).__name__} is no folder.",
-                    hint="Give a folder, or a data set that was brought to disk.",
-                )
-            self._choose(folder)
+            self._choose(source if is_asked_for(source) else source_of(source))
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that is shown; None where it is a data set."""
+        return self.source.path if isinstance(self.source, Folder) else None
 
     @property
     def mined(self) -> Mined | None:
@@ -156,12 +182,12 @@ class InspectPanel(Panel):
 
     @property
     def frame(self) -> pd.DataFrame | None:
-        """The images with all that is known of them; None before a folder was read."""
+        """The images with all that is known of them; None before there are any."""
         return self.gallery.table
 
-    def show(self, folder: Path | str) -> None:
-        """List the images of a folder in the background."""
-        self._choose(Path(folder))
+    def show(self, source: Any) -> None:
+        """List the images of another folder or data set in the background."""
+        self._choose(source if is_asked_for(source) else source_of(source))
 
     def show_image(self, name: str) -> None:
         """Show an image in the viewer, in the background.
@@ -191,19 +217,12 @@ class InspectPanel(Panel):
             If no folder was read yet.
         """
         with self._lock:
-            if self.folder is None:
-                raise InvalidInput("No folder was read yet.", hint="Choose a folder first.")
-            given = {"pattern": self._pattern} if self._pattern else {}
-            given |= self.measure.given or {"measures": ("thumbnail",)}
-            more = "".join(f", {name}={value!r}" for name, value in given.items())
-            lines = ["import openem_nb as openem", ""]
-            lines.append(f"mined = openem.mine({str(self.folder)!r}{more})")
-            lines.append("gallery = openem.Gallery(mined.frame, thumbnails=mined.folder)")
-            if self._opened:
-                view = self.viewer.code().splitlines()
-                lines[0:1] = [line for line in view if line.startswith(("import", "from"))]
-                lines += [line for line in view if line and line not in lines]
-        return "\n".join(lines) + "\n"
+            if self.source is None:
+                raise InvalidInput("Nothing was read yet.", hint="Choose a folder or data set.")
+            given = self.measure.given or {"measures": ("thumbnail",)}
+            file = self._files.get(self._opened)
+            view = None if file is None else (self.viewer, file)
+            return spelled(self.source, self._pattern, given, view)
 
     # without a front end
 
@@ -238,35 +257,40 @@ class InspectPanel(Panel):
 
     def close(self) -> None:
         """End all updates, the making of thumbnails, and the widgets; measuring goes on."""
-        if self.making is not None:
-            self.making.cancel()
+        for job in (self.making, self.fetching):
+            if job is not None:
+                job.cancel()
         self._refresher.close()
         self._keep_marks()
         self.measure.close()
         self.viewer.close()
+        if self._micrograph is not None:
+            self._micrograph.close()
         self.save_form.close()
         super().close()
 
     # what callbacks do
 
-    def _choose(self, folder: Path) -> None:
-        self.form.fill(folder=str(folder))
+    def _choose(self, given: Any) -> None:
+        text = given.strip() if isinstance(given, str) else _written(given)
+        self._held = None if isinstance(given, str) else given
+        self.form.fill(source=text)
         self.form.submit()
 
     def _submit(self, values: Values) -> Mapping[str, str]:
-        given = {name: str(value).strip() for name, value in values.items()}
-        if not given["folder"]:
-            return {"folder": "Name a folder, or take one below."}
+        text, pattern = (str(values[name]).strip() for name in ("source", "pattern"))
+        held = self._held if self._held is not None and _written(self._held) == text else None
+        if not text and held is None:
+            return {"source": "Name a folder, a data set or an entry, or take a folder below."}
         self.errors.clear()
         self.form.busy = True
 
-        def work(progress: Progress) -> tuple[Path, ImageFiles]:
-            folder = root_of(given["folder"])
-            assert folder is not None  # noqa: S101  (a text always is one)
-            return folder, find(folder, pattern=given["pattern"] or None, progress=progress)
+        def work(progress: Progress) -> tuple[Source, ImageFiles]:
+            source = source_of(text if held is None else held, progress=progress)
+            return source, source.find(pattern=pattern or None, progress=progress)
 
-        def show(found: tuple[Path, ImageFiles]) -> None:
-            self._show_files(*found, pattern=given["pattern"])
+        def show(found: tuple[Source, ImageFiles]) -> None:
+            self._show_files(*found, pattern=pattern)
 
         again = lambda: self.form.submit(values)  # noqa: E731
         self._start("List the images", work, show, finish=self._not_busy, again=again)
@@ -275,28 +299,57 @@ class InspectPanel(Panel):
     def _not_busy(self) -> None:
         self.form.busy = False
 
-    def _show_files(self, folder: Path, found: ImageFiles, *, pattern: str) -> None:
+    def _show_files(self, source: Source, files: ImageFiles, *, pattern: str) -> None:
         self._keep_marks()
-        if self.making is not None:
-            self.making.cancel()
-        self.folder, self._pattern = folder, pattern
-        self._files = {file.name: file for file in found.files}
+        for job in (self.making, self.fetching):
+            if job is not None:
+                job.cancel()
+        self.source, self.files, self._pattern = source, files, pattern
+        self._held = source
+        self._files = {file.name: file for file in files}
         self._opened = ""
         self.viewing.layout.display = "none"
-        self.measure.show(folder, pattern)
-        self.thumbnails.show(found.files)
-        self.gallery.show(listed(found.files, {}))
-        self.gallery.label = f"Images of {_html.plain(folder.name)}"
-        notes = "".join(f" {note}" for note in found.notes)
-        self.summary.value = _html.status(f"{counted(len(self._files), 'image')}.{notes}")
+        self._show_notice(files.notice)
+        self.about.value = about(source)
+        self.measure.show(source, pattern, files)
+        self.thumbnails.show(files)
+        self.gallery.show(self._table())
+        self.gallery.label = f"Images of {_html.plain(source.title)}"
+        self._summarise()
         try:
-            self.kept.take(folder)
+            self.kept.take(source.key)
         except OpenEMError as error:
             self.errors.show(error)
         self.place.show(False)
         self._show_parts(True)
         self._show_code()
         self.making = self._start("Make thumbnails", self.thumbnails.make, lambda _: self._made())
+
+    def _summarise(self) -> None:
+        """Say how many images there are, and how much of them came over the network."""
+        waiting = self.thumbnails.waiting
+        far = far_words(self.files, self.thumbnails.fetched, waiting=waiting)
+        words = [f"{counted(len(self.files), 'image')}.", *self.files.notes, far]
+        self.summary.value = _html.status(" ".join(word for word in words if word))
+        self.more.layout.display = "" if waiting else "none"
+
+    def _fetch(self) -> None:
+        """Begin to fetch what is looked at; called where nothing is being fetched."""
+        self.fetching = self._start(
+            "Fetch thumbnails",
+            self.thumbnails.fetch,
+            lambda _: self._made(),
+            finish=self._fetched,
+        )
+
+    def _fetched(self) -> None:
+        self.thumbnails.ended()
+        self._refresher.ask()
+
+    def _table(self) -> pd.DataFrame:
+        frame = listed(self.files, self.thumbnails.known)
+        mined = self.measure.mined
+        return frame if mined is None else measured(frame, mined.frame)
 
     def _show_parts(self, shown: bool) -> None:
         self.gallery.hidden = not shown
@@ -332,15 +385,25 @@ class InspectPanel(Panel):
     def _refresh(self) -> bool:
         """Take what is new of headers and measurements, and keep the marks."""
         with self._lock:
-            files, mined = tuple(self._files.values()), self.measure.mined
-        frame = listed(files, self.thumbnails.known)
-        if mined is not None:
-            frame = measured(frame, mined.frame)
+            files = self.files
+        frame = self._table()
         with self._lock:
-            if files == tuple(self._files.values()) and files:
+            if files is self.files and len(files):
                 self.gallery.show(frame)
+                self._summarise()
+                self._ring()
         self._keep_marks()
         return False
+
+    def _ring(self) -> None:
+        """Draw the rings of an image that was open before it was measured."""
+        mined = self.mined
+        if not self._opened or mined is None or self.viewer.ctf is not None:
+            return
+        found = measured_ctf(mined.frame, self._opened, self.measure.given)
+        if found is not None:
+            self.viewer.draw(found)
+            self._show_code()
 
     def _on_open(self, name: str) -> str:
         with self._lock:
@@ -368,7 +431,7 @@ class InspectPanel(Panel):
         mined, given = self.mined, self.measure.given
         found = None if mined is None else measured_ctf(mined.frame, file.name, given)
         picks, note = self._picks, ""
-        if picks is None:
+        if picks is None and file.far is None:
             picks = picks_beside(file.path)
             try:
                 if picks is not None:
@@ -376,7 +439,18 @@ class InspectPanel(Panel):
             except OpenEMError as error:  # another program may name other things like this
                 note = f"{_html.plain(file.path.stem)} has no picks: {_html.plain(str(error))}"
                 picks = None
-        self.viewer.show(file.path, ctf=found, picks=picks)
+        if file.far is None and file.pixel_size is None and file.voltage is None:
+            self.viewer.show(file.path, ctf=found, picks=picks)
+            return note
+        opened = file.open()
+        try:
+            self.viewer.show(opened, ctf=found, picks=picks)
+        except BaseException:
+            opened.close()
+            raise
+        before, self._micrograph = self._micrograph, opened
+        if before is not None:
+            before.close()
         return note
 
     def _on_mark(self) -> None:
@@ -404,3 +478,13 @@ class InspectPanel(Panel):
 
     def _show_code(self) -> None:
         self.code_view.text = self.code()
+
+
+def _written(given: Any) -> str:
+    """Return what stands in the field for something that was given."""
+    if isinstance(given, Path):
+        return str(given)
+    text = getattr(given, "given", None)
+    if isinstance(text, str):
+        return text
+    return ", ".join(getattr(given, "pids", ()))

@@ -164,6 +164,11 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         )
         self._show_header()
 
+    def draw(self, ctf: Ctf) -> None:
+        """Draw the rings of a transfer function over the spectrum; all else stays as it is."""
+        self.canvas.ctf = ctf
+        self.canvas.refresh()
+
     @property
     def micrograph(self) -> Micrograph:
         """The micrograph that is shown."""

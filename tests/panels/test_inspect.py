@@ -15,6 +15,7 @@ from PIL import Image
 from openem_nb import settings
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images import read_selection
+from openem_nb.mining import ImageFile
 from openem_nb.panels import _inspect_thumbnails, inspect
 from openem_nb.panels.inspect import InspectPanel
 
@@ -91,13 +92,13 @@ def test_thumbnails_are_kept_until_their_file_changes(
 ) -> None:
     opened(closing, until, session).close()
     made: list[str] = []
-    make = _inspect_thumbnails.open_image
+    make = ImageFile.open
 
-    def counted(path: Path) -> Any:
-        made.append(path.name)
-        return make(path)
+    def counted(file: ImageFile) -> Any:
+        made.append(file.path.name)
+        return make(file)
 
-    monkeypatch.setattr(_inspect_thumbnails, "open_image", counted)
+    monkeypatch.setattr(ImageFile, "open", counted)
     write(session / "grid0" / "mic_2.mrc", seed=8, size=64)
     panel = opened(closing, until, session)
     assert sorted(made) == ["mic_2.mrc", "mic_9.mrc"]
@@ -108,13 +109,13 @@ def test_headers_are_read_before_the_pictures_are_made(
     closing: Any, until: Any, session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold = threading.Event()
-    make = _inspect_thumbnails.open_image
+    make = ImageFile.open
 
-    def slow(path: Path) -> Any:
+    def slow(file: ImageFile) -> Any:
         hold.wait(20)
-        return make(path)
+        return make(file)
 
-    monkeypatch.setattr(_inspect_thumbnails, "open_image", slow)
+    monkeypatch.setattr(ImageFile, "open", slow)
     panel: InspectPanel = closing(InspectPanel(SimpleNamespace(folder=session)))
     try:
         until(lambda: panel.frame is not None and panel.frame.get("pixel_size") is not None)
@@ -211,8 +212,8 @@ def test_a_folder_without_images_and_no_folder_say_so(
     assert panel.form.busy is False
     with pytest.raises(InvalidInput):
         panel.code()
-    panel.form.submit({"folder": " "})
-    assert "folder" in panel.form.errors
+    panel.form.submit({"source": " "})
+    assert "source" in panel.form.errors
     with pytest.raises(InvalidInput):
         InspectPanel(object())
     panel.show(session)
