@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from openem_nb.images._pixels import BAND, borrowed, rows_of_band
 from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cheap", "mean"]
 
+_BUDGET: Final = 2 * BAND
+"""Bytes of a band and of its sum. Threads that add small ones wait for one another: each has to say
+in Python what comes next. Bands of 2 MiB take 0.6 of the time that those of 0.5 MiB do."""
 _LARGEST: Final = 128 << 20
 """Bytes of a sum that is worth keeping for views."""
 
@@ -48,8 +52,9 @@ def mean(
     if own is not None:
         _finish(own(frames, progress=progress), gain, scale, out)
         return out
-    row_bytes = width * pixels.dtype.itemsize
-    step = min(rows_of_band(row_bytes, pixels.grain, BAND // 2), height)
+    many = workers()
+    step = rows_of_band(width * max(2, pixels.dtype.itemsize), pixels.grain, _BUDGET)
+    step = min(step, -(-height // many))
     step = -(-step // pixels.grain) * pixels.grain  # no strip is decoded twice
     starts = range(0, height, step)
     if progress is not None:
@@ -58,16 +63,19 @@ def mean(
 
     def add(start: int) -> None:
         end = min(start + step, height)
-        count = (end - start) * width
-        with borrowed(count, pixels.dtype) as flat, borrowed(count, kind) as sums:
-            shape = (end - start, width)
+        shape = (end - start, width)
+        with ExitStack() as stack:
+
+            def lend(dtype: np.dtype[Any]) -> NDArray[Any]:
+                return stack.enter_context(borrowed(shape[0] * width, dtype)).reshape(shape)
+
             # infinite numbers stay infinite; threads have settings of their own
             with np.errstate(over="ignore", invalid="ignore"):
-                _add(pixels, frames, start, end, flat.reshape(shape), sums.reshape(shape))
+                sums = _added(pixels, frames, start, end, lend, kind)
             part = None if gain is None else gain[start:end]
-            _finish(sums.reshape(shape), part, scale, out[start:end])
+            _finish(sums, part, scale, out[start:end])
 
-    with ThreadPoolExecutor(workers(), thread_name_prefix="openem-sum") as pool:
+    with ThreadPoolExecutor(many, thread_name_prefix="openem-sum") as pool:
         for done, _ in enumerate(pool.map(add, starts), 1):
             if progress is not None:
                 progress.update(done)
@@ -94,39 +102,50 @@ def sum_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.int32 if dtype.kind in "iub" and dtype.itemsize <= 2 else np.float64)
 
 
-def _add(
+def _added(
     pixels: Pixels,
     frames: Sequence[int],
     start: int,
     end: int,
-    band: NDArray[Any],
-    out: NDArray[Any],
-) -> None:
-    """Add one band of all frames.
+    lend: Callable[[np.dtype[Any]], NDArray[Any]],
+    kind: np.dtype[Any],
+) -> NDArray[Any]:
+    """Return the sum of one band of all frames, in memory that was lent.
 
     Numbers of two bytes are added in two bytes while the largest values so far leave room, which
-    halves the work; then the sum moves into four.
+    halves the work; only when they leave none, the sum moves into four.
     """
-    out[...] = 0
+    band = lend(pixels.dtype)
+    wide: NDArray[Any] | None = None
     if band.dtype not in (np.int16, np.uint16, np.uint8):
+        wide = lend(kind)
+        wide[...] = 0
         for frame in frames:
             pixels.band(frame, start, end, out=band)
-            out += band
-        return
-    small = np.zeros(band.shape, np.uint16)
+            wide += band
+        return wide
+    small = lend(np.dtype(np.uint16))
+    small[...] = 0
     room = 0
     for frame in frames:
         pixels.band(frame, start, end, out=band)
         # as unsigned numbers, negative ones are larger than any sum that stays small
         seen = band.view(np.uint16) if band.dtype == np.int16 else band
         largest = int(seen.max())
-        if largest > 0x7FFF:
-            out += band
+        if largest <= 0x7FFF and room + largest <= 0xFFFF:
+            small += seen
+            room += largest
             continue
-        if room + largest > 0xFFFF:
-            out += small
-            small[...] = 0
-            room = 0
-        small += seen
-        room += largest
-    out += small
+        if wide is None:
+            wide = lend(kind)
+            wide[...] = 0
+        if largest > 0x7FFF:
+            wide += band
+            continue
+        wide += small
+        small[...] = seen
+        room = largest
+    if wide is None:
+        return small
+    wide += small
+    return wide
