@@ -63,13 +63,12 @@ def test_the_mean_of_any_numbers_is_exact(
     assert np.allclose(corrected, exact * gain, rtol=1e-6, atol=1e-6 * scale)
 
 
-@pytest.mark.parametrize("most", [3, 30_000])
 def test_a_mean_takes_less_memory_than_three_frames(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, most: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(_summing, "workers", lambda: 2)
     path = tmp_path / "movie.mrcs"
-    frames = np.random.default_rng(1).integers(0, most, (4, 4092, 5760), np.int16)
+    frames = np.random.default_rng(1).integers(0, 30_000, (3, 4092, 5760), np.int16)
     with mrcfile.new(path) as file:
         file.set_data(frames)
     with images.open_image(path) as found:
