@@ -362,8 +362,16 @@ class Unpacked:
 
 
 def unpacked(source: Source) -> Source:
-    """Return the unpacked content of what gzip or bzip2 packed; any other source as it is."""
+    """Return the unpacked content of what gzip or bzip2 packed; any other source as it is.
+
+    On this machine it is unpacked into a file without a name; what is far away is unpacked while it
+    comes, and kept nowhere.
+    """
     head = source.read(0, 3)
+    if not source.near and (head[:2] == b"\x1f\x8b" or head == b"BZh"):
+        from openem_nb.formats.flowing import Flowing
+
+        return Flowing.gzip(source) if head[:2] == b"\x1f\x8b" else Flowing.bzip2(source)
     if head[:2] == b"\x1f\x8b":
         return Unpacked(source, gzip.GzipFile(fileobj=as_file(source)))
     return Unpacked(source, bz2.BZ2File(as_file(source))) if head == b"BZh" else source

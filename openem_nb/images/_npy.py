@@ -146,11 +146,7 @@ def _member(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
     if info.flag_bits & 1:
         raise InvalidInput(f"{source.name} is encrypted.", hint="Save it without a password.")
     if info.compress_type == zipfile.ZIP_STORED:
-        local = source.read(info.header_offset, 30)
-        if local[:4] != b"PK\x03\x04" or len(local) < 30:
-            raise damaged(source.name, "its archive names a place where nothing is")
-        name, extra = struct.unpack_from("<HH", local, 26)
-        at = info.header_offset + 30 + name + extra
+        at = _place(source, info)
         return Section(source, at, min(info.file_size, source.size - at), source.name)
     if info.compress_type != zipfile.ZIP_DEFLATED:
         raise InvalidInput(
@@ -158,7 +154,22 @@ def _member(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
         )
     if info.file_size > info.compress_size * _MOST + STEP:
         raise damaged(source.name, "its image cannot be as large as it says")
+    if not source.near:
+        from openem_nb.formats.flowing import Flowing
+
+        at = _place(source, info)
+        packed = Section(source, at, min(info.compress_size, source.size - at), source.name)
+        return Flowing.deflated(packed, info.file_size)
     return _Limited(source, archive.open(info), info.file_size)
+
+
+def _place(source: Source, info: zipfile.ZipInfo) -> int:
+    """Return where the bytes of a member begin."""
+    local = source.read(info.header_offset, 30)
+    if local[:4] != b"PK\x03\x04" or len(local) < 30:
+        raise damaged(source.name, "its archive names a place where nothing is")
+    name, extra = struct.unpack_from("<HH", local, 26)
+    return info.header_offset + 30 + int(name) + int(extra)
 
 
 class _Limited(Unpacked):

@@ -11,6 +11,7 @@ All shapes, sizes and places are in the order of an array: z, y, x, whichever wa
 
 from __future__ import annotations
 
+import contextlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -19,6 +20,8 @@ import numpy as np
 
 from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
+from openem_nb.formats.flowing import Flowing
+from openem_nb.formats.source import in_order
 from openem_nb.images import _map_statistics
 from openem_nb.images._map_frame import SIDES, Frame, Three, frame_of
 from openem_nb.images._mrc import MrcPixels
@@ -41,6 +44,8 @@ __all__ = ["Map", "open_map"]
 _AXES: Final = ("z", "y", "x")
 _MOST_IN_MEMORY: Final = 8 << 30
 """Bytes of a volume that is not mapped from its file: 1,290 voxels along each side."""
+_MOST_FAR: Final = 2 << 30
+"""Bytes of one at an address, where it is read whole: 812 voxels along each side."""
 
 
 def open_map(
@@ -54,7 +59,9 @@ def open_map(
     """Open a map: MRC or CCP4, also packed with gzip or bzip2, or another volume that is read here.
 
     Only the header is read now. A file on this machine is mapped, so that a slice costs what its
-    voxels cost; it must not be written to or cut off while the map is in use.
+    voxels cost; it must not be written to or cut off while the map is in use. Of one at an address
+    that is not packed, a slice across the slowest axis is one request; for anything else it is read
+    whole into memory, once, up to 2 GiB, and nothing is written to disk.
 
     Parameters
     ----------
@@ -187,15 +194,28 @@ class Map:
                 return found[self._sections]
         chosen = range(self._opened.frames)[self._sections]
         size = len(chosen) * self._opened.shape[0] * self._opened.shape[1] * self.dtype.itemsize
-        if size > _MOST_IN_MEMORY:
+        far = self._far()
+        if size > (_MOST_IN_MEMORY if far is None else _MOST_FAR):
             raise InvalidInput(
-                f"{self.name} would fill {size / 2**30:,.0f} GiB of memory.",
-                hint="Convert it to MRC, which is read in parts, or bin it.",
+                f"{self.name} would fill {size / 2**30:,.1f} GiB of memory.",
+                hint="Convert it to MRC, which is read in parts, or bin it."
+                if far is None
+                else "Download it, and open the file: it is read in parts then.",
             )
         copied = np.empty((len(chosen), *self._opened.shape), self.dtype)
-        for place, one in enumerate(chosen):
-            pixels.band(one, 0, self._opened.shape[0], copied[place])
+        with (
+            contextlib.nullcontext()
+            if far is None
+            else in_order(far.source, far.place(chosen[0], 0), len(chosen) * far.frame_bytes)
+        ):
+            for place, one in enumerate(chosen):
+                pixels.band(one, 0, self._opened.shape[0], copied[place])
         return copied
+
+    def _far(self) -> RawPixels | None:
+        """Return the pixels of a file at an address; None if it is on this machine."""
+        pixels = self._pixels
+        return pixels if isinstance(pixels, RawPixels) and not pixels.source.near else None
 
     @property
     def data(self) -> NDArray[Any]:
@@ -223,6 +243,13 @@ class Map:
                 f"{self.name} has no slice {index} across {axis}.",
                 hint=f"They are counted from 0 to {count - 1}.",
             )
+        far = self._far()
+        alone = (
+            far is not None and not isinstance(far.source, Flowing) and "stored" not in vars(self)
+        )
+        if alone and number == 0 and self._frame.order == (0, 1, 2):
+            section = self._pixels.band(self._sections.start + place, 0, self._opened.shape[0])
+            return section.astype(np.float32, copy=False)
         return np.array(np.take(self.data, place, axis=number), np.float32, order="C")
 
     def slices(self) -> dict[str, NDArray[np.float32]]:

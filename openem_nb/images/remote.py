@@ -259,11 +259,15 @@ class RemoteFile:
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on."""
         view = memoryview(buffer).cast("B")
-        if len(view) <= _MOST:
-            found = self.read(offset, len(view))
-            if len(found) < len(view):
-                raise truncated(self.name, offset + len(view), self._size)
-            view[:] = found
+        with self._lock:
+            announced = self._line is not None and self._line.leads_to(offset, len(view))
+        if announced or len(view) <= _MOST:
+            for start in range(0, len(view), _MOST):
+                part = view[start : start + _MOST]
+                found = self.read(offset + start, len(part))
+                if len(found) < len(part):
+                    raise truncated(self.name, offset + len(view), self._size)
+                part[:] = found
             return
         done = 0
         for piece in self.stream(offset, len(view)):
