@@ -65,7 +65,7 @@ def measure(file: ImageFile, parameters: Parameters, folder: Path) -> dict[str, 
     except MemoryError as error:
         _problem(row, error, "There is not enough memory for it.")
     except Exception as error:  # noqa: BLE001  (whatever is wrong with one file, the others go on)
-        _problem(row, error, _words(error))
+        _problem(row, error, _words(error, file.path))
     row["seconds"] = time.perf_counter() - started
     return row
 
@@ -74,9 +74,14 @@ def _problem(row: dict[str, Any], error: BaseException, words: str) -> None:
     row["problem"], row["problem_kind"] = words, type(error).__name__
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, path: Path) -> str:
+    """Return what is wrong with a file, without its name, which its row has already."""
     if isinstance(error, OpenEMError):
-        return str(error)
+        words = str(error)
+        for name in (str(path), path.name):
+            if words.startswith(f"{name} "):
+                return f"It{words.removeprefix(name)}"
+        return words
     if isinstance(error, OSError):
         return f"It cannot be read: {error.strerror or error}."
     return f"{type(error).__name__}: {error}"
