@@ -137,24 +137,27 @@ def measure(page: Any, home: Path, data: Path, rounds: int, count: int) -> None:
     for _ in range(rounds):
         page.evaluate(cell, [pixel, ".jp-NotebookPanel", ".floor", 1])
         first.append(page.evaluate(cell, panel))
-    peer_cell = WIDGETS.format(cache=str(kept), count=PEER)
-    peer = [
-        page.evaluate(cell, [peer_cell, ".peer", ".peer img", 6]) for _ in range(min(rounds, 3))
-    ]
     print(f"floor: a line of text in a widget   {words(floor)}")
     print(f"first screen of {count:,}            {words(first)}")
-    print(f"ipywidgets, {PEER} of them            {words(peer)}")
     page.evaluate(cell, panel)
     page.wait_for_timeout(3000)
     took = sorted(page.evaluate("() => window.scrolled(300)"))
     late = took[int(0.95 * len(took))]
-    print(f"scrolling, 300 drawings             {words(took)}, 95 % within {late:.0f} ms")
+    print(
+        f"scrolling, 300 drawings             {words(took)}, 95 % within {late:.0f} ms, "
+        f"longest {took[-1]:.0f} ms"
+    )
     places = np.random.default_rng(2).uniform(0.05, 0.95, max(rounds, 5)).tolist()
     jumps = [page.evaluate("(part) => window.jumped(part)", part) for part in places]
     print(f"jump to another place               {words(jumps)}")
     columns = ["name", "bytes", "pixel_size", ""]
     sorts = [page.evaluate("(name) => window.sorted(name)", name) for name in columns * 2]
-    print(f"sort {count:,}                         {words(sorts)}")
+    print(f"sort {count:,}                         {words(sorts)}", flush=True)
+    peer_cell = WIDGETS.format(cache=str(kept), count=PEER)
+    peer = [
+        page.evaluate(cell, [peer_cell, ".peer", ".peer img", 6]) for _ in range(min(rounds, 3))
+    ]
+    print(f"ipywidgets, {PEER} of them            {words(peer)}")
 
 
 def main() -> None:
