@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -33,6 +33,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if out and marker not in asked:
             config.hook.pytest_deselected(items=out)
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Share the tests by file where several processes are asked for, and no other way to share."""
+    if config.getoption("dist") != "load":
+        return None
+    from side_by_side import Scheduler
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
