@@ -13,6 +13,7 @@ from openem_nb.panels.download_box import DownloadBox
 from openem_nb.panels.entry_card import entry_card
 from openem_nb.panels.error_view import Disclosure
 from openem_nb.panels.form import Form, Values
+from openem_nb.panels.inspect_box import InspectBox
 from openem_nb.panels.result_table import ResultTable
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class RepositoryPanel(Panel):
         self.code_view = Disclosure("Show code")
         self.table = ResultTable(self.show_entry)
         self.card = _html.text_widget()
+        self.inspect = InspectBox()
         self.download = DownloadBox(self._start)
         self._repository: str = repository
         self._results: SearchResult | pd.DataFrame | None = None
@@ -83,7 +85,7 @@ class RepositoryPanel(Panel):
         self.table.on_selection(self.download.choose)
         self._add(self.form, self.lucene, self.errors, self.jobs, self.table)
         self._add(self.card, self.download, self.download.errors, self.download.jobs)
-        self._add(self.code_view)
+        self._add(self.inspect, self.code_view)
         self._look()
 
     @property
@@ -206,6 +208,7 @@ class RepositoryPanel(Panel):
         key = next(iter(labels))
         self.table.show(rows, key=key, labels=labels, words=METHODS)
         self.card.value = ""
+        self.inspect.offer(None)
         self.download.ask_for(query.repository)
         short = len(found) < found.total
         missing = f" Only {len(found):,} of {found.total:,} came: search again." if short else ""
@@ -214,6 +217,8 @@ class RepositoryPanel(Panel):
     def _show_card(self, name: str, html: str) -> None:
         if name == self._wanted:  # a later choice may have overtaken this one
             self.card.value = html
+            raw = name.startswith("EMPIAR-")
+            self.inspect.offer(name if raw else None, repr(name) if raw else "")
 
 
 def _with_unreadable(query: RepositoryQuery, errors: dict[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
@@ -14,6 +15,7 @@ from openem_nb.panels._panel import Panel
 from openem_nb.panels._refresher import Refresher
 from openem_nb.panels._server_paths import server_path
 from openem_nb.panels.error_view import Disclosure, ErrorView, in_a_panel
+from openem_nb.panels.inspect_box import InspectBox
 from openem_nb.panels.job_list import JobList, Link, Row, RowList
 from openem_nb.scicat import tape
 from openem_nb.scicat.tape import State
@@ -67,6 +69,8 @@ class RetrievalList(RowList):
         Which ones belong here: those under way, those that have ended, or any if None.
     changed :
         Called when the list should be made anew: one does not belong here any more.
+    inspect :
+        Shows the images of a retrieval; without it that is not offered.
     """
 
     def __init__(
@@ -79,10 +83,12 @@ class RetrievalList(RowList):
         empty: str = "",
         under_way: bool | None = None,
         changed: Callable[[], None] = lambda: None,
+        inspect: Callable[[Retrieval], None] | None = None,
     ) -> None:
         super().__init__(label, empty=empty)
         self._under_way = under_way
         self._start, self._errors, self._jobs, self._changed = start, errors, rows, changed
+        self._inspect = inspect
         self._lock = threading.Lock()
         self._found: dict[str, Retrieval] = {}
         self._doing: dict[str, str] = {}
@@ -90,6 +96,7 @@ class RetrievalList(RowList):
         self._refresher = Refresher(self._draw, interval=_CALM)
         for action in _WORDS:
             self.on_action(action, self._handler(action))
+        self.on_action("inspect", self._on_inspect)
         self.on_action("forget-now", self._handler("forget-now"))
         self.on_action("keep", self._handler("keep"))
 
@@ -140,6 +147,12 @@ class RetrievalList(RowList):
 
         return handle
 
+    def _on_inspect(self, key: str) -> None:
+        with self._lock:
+            one = self._found.get(key)
+        if one is not None and self._inspect is not None:
+            self._inspect(one)
+
     def _act(self, action: str, one: Retrieval) -> None:
         """Do something with a retrieval; one thing at a time with each."""
         with self._lock:
@@ -177,7 +190,10 @@ class RetrievalList(RowList):
         for one in found:
             try:
                 working = one.working
-                rows.append(_row(one, working, doing.get(one.id), one.id in forgetting))
+                row = _row(one, working, doing.get(one.id), one.id in forgetting)
+                if self._inspect is not None and _can_be_seen(one, row):
+                    row = replace(row, actions=(("inspect", "Inspect images"), *row.actions))
+                rows.append(row)
                 moving |= working
                 changed |= self._under_way not in (None, working or one.state.open)
             except NotFound:  # somebody else has forgotten it
@@ -220,6 +236,7 @@ class RetrievalPanel(Panel):
             empty="Nothing is being brought back from tape.",
             under_way=True,
             changed=self._reload,
+            inspect=self._show_images,
         )
         self.past = RetrievalList(
             self._start,
@@ -228,14 +245,17 @@ class RetrievalPanel(Panel):
             rows=self.jobs,
             under_way=False,
             changed=self._reload,
+            inspect=self._show_images,
         )
+        self.inspect = InspectBox()
         self.reload = ipywidgets.Button(description="Refresh list")
         self.reload.on_click(lambda _: self.refresh())
         self.code_view = Disclosure("Show code")
         self.code_view.text = self.code()
         self._found: list[Retrieval] = []
         self._poller = Refresher(self._poll, interval=_POLL)
-        self._add(self.errors, self.jobs, self.active, self.past, self.reload, self.code_view)
+        self._add(self.errors, self.jobs, self.active, self.past, self.reload, self.inspect)
+        self._add(self.code_view)
         self.refresh()
 
     @property
@@ -263,6 +283,9 @@ class RetrievalPanel(Panel):
         """End all updates and widgets of the panel; retrievals go on."""
         self._poller.close()
         super().close()
+
+    def _show_images(self, one: Retrieval) -> None:
+        self.inspect.look(one)
 
     # What the work shows when it has ended
 
@@ -315,6 +338,12 @@ def _do(action: str, one: Retrieval, progress: Progress) -> str:
     else:
         {"pause": one.pause, "resume": one.resume, "cancel": one.cancel}[action]()
     return ""
+
+
+def _can_be_seen(one: Retrieval, row: Row) -> bool:
+    """Return whether images of a retrieval can be shown: on disk, or in the archive's store."""
+    there = one.state in (State.VERIFIED, State.READY) and not one.commands
+    return there and len(one.pids) == 1 and bool(row.actions) and row.actions[0][0] != "forget-now"
 
 
 def _row(one: Retrieval, working: bool, doing: str | None, forgetting: bool) -> Row:

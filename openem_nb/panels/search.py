@@ -9,12 +9,14 @@ import ipywidgets
 
 from openem_nb import scicat, settings
 from openem_nb.errors import InvalidInput
+from openem_nb.mining.sources import source_of
 from openem_nb.panels import _html
 from openem_nb.panels._catalogue_query import CatalogueQuery, form_fields
 from openem_nb.panels._panel import Panel
 from openem_nb.panels.error_view import Disclosure
 from openem_nb.panels.facets import Facet, Facets, Option
 from openem_nb.panels.form import Form, Values
+from openem_nb.panels.inspect_box import InspectBox
 from openem_nb.panels.result_table import PAGE_SIZE, ResultTable
 from openem_nb.panels.retrieve_box import RetrieveBox
 from openem_nb.values import format_bytes
@@ -91,6 +93,7 @@ class SearchPanel(Panel):
         self.facets = Facets("Narrow down", choose=self._choose)
         self.table = ResultTable(self.show_data_set)
         self.card = _html.text_widget()
+        self.inspect = InspectBox()
         self.retrieve = RetrieveBox(self._start)
         self.code_view = Disclosure("Show code")
         self.form.observe(lambda _: self._look(), names="values")
@@ -101,7 +104,7 @@ class SearchPanel(Panel):
         columns.add_class("oem-columns")
         self._add(self.form, self.errors, self.jobs, columns, self.retrieve)
         self._add(self.retrieve.errors, self.retrieve.jobs, self.retrieve.retrievals)
-        self._add(self.code_view)
+        self._add(self.inspect, self.code_view)
         self._look()
         self._suggest_names()
 
@@ -146,13 +149,14 @@ class SearchPanel(Panel):
         self.errors.clear()
         name = self._instance
 
-        def work(progress: Progress) -> str:
-            return scicat.get(pid, profile=name, progress=progress)._repr_html_()
+        def work(progress: Progress) -> tuple[scicat.DataSet, str]:
+            found = scicat.get(pid, profile=name, progress=progress)
+            return found, found._repr_html_()
 
         self._start(
             f"Open {_html.plain(pid)}",
             work,
-            lambda html: self._show_card(pid, html),
+            lambda found: self._show_card(*found),
             again=lambda: self.show_data_set(pid),
         )
 
@@ -272,6 +276,7 @@ class SearchPanel(Panel):
             fetch=self._fetch,
         )
         self.card.value = ""
+        self.inspect.offer(None)
         self.retrieve.ask_for(self._instance)
         self._show_notice(found.notice)
         where = f" in {self._instance}" if self._profile is None else ""
@@ -299,9 +304,10 @@ class SearchPanel(Panel):
         )
         self._running.append(job)
 
-    def _show_card(self, pid: str, html: str) -> None:
-        if pid == self._wanted:  # a later choice may have overtaken this one
+    def _show_card(self, found: scicat.DataSet, html: str) -> None:
+        if found.pid == self._wanted.strip():  # a later choice may have overtaken this one
             self.card.value = _html.untangled(html)
+            self.inspect.offer(found, source_of(found).code())
 
 
 def _facets(query: CatalogueQuery, profile: str, progress: Progress) -> list[Facet]:
