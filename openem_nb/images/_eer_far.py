@@ -35,9 +35,9 @@ _PLACES: Final = 8
 _FRAMES: Final = 4.2
 """Raw frames in a piece: three are whole wherever it begins."""
 _LEAST: Final = 1 << 18
-_MOST: Final = 4 << 20
+_MOST: Final = 3 << 20
 """Bytes of a piece."""
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 3
 _MOST_ADDED: Final = 255
 """Raw frames of which one byte holds the sum: none has two events in a pixel."""
 _WIDTH: Final = 256
@@ -179,7 +179,7 @@ class _Piece:
     def read(self, offset: int, count: int) -> bytes:
         """Return bytes of the piece; fewer, or none, where they lie outside."""
         start = offset - self.at
-        return bytes(self.data[start : start + count]) if start >= 0 else b""
+        return bytes(memoryview(self.data)[start : start + count]) if start >= 0 else b""
 
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on."""

@@ -34,6 +34,8 @@ _LEAST: Final = 1 << 14
 _MOST: Final = 4 << 20
 """Bytes of a request that reads ahead: from the least on twice as many, as long as one read begins
 where the last one ended."""
+_PIECE: Final = 1 << 18
+"""Bytes taken from a connection at once, at most."""
 _ROOM: Final = 8 << 20
 """Bytes of blocks that are kept."""
 _SKIPPED: Final = 1 << 20
@@ -190,7 +192,7 @@ class RemoteFile:
 
         It is read to its end where that is near, so that its connection can be used again.
         """
-        for piece in answer.chunks():
+        for piece in answer.chunks(_PIECE):
             self._count(fetched=len(piece))
             if most:
                 yield piece[:most]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import threading
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 from image_files import write_mrc
 
 from openem_nb import http, images
@@ -232,6 +234,46 @@ def test_a_server_that_always_breaks_off_is_given_up(server: Odd) -> None:
     with pytest.raises(Unreachable):
         images.open_image(server.url())
     assert len(server.asked) < 10
+
+
+@pytest.mark.parametrize("form", ["tiff", "gzip", "tar"])
+def test_what_breaks_off_in_the_middle_is_taken_up_where_it_was(server: Odd, form: str) -> None:
+    stream = io.BytesIO()
+    member = None
+    if form == "tiff":
+        tifffile.imwrite(stream, DATA, compression="lzw", rowsperstrip=10, metadata=None)
+    elif form == "gzip":
+        stream.write(gzip.compress(server.data))
+    else:
+        member = "a.mrc"
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            info = tarfile.TarInfo(member)
+            info.size = len(server.data)
+            archive.addfile(info, io.BytesIO(server.data))
+    server.data = stream.getvalue()
+    cut = [150_000, 90_000, 200_000]
+
+    def odd(handler: Handler, first: int, last: int) -> bool:
+        if last - first < 1 << 17 or not cut:
+            return False
+        handler.part(first, first + cut.pop() - 1, length=last - first + 1)
+        return True
+
+    server.odd = odd
+    with images.open_image(server.url(), member=member) as found:
+        assert np.array_equal(found.frame(), DATA)
+        assert not cut
+        assert found.bytes_fetched < 1.3 * len(server.data) + (1 << 16)
+
+
+def test_a_server_that_forgets_ranges_in_the_middle(server: Odd) -> None:
+    server.odd = lambda handler, first, _: (
+        bool(first) and (handler.say(200, server.data, len(server.data)) or True)
+    )
+    with images.open_image(server.url()) as found:
+        with pytest.raises(BadAnswer, match="has changed"):
+            found.frame()
+        assert found.bytes_fetched <= 1 << 18
 
 
 def test_a_server_that_hangs_is_given_up(server: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
