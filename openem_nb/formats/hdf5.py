@@ -1,8 +1,8 @@
 """What is safe to open in an HDF5 file of unknown origin.
 
 HDF5 may hold links to other files, data sets whose bytes lie elsewhere, and chunks that unpack to
-any size. None of that is followed or read; nor are texts of variable length, whose heap, where it
-is damaged, keeps the library busy for ever.
+any size. None of that is followed or read. Texts of variable length are read without the library,
+which a damaged heap of them keeps busy for ever.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb.formats._hdf5_texts import text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from openem_nb.formats.source import Source
 
 __all__ = ["attribute", "child", "contained", "datasets", "names"]
 
@@ -48,17 +52,30 @@ def contained(dataset: Any, largest: int = LARGEST_CHUNK) -> bool:
     return not dataset.external and not dataset.is_virtual and chunk <= largest
 
 
-def attribute(thing: Any, name: str) -> Any:
-    """Return an attribute that is a number or a text of fixed length; None for any other."""
+def attribute(thing: Any, name: str, source: Source | None = None) -> Any:
+    """Return an attribute that is a number or a text; None for any other.
+
+    A text of variable length is returned only where the bytes of the file are given, too.
+    """
     if name not in thing.attrs:
         return None
     kind = thing.attrs.get_id(name)
+    if kind.dtype.kind == "O":
+        return _text(thing, name, source) if source is not None else None
     if kind.dtype.kind not in "iufbS" or math.prod(kind.shape or (1,)) > 4096:
         return None
     value = thing.attrs[name]
     if hasattr(value, "tolist"):
         value = value.tolist()
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _text(thing: Any, name: str, source: Source) -> str | None:
+    import h5py
+
+    if thing.file.userblock_size or thing.file.id.get_create_plist().get_sizes() != (8, 8):
+        return None  # places are not what they are in all other files
+    return text(source, h5py.h5o.get_info(thing.id).addr, name)
 
 
 def datasets(group: Any, depth: int = 0, path: str = "") -> Iterator[tuple[str, Any]]:

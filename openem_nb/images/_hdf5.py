@@ -44,7 +44,7 @@ def open_hdf5(source: Source, *, series: int = 0) -> tuple[Plain, About]:
     except (OSError, RuntimeError, ValueError) as error:
         raise damaged(source.name, f"HDF5 does not open it ({_short(error)})") from error
     try:
-        found = _Found(source.name, file)
+        found = _Found(source, file)
         pixels, about = found.chosen(series)
     except OpenEMError:
         file.close()
@@ -63,8 +63,8 @@ def _short(error: Exception) -> str:
 class _Found:
     """The images of one file."""
 
-    def __init__(self, name: str, file: Any) -> None:
-        self.name, self.file = name, file
+    def __init__(self, source: Source, file: Any) -> None:
+        self.source, self.name, self.file = source, source.name, file
 
     def chosen(self, series: int) -> tuple[H5Pixels, About]:
         """Return the pixels of one image, and what the file says of it."""
@@ -139,7 +139,7 @@ class _Found:
                 continue
             if not _is_image(dataset):
                 continue
-            dims = _dims(parent, dataset.ndim)
+            dims = _dims(parent, dataset.ndim, self.source)
             axes = _plane(dims)
             header = {"NCEM": {f"dim{i}": words for i, (words, _step) in enumerate(dims, 1)}}
             words, step = dims[axes[1]]
@@ -157,7 +157,7 @@ class _Found:
         return [(one, (one.ndim - 2, one.ndim - 1), About("hdf5")) for one in images]
 
 
-def _dims(group: Any, count: int) -> list[tuple[dict[str, Any], float | None]]:
+def _dims(group: Any, count: int, source: Source) -> list[tuple[dict[str, Any], float | None]]:
     """Return for each axis what it is called and measured in, and the step from one to the next."""
     import h5py
 
@@ -167,7 +167,7 @@ def _dims(group: Any, count: int) -> list[tuple[dict[str, Any], float | None]]:
         if axis is None or not contained(axis) or axis.ndim != 1 or axis.dtype.kind not in "iuf":
             found.append(({}, None))
             continue
-        told = {name: attribute(axis, name) for name in ("name", "units")}
+        told = {name: attribute(axis, name, source) for name in ("name", "units")}
         step = float(axis[1]) - float(axis[0]) if axis.shape[0] > 1 else None
         found.append(({name: one for name, one in told.items() if one is not None}, step))
     return found

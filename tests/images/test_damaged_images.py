@@ -73,7 +73,7 @@ def _velox() -> bytes:
     return stream.getvalue()
 
 
-def _ncem() -> bytes:
+def _ncem(text: type = np.bytes_) -> bytes:
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
         group = file.create_group("data/a")
@@ -81,7 +81,7 @@ def _ncem() -> bytes:
         group["data"] = RNG.random((6, 7, 2))
         for number, size in enumerate((6, 7, 2), 1):
             axis = group.create_dataset(f"dim{number}", data=np.arange(size) * 0.1)
-            axis.attrs["name"], axis.attrs["units"] = np.bytes_("xyz"[number - 1]), np.bytes_("nm")
+            axis.attrs["name"], axis.attrs["units"] = text("xyz"[number - 1]), text("nm")
     return stream.getvalue()
 
 
@@ -116,6 +116,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     "dm4": lambda: dm(RNG.random((2, 12, 14)).astype(np.float32)),
     "velox": _velox,
     "ncem": _ncem,
+    "ncem with a heap": lambda: _ncem(str),
     "prz": _prz,
     "png": lambda: _picture("PNG"),
     "jpeg": lambda: _picture("JPEG"),

@@ -105,8 +105,9 @@ def test_velox(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.parametrize("text", [np.bytes_, str])
 @pytest.mark.parametrize("names", ["xyz", "zyx", None])
-def test_ncem(tmp_path: Path, names: str | None) -> None:
+def test_ncem(tmp_path: Path, names: str | None, text: type) -> None:
     data = RNG.random((5, 12, 17)).astype(np.float32)
     path = tmp_path / "a.emd"
     with h5py.File(path, "w") as file:
@@ -116,8 +117,8 @@ def test_ncem(tmp_path: Path, names: str | None) -> None:
         group["data"] = data
         for number, size in enumerate(data.shape, 1):
             axis = group.create_dataset(f"dim{number}", data=np.arange(size) * 0.25)
-            axis.attrs["name"] = np.bytes_(names[number - 1] if names else "axis")
-            axis.attrs["units"] = np.bytes_("[n_m]")
+            axis.attrs["name"] = text(names[number - 1] if names else "axis")
+            axis.attrs["units"] = text("[n_m]")
     expected = data if names == "zyx" else data.T
     with images.open_image(path) as found:
         assert (found.format, found.frames) == ("ncem", len(expected))
@@ -126,6 +127,35 @@ def test_ncem(tmp_path: Path, names: str | None) -> None:
     if names != "zyx":
         other = pytest.importorskip("rsciio.emd").file_reader(str(path))[0]
         assert np.array_equal(other["data"], expected)
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_texts_of_variable_length(tmp_path: Path, libver: str) -> None:
+    path = tmp_path / "a.emd"
+    with h5py.File(path, "w", libver=libver) as file:
+        group = file.create_group("data/a")
+        group.attrs["emd_group_type"] = 1
+        group["data"] = RNG.random((7, 6)).astype(np.float32)
+        for name, size in (("dim1", 7), ("dim2", 6)):
+            axis = group.create_dataset(name, data=np.arange(size) * 0.5)
+            for number in range(6):
+                axis.attrs[f"note {number}"] = "a text that needs room " * 3
+            axis.attrs["units"] = "nm"
+    good = path.read_bytes()
+    assert images.open_image(good, name="a.emd").pixel_size == pytest.approx(5)
+    heap = good.index(b"GCOL")
+    damages = {
+        "an object without a number": (heap + 16, bytes(2)),
+        "one that ends outside": (heap + 24, b"\xff" * 8),
+        "a heap without a size": (heap + 8, bytes(8)),
+        "another version": (heap + 4, b"\x09"),
+        "no heap": (heap, b"GOAL"),
+    }
+    for what, (place, content) in damages.items():
+        bad = good[:place] + content + good[place + len(content) :]
+        with images.open_image(bad, name="a.emd") as found:
+            assert (found.pixel_size, found.shape) == (None, (6, 7)), what
+            assert found.frame().shape == (6, 7), what
 
 
 def test_any_hdf5_file_with_an_image(tmp_path: Path) -> None:
