@@ -30,7 +30,7 @@ VIEWS: Final = {
 """From where, and what lies where; all right-handed."""
 _LONGEST: Final = 192
 """Voxels of the longest side that rays go through; larger maps are averaged down."""
-_SHORTEST: Final = 64
+_SHORTEST: Final = 128
 """Smaller maps are interpolated, so that their voxels do not show as steps."""
 _BACKGROUND: Final = 255
 _AMBIENT, _DEPTH = 0.25, 0.35

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openem_nb.practice._shapes import ANGSTROM, Json, rng_of
 from openem_nb.practice._vocabulary import EXAMPLE_MAP
@@ -15,14 +15,22 @@ if TYPE_CHECKING:
 __all__ = ["file_names", "interpretation", "map_box", "map_json"]
 
 
+_EDGES: Final = (16, 20, 24, 32)
+_VOXELS: Final = (0.83, 1.06, 1.34, 2.7)
+_EXAMPLE_EDGE: Final = 64
+_FINER: Final = 2.5
+"""Voxels to a resolution at least: two would be the limit of Nyquist."""
+
+
 def map_box(entry: EmdbTruth, seed: int) -> tuple[int, float, float]:
     """Return edge length (voxels), voxel size (angstrom) and contour level of an entry's maps."""
     rng = rng_of(entry, seed, 1)
-    return (
-        rng.choice((16, 20, 24, 32)),
-        rng.choice((0.83, 1.06, 1.34, 2.7)),
-        round(rng.uniform(0.02, 0.9), 3),
-    )
+    edge, voxel, level = rng.choice(_EDGES), rng.choice(_VOXELS), rng.uniform(0.02, 0.9)
+    if file_names(entry, seed)["half"] and entry.resolution:
+        finest = entry.resolution / _FINER
+        voxel = max((one for one in _VOXELS if one <= finest), default=_VOXELS[0])
+        level = 0.15 + 0.1 * level  # a particle with noise, and no blob
+    return _EXAMPLE_EDGE if entry.emdb_id == EXAMPLE_MAP else edge, voxel, round(level, 3)
 
 
 def file_names(entry: EmdbTruth, seed: int) -> dict[str, tuple[str, ...]]:

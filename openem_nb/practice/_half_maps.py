@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["half_maps", "true_fsc"]
+__all__ = ["half_maps", "map_file", "true_fsc"]
 
 _AT: Final = 0.143 / 0.857
 """Ratio of signal to noise where the curve is 0.143."""
@@ -23,7 +23,7 @@ _STEEP: Final = 8
 _MOST: Final = 1e4
 """Ratio of signal to noise at most, as in the first shells."""
 _FOLDS: Final = 7
-_POINTS: Final = 90
+_POINTS: Final = 160
 """Points of mass in each seventh of the particle."""
 
 
@@ -37,9 +37,11 @@ def true_fsc(frequency: float, resolution: float) -> float:
 def half_maps(
     edge: int, voxel: float, resolution: float, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean of two half maps, and the two of them, (z, y, x).
+    """Return the map of two half maps, and the two of them, (z, y, x).
 
-    The mean is 1 at its highest. A particle of seven parts fills about half of the box.
+    The map is their mean, each shell weighted by the correlation that it has with the truth,
+    sqrt(2 FSC / (1 + FSC)) (Rosenthal, Henderson 2003, J Mol Biol 333, 721), and 1 at its highest.
+    A particle of seven parts fills about half of the box.
 
     Parameters
     ----------
@@ -59,10 +61,10 @@ def half_maps(
     side, last = np.fft.fftfreq(edge) * edge, np.fft.rfftfreq(edge) * edge
     z, y, x = side[:, None, None], side[:, None], last
     shell = np.rint(np.sqrt(z**2 + y**2 + x**2)).astype(np.intp)
-    weight = np.where((x == 0) | (2 * x == edge), 1.0, 2.0) * np.ones(shell.shape)
+    pairs = np.where((x == 0) | (2 * x == edge), 1.0, 2.0) * np.ones(shell.shape)
 
     def power(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
-        weighted = (weight * np.abs(spectrum) ** 2).ravel()
+        weighted = (pairs * np.abs(spectrum) ** 2).ravel()
         return np.bincount(shell.ravel(), weighted).astype(np.float64)
 
     curve = np.array(
@@ -74,19 +76,41 @@ def half_maps(
         noise = np.fft.rfftn(rng.standard_normal((edge, edge, edge)))
         noise *= np.sqrt(wanted / power(noise))[shell]
         halves.append(np.fft.irfftn(signal + noise, s=(edge,) * 3, axes=(0, 1, 2)))
-    mean = (halves[0] + halves[1]) / 2
+    weight = np.sqrt(2 * curve / (1 + curve))[shell]
+    mean = np.fft.irfftn(
+        weight * np.fft.rfftn((halves[0] + halves[1]) / 2), s=(edge,) * 3, axes=(0, 1, 2)
+    )
     top = mean.max()
     one, two, both = ((volume / top).astype(np.float32) for volume in (halves[0], halves[1], mean))
     return both, one, two
+
+
+def map_file(
+    part: int, *, edge: int, voxel: float, resolution: float, label: str, seed: int
+) -> bytes:
+    """Return the map (0) or one of the half maps (1, 2) as an MRC file."""
+    from openem_nb.practice._volumes import mrc
+
+    values = half_maps(edge, voxel, resolution, seed)[part].astype("<f4")
+    shape = (edge, edge, edge)
+    return mrc(
+        shape,
+        2,
+        values.ravel().tolist(),
+        values.tobytes(),
+        voxel=voxel,
+        label=label,
+        space_group=1,
+    )
 
 
 def _particle(edge: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return points of mass in a barrel of seven equal parts, each a small Gaussian."""
     import numpy as np
 
-    angle = rng.uniform(0, 2 * math.pi / _FOLDS * 0.72, _POINTS)
+    angle = rng.uniform(0, 2 * math.pi / _FOLDS * 0.95, _POINTS)
     height = rng.uniform(-0.24, 0.24, _POINTS) * edge
-    away = np.sqrt(rng.uniform(0.09**2, 0.24**2, _POINTS)) * edge
+    away = np.sqrt(rng.uniform(0.09**2, 0.26**2, _POINTS)) * edge
     angles = (angle[:, None] + 2 * math.pi / _FOLDS * np.arange(_FOLDS)).ravel()
     height, away = np.repeat(height, _FOLDS), np.repeat(away, _FOLDS)
     middle = (edge - 1) / 2

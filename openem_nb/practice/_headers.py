@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from openem_nb.practice._half_maps import true_fsc
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -64,12 +66,12 @@ def emdb_cif(entry: EmdbTruth) -> bytes:
 
 def emdb_fsc(entry: EmdbTruth) -> bytes:
     """Return an FSC curve that falls through 0.143 at the stated resolution."""
-    limit = 1 / (entry.resolution or 10)
+    resolution = entry.resolution or 10
     steps = 40
     points = []
     for step in range(steps + 1):
-        frequency = 1.6 * limit * step / steps
-        value = 1 / (1 + (0.857 / 0.143) * (frequency / limit) ** 8)
+        frequency = 1.6 * step / steps / resolution
+        value = true_fsc(frequency, resolution)
         points.append(f"<coordinate><x>{frequency:.5f}</x><y>{value:.4f}</y></coordinate>")
     axes = 'title="FSC" xaxis="Resolution (A-1)" yaxis="Correlation Coefficient"'
     return f"<fsc {axes}>{''.join(points)}</fsc>\n".encode()

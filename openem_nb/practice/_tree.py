@@ -195,10 +195,22 @@ class EmdbFiles(_FileServer):
         under = lower.replace("-", "_")
         names = file_names(entry, self.truth.seed)
 
-        def volume(part: int) -> Callable[[], bytes]:
-            return lambda: _volumes.gzipped(
-                _volumes.mrc_map(edge, voxel, label, number * 10 + part)
+        def made(part: int) -> bytes:
+            if not names["half"] or entry.resolution is None or part > 2:
+                return _volumes.mrc_map(edge, voxel, label, number * 10 + part)
+            from openem_nb.practice._half_maps import map_file  # NumPy, which others do without
+
+            return map_file(
+                part,
+                edge=edge,
+                voxel=voxel,
+                resolution=entry.resolution,
+                label=label,
+                seed=number,
             )
+
+        def volume(part: int) -> Callable[[], bytes]:
+            return lambda: _volumes.gzipped(made(part))
 
         files: dict[str, Callable[[], bytes]] = {
             f"header/{lower}-v30.xml": lambda: emdb_header(entry),
