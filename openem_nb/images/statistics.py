@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from openem_nb.images._pixels import borrowed
 from openem_nb.images._sources import ImageLike, pixels
 
 if TYPE_CHECKING:
@@ -127,14 +128,15 @@ def statistics(source: NDArray[Any] | ImageLike, *, frame: int | None = None) ->
     sums = _Sums(image.shape, middle)
     hot: list[NDArray[np.intp]] = []
     for y, band in _bands(image):
-        if sums.add(y, band) > limit:
-            rows = np.flatnonzero(band.max(axis=1) > limit)
+        rows = np.flatnonzero(sums.add(y, band) > limit)
+        if len(rows):
             over = np.argwhere(band[rows] > limit)
             over[:, 0] = rows[over[:, 0]] + y
             hot.append(over)
     places = _alone(image, np.concatenate(hot), _ALONE * spread) if hot else _none()
     normal = sample[sample <= limit]
     deviation = float(normal.std())
+    off = normal - normal.mean()  # to the power of 3 by multiplying, which is ten times as fast
     mean, std = sums.moments()
     patches = sums.patches()
     gradient, unevenness, dark = _slope(patches, mean)
@@ -144,7 +146,7 @@ def statistics(source: NDArray[Any] | ImageLike, *, frame: int | None = None) ->
         min=sums.low,
         max=sums.high,
         percentiles=dict(zip(_PERCENTS, percents[:5].tolist(), strict=True)),
-        skewness=float(((normal - normal.mean()) ** 3).mean()) / deviation**3 if deviation else 0.0,
+        skewness=float((off * off * off).mean()) / deviation**3 if deviation else 0.0,
         hot_pixels=len(places),
         hot_places=places[:_NAMED],
         not_finite=sums.missing,
@@ -209,16 +211,21 @@ class _Sums:
         self._shape = shape
         self._near = float(np.float32(near))
         self._edges = _edges(shape[0]), _edges(shape[1])
-        self._patches = np.zeros((PATCHES, PATCHES))
+        self._columns = np.zeros((PATCHES, shape[1]))
         self._square = 0.0
         self.low, self.high = math.inf, -math.inf
         self.missing = 0
 
-    def add(self, y: int, band: NDArray[Any]) -> float:
-        """Take rows in, and return the largest value among them."""
-        low, high = float(band.min()), float(band.max())
-        kind = np.float32 if band.dtype.itemsize <= 2 or band.dtype == np.float32 else np.float64
-        apart = np.subtract(band, kind(self._near), dtype=kind, casting="unsafe")
+    def add(self, y: int, band: NDArray[Any]) -> NDArray[Any]:
+        """Take rows in, and return the largest value of each."""
+        single = band.dtype.itemsize <= 2 or band.dtype == np.float32
+        with borrowed(band.size, np.dtype(np.float32 if single else np.float64)) as buffer:
+            return self._add(y, band, buffer.reshape(band.shape))
+
+    def _add(self, y: int, band: NDArray[Any], apart: NDArray[Any]) -> NDArray[Any]:
+        largest: NDArray[Any] = band.max(axis=1)
+        low, high = float(band.min()), float(largest.max())
+        np.subtract(band, apart.dtype.type(self._near), out=apart, casting="unsafe")
         if not (math.isfinite(low) and math.isfinite(high)):
             good = np.isfinite(band)
             self.missing += int(band.size - good.sum())
@@ -227,26 +234,32 @@ class _Sums:
             low, high = (
                 (float(there.min()), float(there.max())) if there.size else (math.inf, -math.inf)
             )
+            largest = np.where(good, band, -math.inf).max(axis=1)
         self.low, self.high = min(self.low, low), max(self.high, high)
-        columns = apart.sum(axis=0, dtype=kind).astype(np.float64)
-        apart *= apart
-        self._square += float(apart.sum(axis=0, dtype=kind).sum(dtype=np.float64))
         row = int(np.searchsorted(self._edges[0], y, side="right")) - 1
-        sums = np.concatenate([[0.0], np.cumsum(columns)])
-        self._patches[row] += np.diff(sums[self._edges[1]])
-        return high
+        self._columns[row] += apart.sum(axis=0, dtype=apart.dtype)
+        # each row with itself: one pass, where squares and their sum would be two
+        squares = apart[:, None, :] @ apart[:, :, None]
+        self._square += float(squares.sum(dtype=np.float64))
+        return largest
+
+    def _patches(self) -> NDArray[np.float64]:
+        """Return the sum of each patch, relative to the value near the mean."""
+        sums = np.cumsum(self._columns, axis=1)
+        first = np.zeros((PATCHES, 1))
+        return np.diff(np.concatenate([first, sums], axis=1)[:, self._edges[1]], axis=1)
 
     def moments(self) -> tuple[float, float]:
         """Return mean and standard deviation."""
         count = self._shape[0] * self._shape[1] - self.missing
-        off = float(self._patches.sum()) / count
+        off = float(self._columns.sum()) / count
         return self._near + off, math.sqrt(max(self._square / count - off**2, 0.0))
 
     def patches(self) -> NDArray[np.float64]:
         """Return the mean of each patch; of a side shorter than eight pixels some have none."""
         area = np.outer(np.diff(self._edges[0]), np.diff(self._edges[1]))
         with np.errstate(invalid="ignore"):
-            return np.where(area > 0, self._patches / np.maximum(area, 1) + self._near, np.nan)
+            return np.where(area > 0, self._patches() / np.maximum(area, 1) + self._near, np.nan)
 
 
 def _alone(image: NDArray[Any], places: NDArray[np.intp], reach: float) -> NDArray[np.intp]:
