@@ -12,10 +12,15 @@ of its own, and takes the files from a folder as ``openem.mine`` finds them:
 - naive: the same measurements as they are usually written, mapped by Dask with its own settings:
   ``mrcfile.open``, ``reshape().mean()``, percentiles of the full frame, a PNG, a spectrum of the
   whole image by numpy, and our CTF of the image;
+- PixelPatrol, a program for the quality of images in general, where it is installed (it may be in
+  an environment of its own: ``--patrol PATH``): the same images as TIFF, with all it measures
+  (neither a spectrum nor a CTF), and with a thumbnail and basic statistics alone; what it takes for
+  two images is subtracted, so that its start does not count;
 - the limit, on one core: the bytes are read, and each image is transformed once by scipy.fft.
 
-Rates are those from the tenth row to the last, so that the start of processes does not count; it is
-told beside them. Run it with ``python -m benchmarks.mining [--count N] [--workers N]``.
+Rates of ours are those from the tenth row to the last, so that the start of processes does not
+count; it is told beside them. Run it with
+``python -m benchmarks.mining [--count N] [--workers N] [--only ROLE ...]``.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import argparse
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -155,6 +161,34 @@ def limit(folder: Path) -> dict[str, float]:
     return _rate(times)
 
 
+def patrol(command: str, folder: Path, work: Path, workers: int, *, cheap: bool) -> float:
+    """Run PixelPatrol over TIFF files of the same images and return its rate."""
+    import tifffile
+
+    many, two = work / "tiff", work / "tiff-two"
+    if not many.is_dir():
+        many.mkdir()
+        two.mkdir()
+        for number, path in enumerate(sorted(folder.glob("*.mrc"))):
+            with mrcfile.open(path) as file:
+                tifffile.imwrite(many / f"{path.stem}.tif", file.data)
+            if number < 2:
+                os.link(many / f"{path.stem}.tif", two / f"{path.stem}.tif")
+    chosen = ["thumbnail", "raster-basic"] if cheap else []
+    options = ["--loader", "bioio", "--max-workers", str(workers)]
+    options += [part for one in chosen for part in ("--processors-include", one)]
+    seconds = []
+    for one in (two, many):
+        begun = time.monotonic()
+        subprocess.run(
+            [command, "process", one, "-o", work / "patrol.parquet", *options],
+            capture_output=True,
+            check=True,
+        )
+        seconds.append(time.monotonic() - begun)
+    return (len(list(many.iterdir())) - 2) / (seconds[1] - seconds[0])
+
+
 def child(role: str, folder: Path, workers: int) -> dict[str, float]:
     """Run one contestant in this process."""
     kind, _, what = role.partition(":")
@@ -186,6 +220,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", nargs="*", help="roles, such as threads:all or slurm:all")
+    parser.add_argument("--patrol", default=shutil.which("pixel-patrol"))
     parser.add_argument("--role")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
@@ -198,28 +234,53 @@ def main() -> None:
         print(f"Writing {given.count} micrographs of 4096 x 4096", flush=True)
         write(folder, given.count)
         limit(folder)
-        compare(folder, Path(name), given.workers)
+        compare(folder, Path(name), given.workers, given.only, given.patrol)
 
 
-def compare(folder: Path, work: Path, many: int) -> None:
-    """Run all contestants and print their ratios."""
+def compare(
+    folder: Path, work: Path, many: int, only: list[str] | None, command: str | None
+) -> None:
+    """Run all contestants, or some, and print their ratios."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"load of the machine before: {load:.1f}")
-    found = {"limit": run("limit", folder, 1, {})["rate"]}
-    roles = [(f"{kind}:all", workers) for kind in ("threads", "local") for workers in (1, many)]
-    roles += [("naive", many), ("threads:cheap", 1), ("local:cheap", many)]
+    roles = [("limit", 1)]
+    roles += [(f"{kind}:all", workers) for kind in ("threads", "local") for workers in (1, many)]
+    roles += [("slurm:all", many), ("naive", many)]
+    roles += [("threads:cheap", 1), ("threads:cheap", many), ("local:cheap", many)]
+    roles += [("patrol:all", many), ("patrol:cheap", many)]
+    found: dict[tuple[str, int], float] = {}
     for role, workers in roles:
-        found[f"{role} {workers}"] = run(role, folder, workers, {})["rate"]
-    slurm = _slurm(folder, work, many)
-    one, several = found["local:all 1"], found[f"local:all {many}"]
-    print(f"per core, {many} processes: {several / many:.2f} micrographs/s")
-    print(f"efficiency of {many} processes: {several / (many * one):.2f}")
-    threads = found[f"threads:all {many}"] / (many * found["threads:all 1"])
-    print(f"efficiency of {many} threads: {threads:.2f}")
-    print(f"against the naive way: {several / found['naive ' + str(many)]:.1f} times as many")
-    print(f"against the limit of one core: {one / found['limit']:.2f}")
-    if slurm:
-        print(f"Slurm against processes: {slurm / several:.2f}")
+        if only and role not in only:
+            continue
+        if role.startswith("slurm"):
+            rate = _slurm(folder, work, workers)
+        elif not role.startswith("patrol"):
+            rate = run(role, folder, workers, {})["rate"]
+        elif command is None:
+            print(f"{role}: PixelPatrol is not installed")
+            continue
+        else:
+            rate = patrol(command, folder, work, workers, cheap=role.endswith("cheap"))
+            print(f"{role}, {workers} workers: {rate:.2f} micrographs/s")
+        if rate is not None:
+            found[role, workers] = rate
+    _ratios(found, many)
+
+
+def _ratios(found: dict[tuple[str, int], float], many: int) -> None:
+    """Print what the rates are beside one another, of those that were measured."""
+    told = [
+        (f"efficiency of {many} threads", ("threads:all", many), ("threads:all", 1), many),
+        (f"efficiency of {many} processes", ("local:all", many), ("local:all", 1), many),
+        ("Slurm against processes", ("slurm:all", many), ("local:all", many), 1),
+        ("threads against the naive way", ("threads:all", many), ("naive", many), 1),
+        ("one thread against the limit of one core", ("threads:all", 1), ("limit", 1), 1),
+        ("threads against PixelPatrol", ("threads:all", many), ("patrol:all", many), 1),
+        ("the same, thumbnail and basic", ("threads:cheap", many), ("patrol:cheap", many), 1),
+    ]
+    for words, ours, other, times in told:
+        if ours in found and other in found:
+            print(f"{words}: {found[ours] / (times * found[other]):.2f}")
 
 
 def _slurm(folder: Path, work: Path, workers: int) -> float | None:
