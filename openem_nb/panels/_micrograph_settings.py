@@ -93,7 +93,8 @@ def of_pixels(
 ) -> dict[str, Any]:
     many = micrograph.frames
     if frame is None:
-        frame = "sum" if movie else many // 2 if many > 1 else 0
+        far = "://" in micrograph.source  # the mean would bring the whole movie over the line
+        frame = (0 if far else "sum") if movie else many // 2 if many > 1 else 0
     if frame == "sum":
         frame = "sum" if many > 1 else 0
     elif not 0 <= frame < many:

@@ -72,7 +72,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         Å, where the file does not know it or is wrong.
     frame :
         Number of a frame, from 0, or ``"sum"`` for the mean of all. By default the mean of a movie,
-        and the middle of a volume or tilt series.
+        the first frame of one at an address, and the middle of a volume or tilt series.
     contrast :
         Values that are drawn black and white.
     percent, sigma :

@@ -251,6 +251,7 @@ def test_tilts_say_their_angle(viewer: Any, write: Any) -> None:
     slider = page.get_by_role("slider", name="Tilt")
     assert slider.get_attribute("aria-valuetext") == "2 of 3, 0.3°"
     assert page.get_by_label("Mean of all").is_hidden()
+    assert page.get_by_label("Mean of tilts").input_value() == "1"
 
 
 def ring_centre(page: Any, left: int = 0) -> tuple[float, float]:

@@ -32,6 +32,7 @@ export class ImageFilters {
     this.pass.title = this.pass.disabled ? "The pixel size is not known" : "";
     this.pass.value = settings.low_pass ?? "";
     this.aroundField.hidden = about.frames < 2;
+    /** @type {HTMLElement} */ (this.aroundField.firstChild).textContent = `Mean of ${about.noun.toLowerCase()}s`;
     this.around.max = String(about.frames);
     this.around.value = String(settings.around);
   }
