@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from openem_nb import units
 from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.formats.hdf5 import attribute, child, contained, datasets, names
 from openem_nb.formats.mrc import LONGEST
-from openem_nb.formats.source import as_file, damaged
+from openem_nb.formats.source import as_file, damaged, in_order
 from openem_nb.images._pixels import About, Plain
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["open_hdf5"]
 _LARGEST_METADATA: Final = 8 << 20
 _MOST_SIGNALS: Final = 200
 _LARGEST_FRAME: Final = 2 << 30
+_MOST_CHUNKS: Final = 4096
 _EMPTY: Final = 1 << 20
 """Bytes of a frame above which its file has to hold a thousandth of them."""
 _BROKEN: Final = (OSError, RuntimeError, ArithmeticError, LookupError, TypeError, ValueError)
@@ -115,7 +117,7 @@ class _Found:
         if group is None:
             return []
         found = []
-        for name in islice(names(group), _MOST_SIGNALS):
+        for name in itertools.islice(names(group), _MOST_SIGNALS):
             signal = child(group, name, h5py.Group)
             dataset = child(signal, "Data", h5py.Dataset) if signal is not None else None
             if dataset is None or not _is_image(dataset) or dataset.ndim > 3:
@@ -274,7 +276,8 @@ class H5Pixels(Plain):
         for axis in reversed(self._others):
             frame, index[axis] = divmod(frame, int(self._data.shape[axis]))
         try:
-            found = np.asarray(self._data[tuple(index)])
+            with self._announced(index):
+                found = np.asarray(self._data[tuple(index)])
         except _BROKEN as error:
             raise damaged(self._name, f"HDF5 cannot read it ({_short(error)})") from error
         if self._turned:
@@ -282,6 +285,27 @@ class H5Pixels(Plain):
         if found.dtype.kind == "c":
             found = np.abs(found)
         return np.ascontiguousarray(found, self.dtype)
+
+    def _announced(self, index: Sequence[Any]) -> contextlib.AbstractContextManager[None]:
+        """Say which bytes are going to be read, where the chunks of a frame lie side by side."""
+        source, data = self.source, self._data
+        if source is None or source.near or data.chunks is None:
+            return contextlib.nullcontext()
+        sides = [
+            range(0, int(length), chunk) if isinstance(one, slice) else (one // chunk * chunk,)
+            for one, length, chunk in zip(index, data.shape, data.chunks, strict=True)
+        ]
+        if not 1 < math.prod(len(side) for side in sides) <= _MOST_CHUNKS:
+            return contextlib.nullcontext()
+        chunks = [data.id.get_chunk_info_by_coord(place) for place in itertools.product(*sides)]
+        places = [(one.byte_offset, one.size) for one in chunks if one.byte_offset is not None]
+        if not places:
+            return contextlib.nullcontext()
+        first = min(at for at, _many in places)
+        count = max(at + many for at, many in places) - first
+        if count > 1.25 * sum(many for _at, many in places):
+            return contextlib.nullcontext()
+        return in_order(source, first, count)
 
     def close(self) -> None:
         """Close the file."""

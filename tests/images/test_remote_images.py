@@ -163,6 +163,19 @@ def test_hdf5_at_an_address(server: Server, micrograph: np.ndarray) -> None:
         assert np.array_equal(found.frame(), micrograph)
 
 
+def test_chunks_of_a_frame_take_one_request(server: Server, micrograph: np.ndarray) -> None:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        stack = np.stack([micrograph, micrograph + 1, micrograph + 2])
+        file.create_dataset("image", data=stack, chunks=(1, 100, 1700))
+    server.files["a.h5"] = stream.getvalue()
+    with images.open_image(server.url("a.h5")) as found:
+        opened = len(server.asked)
+        assert np.array_equal(found.frame(1), micrograph + 1)
+        assert len(server.asked) == opened + 1
+        assert found.bytes_fetched < 1.2 * micrograph.nbytes
+
+
 def test_a_connection_that_breaks_is_taken_up_again(server: Server, micrograph: np.ndarray) -> None:
     data = server.files["a.mrc"] = mrc(micrograph)
     server.cut = [1_000_000, 500_000]
