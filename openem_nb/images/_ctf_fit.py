@@ -3,14 +3,14 @@
 A spectrum P(k, a) is taken as B(k) (1 + s(k) - m(k) cos 2x(k, a)): a smooth decline B with what it
 left over, s, and rings of the depth m, whose phase x is that of the transfer function. First all
 defoci, astigmatisms and phase shifts are tried on a grid, as filters matched to the rings; then the
-best is refined by least squares.
+best is refined by least squares, and once more on finer rings, each value weighted with the
+variance that the fit itself gives it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,27 +18,18 @@ from scipy.optimize import nnls
 
 from openem_nb.images import _polar
 from openem_nb.images._ctf_model import Optics, half_phase
+from openem_nb.images._ctf_rings import merged
+from openem_nb.images._ctf_search import DOUBT, Start, search
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Fit", "Rings", "fit", "prepare"]
+    from openem_nb.images._ctf_rings import Rings
 
-_DEGREE: Final = 6
-"""Degree of the polynomial in k that follows what is smooth."""
-_DOUBT: Final = 0.3
-"""Part of the rings' depth by which a whole ring may differ from the model: the form of particles,
-carbon and thickness are not in it. It keeps the lowest frequencies from outweighing all others."""
-_ENVELOPES: Final = (50.0, 150.0, 400.0)
-"""Å²; declines of the rings, exp(-B k²/2), with which the search tries."""
+__all__ = ["Fit", "fit"]
+
 _DECAYS: Final = (20, 60, 120, 250, 500, 1000)
 """Å²; declines of which the depth of the rings is a sum with no negative part."""
-_COARSE: Final = 12
-"""Sectors in the search."""
-_STEP: Final = 50.0
-"""Å between the defoci that are tried: 40 degrees of phase at 3 Å and 300 kV."""
-_ASTIGMATISMS: Final = (0, 150, 300, 450, 600, 750, 900)
-"""Å; half differences of defocus that are tried, in directions 15 degrees apart."""
 _PHASES: Final = 15.0
 """Degrees between the phase shifts that are tried."""
 _ROUNDS: Final = 8
@@ -49,29 +40,16 @@ _PATIENCE: Final = 1000
 """Steps of the depth's fit, which mostly needs ten; its terms are alike, it may go to and fro."""
 _STEPS: Final = 6
 """Steps of least squares in each round."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rings:
-    """The part of a spectrum in which rings are looked for; arrays are (sectors, rings)."""
-
-    y: NDArray[np.float64]
-    """Power over its smooth decline, less 1."""
-    n: NDArray[np.float64]
-    """Independent estimates in each bin: the variance of ``y`` is its inverse."""
-    k2: NDArray[np.float64]
-    """Squared spatial frequency, 1/Å²."""
-    k4: NDArray[np.float64]
-    cos2: NDArray[np.float64]
-    sin2: NDArray[np.float64]
-    k: NDArray[np.float64]
-    """Spatial frequency of each ring, 1/Å."""
-    decline: NDArray[np.float64]
-    """The smooth decline by which the power was divided, for each ring."""
-    smooth: NDArray[np.float64]
-    """Chebyshev polynomials in the frequency, (rings, degree + 1)."""
-    key: tuple[object, ...]
-    """What the frequencies depend on."""
+_TURN: Final = 1.0
+"""Radians by which 2x advances over one of the finer rings: their mean keeps 96 % of the depth."""
+_WIDEST: Final = 1 / 1000.0
+"""1/Å; no finer ring is wider."""
+_SPECKLE: Final = 0.15
+"""Part of the rings' depth by which one sector may differ from the model..."""
+_GRAIN: Final = 1 / 100.0
+"""...over so many 1/Å: the power of particles some 100 Å wide varies over that distance."""
+_DARK: Final = 0.1
+"""Least power in a dark ring, over the smooth decline, from which its variance is taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,8 +66,9 @@ class Fit:
     """Radians."""
     depth: NDArray[np.float64]
     """Depth of the rings at each frequency."""
-    deviation: float
-    """Standard deviation of the mean defocus, Å, as the noise of the spectrum leaves it."""
+    covariance: NDArray[np.float64]
+    """Of defocus, along and across, Å², as the noise of the spectrum leaves it; infinite where no
+    ring is fitted."""
     left: float
     """What the fit leaves of the spectrum: squares over their variance, summed."""
 
@@ -98,50 +77,9 @@ class Fit:
         return self.defocus + self.along * rings.cos2 + self.across * rings.sin2
 
 
-def prepare(
-    power: NDArray[np.float32],
-    fy: NDArray[np.float64],
-    fx: NDArray[np.float64],
-    *,
-    pixel_size: float,
-    samples: float,
-    band: tuple[float, float],
-) -> Rings | None:
-    """Return the rings between two spatial frequencies in 1/Å; None where there are too few."""
-    where = _polar.grid(fy, fx)
-    k = np.sqrt((where.k2 * where.cells).sum(axis=0) / np.maximum(where.cells.sum(axis=0), 1))
-    k /= pixel_size
-    inside = np.flatnonzero((k >= band[0]) & (k <= band[1]) & (where.cells.sum(axis=0) > 8))
-    if len(inside) < 4 * _DEGREE:
-        return None
-    part = slice(inside[0], inside[-1] + 1)
-    k = k[part]
-    cells = where.cells[:, part]
-    mean = _polar.sectors(power, where)[:, part]
-    total = cells.sum(axis=0)
-    level = (mean * cells).sum(axis=0) / total
-    if not (level > 0).all():
-        return None
-    smooth = np.polynomial.chebyshev.chebvander(2 * (k - k[0]) / (k[-1] - k[0]) - 1, _DEGREE)
-    weight = np.sqrt(total)
-    found = np.linalg.lstsq(smooth * weight[:, None], np.log(level) * weight, rcond=None)[0]
-    decline = np.exp(smooth @ found)
-    return Rings(
-        y=np.where(cells > 0, np.clip(mean / decline - 1, -0.9, 4), 0),
-        n=cells * samples,
-        k2=where.k2[:, part] / pixel_size**2,
-        k4=where.k4[:, part] / pixel_size**4,
-        cos2=where.cos2[:, part],
-        sin2=where.sin2[:, part],
-        k=k,
-        decline=decline,
-        smooth=smooth,
-        key=(len(fy), float(fy[1]), len(fx), float(fx[1]), pixel_size, part.start, part.stop),
-    )
-
-
 def fit(
     rings: Rings,
+    fine: Rings,
     optics: Optics,
     *,
     defocus: tuple[float, float],
@@ -151,127 +89,41 @@ def fit(
 
     Parameters
     ----------
+    rings, fine :
+        Those in which it is looked for, and the same as narrow as they are, for the last step.
     defocus, phase_shift :
         Between what they are looked for, Å and degrees; a phase shift with two equal ends is known.
     """
     low, high = phase_shift
     count = 1 if high <= low else max(2, math.ceil((high - low) / _PHASES))
     phases = [math.radians(low + (high - low) * i / count) for i in range(count)]
-    starts = _search(rings, optics, defocus, phases)
-    tried = [_refine(rings, optics, start, free=high > low) for start in starts]
-    return min(tried, key=lambda one: one.left)
-
-
-@dataclass(frozen=True, slots=True)
-class _Radial:
-    """Mean powers of the frequency in each ring; two are equal where their origin is."""
-
-    key: tuple[object, ...]
-    k2: NDArray[np.float64] = field(compare=False)
-    k4: NDArray[np.float64] = field(compare=False)
-
-
-@lru_cache(maxsize=4)
-def _waves(
-    radial: _Radial, optics: Optics, low: float, high: float
-) -> tuple[NDArray[np.float64], NDArray[np.complex64]]:
-    """Return the defoci that are tried, and exp(2ix) of each at the frequency of each ring."""
-    defoci = np.arange(low, high + _STEP, _STEP)
-    phase = half_phase(radial.k2[:, None], radial.k4[:, None], defoci, optics)
-    return defoci, np.exp(2j * phase).astype(np.complex64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    height: float
-    defocus: float
-    astigmatism: float
-    angle: float
-    phase: float
-
-    def near(self, other: _Start) -> bool:
-        """Whether both lead to the same fit."""
-        return (self.defocus, self.astigmatism, self.angle, self.phase) == (
-            other.defocus,
-            other.astigmatism,
-            other.angle,
-            other.phase,
-        )
-
-
-def _search(
-    rings: Rings, optics: Optics, defocus: tuple[float, float], phases: list[float]
-) -> list[_Start]:
-    """Try all transfer functions of the grid; return what stands out most with each envelope."""
-    margin = max(_ASTIGMATISMS) + _STEP
-    total_n = rings.n.sum(axis=0)
-    radial = _Radial(
-        key=rings.key,
-        k2=(rings.n * rings.k2).sum(axis=0) / total_n,
-        k4=(rings.n * rings.k4).sum(axis=0) / total_n,
+    free = high > low
+    starts = search(rings, optics, defocus, phases)
+    tried = [_refine(rings, optics, _begin(start), free=free) for start in starts]
+    best = min(tried, key=lambda one: one.left)
+    if not best.depth.any():
+        return best
+    found = np.array([best.defocus, best.along, best.across, best.phase_shift])
+    turn = np.abs(np.gradient(_twice(rings, optics, found).mean(axis=0), rings.k)).max()
+    fine = merged(fine, min(_TURN / float(turn), _WIDEST))
+    known = np.interp(fine.k, rings.k, best.depth)
+    last = _refine(fine, optics, found, free=free, known=known)
+    if not last.depth.any():
+        return best
+    at = np.array([last.defocus, last.along, last.across, last.phase_shift])
+    return Fit(
+        defocus=last.defocus,
+        along=last.along,
+        across=last.across,
+        phase_shift=last.phase_shift,
+        depth=_depth(rings, np.cos(_twice(rings, optics, at)), rings.n, rings.y),
+        covariance=last.covariance,
+        left=last.left,
     )
-    defoci, waves = _waves(radial, optics, defocus[0] - margin, defocus[1] + margin)
-    joint = rings.n.reshape(_COARSE, -1, rings.n.shape[1])
-    n = joint.sum(axis=1)
-    y = (joint * rings.y.reshape(joint.shape)).sum(axis=1) / np.maximum(n, 1)
-    mean_n = n.mean(axis=0)
-    away = round(margin / _STEP)
-    core = slice(away, len(defoci) - away)
-    angles = np.radians((np.arange(_COARSE) + 0.5) * 180 / _COARSE)
-    shifts = _shifts(angles)
-    starts: list[_Start] = []
-    for envelope in _ENVELOPES:
-        best = _Start(-math.inf, defocus[0], 0.0, 0.0, phases[0])
-        depth = np.exp(-envelope / 2 * rings.k**2)
-        root = np.sqrt(1 / (1 / np.maximum(mean_n, 1) + _DOUBT**2 * depth))
-        basis, _ = np.linalg.qr(rings.smooth * root[:, None])
-        weighted = y * root
-        weighted -= (weighted @ basis) @ basis.T
-        filters = (root * depth).astype(np.float32)[:, None] * waves
-        found = weighted.astype(np.float32) @ filters
-        left = (basis.T.astype(np.float32)) @ filters
-        energy = 0.5 * (_square(filters).sum(axis=0) - _square(left).sum(axis=0))
-        energy = np.maximum(energy, 1e-3 * energy.max())[core]
-        for phase in phases:
-            matched = -(found * np.complex64(np.exp(2j * phase))).real
-            for astigmatism, angle, shift in shifts:
-                total = np.zeros(core.stop - core.start, np.float32)
-                for sector, by in enumerate(shift):
-                    total += matched[sector, core.start + by : core.stop + by]
-                height = total / np.sqrt(energy * _COARSE)
-                place = int(np.argmax(height))
-                if height[place] > best.height:
-                    best = _Start(
-                        height=float(height[place]),
-                        defocus=float(defoci[core][place]),
-                        astigmatism=astigmatism,
-                        angle=angle,
-                        phase=phase,
-                    )
-        if not any(best.near(other) for other in starts):
-            starts.append(best)
-    return starts
 
 
-def _shifts(angles: NDArray[np.float64]) -> list[tuple[float, float, list[int]]]:
-    """Return by how many steps each astigmatism moves the defocus of each sector."""
-    found: list[tuple[float, float, list[int]]] = []
-    for size in _ASTIGMATISMS:
-        for degrees in range(0, 180, 15) if size else (0,):
-            angle = math.radians(degrees)
-            by = np.rint(size * np.cos(2 * (angles - angle)) / _STEP).astype(int)
-            found.append((float(size), angle, by.tolist()))
-    return found
-
-
-def _square(values: NDArray[np.complex64]) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = values.real**2 + values.imag**2
-    return found
-
-
-def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
-    """Fit depth and phase of the rings in turn: least squares by Levenberg and Marquardt."""
-    at = np.array(
+def _begin(start: Start) -> NDArray[np.float64]:
+    return np.array(
         [
             start.defocus,
             start.astigmatism * math.cos(2 * start.angle),
@@ -279,15 +131,36 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
             start.phase,
         ]
     )
+
+
+def _refine(
+    rings: Rings,
+    optics: Optics,
+    at: NDArray[np.float64],
+    *,
+    free: bool,
+    known: NDArray[np.float64] | None = None,
+) -> Fit:
+    """Fit depth and phase of the rings in turn: least squares by Levenberg and Marquardt.
+
+    Where the depth is ``known`` to begin with, each value gets the variance that the fit of the
+    round before gives it: a spectrum scatters by its own size. Weighted so, least squares end where
+    the likelihood of gamma-distributed power is highest (P. McCullagh and J. A. Nelder, Generalized
+    Linear Models, 2nd ed. 1989, ch. 8).
+    """
     used = 4 if free else 3
     damping = 1e-2
-    depth = np.zeros_like(rings.k)
+    depth = np.zeros_like(rings.k) if known is None else known
     weight = rings.n
     for _ in range(_ROUNDS):
         before = at
-        depth = _depth(rings, np.cos(_twice(rings, optics, at)))
-        # what the model leaves out is the same in all sectors of a ring
-        weight = rings.n / (1 + rings.n * (_DOUBT * depth) ** 2 * (_polar.SECTORS / 4))
+        cosine = np.cos(_twice(rings, optics, at))
+        if known is None:
+            depth = _depth(rings, cosine, rings.n, rings.y)
+            # what the model leaves out is the same in all sectors of a ring
+            weight = rings.n / (1 + rings.n * (DOUBT * depth) ** 2 * (_polar.SECTORS / 4))
+        else:
+            weight, depth = _reweighted(rings, cosine, depth)
         if not depth.any():  # no ring has this phase: nothing to refine
             break
         left = _left(rings, optics, at, depth, weight)
@@ -295,7 +168,7 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
         for _ in range(_STEPS):
             slopes = _slopes(rings, optics, at, depth)[:used]
             gradient = (slopes * (weight * left)).sum(axis=(1, 2))
-            curve = np.einsum("iab,jab->ij", slopes * weight, slopes)
+            curve = _curve(slopes, weight)
             curve[np.diag_indices(used)] *= 1 + damping
             scale = np.sqrt(np.diag(curve))
             if not (scale > 0).all() or np.linalg.cond(curve / np.outer(scale, scale)) > 1e12:
@@ -314,17 +187,18 @@ def _refine(rings: Rings, optics: Optics, start: _Start, *, free: bool) -> Fit:
                 damping *= 8
         if np.abs(at - before)[:3].max() < _SETTLED:
             break
-    slopes = _slopes(rings, optics, at, depth)[:used]
-    curve = np.einsum("iab,jab->ij", slopes * weight, slopes)
-    with np.errstate(all="ignore"):
-        deviation = math.sqrt(abs(float(np.linalg.pinv(curve)[0, 0]))) if depth.any() else math.inf
+    covariance = np.full((3, 3), math.inf)
+    if depth.any():
+        slopes = _slopes(rings, optics, at, depth)[:used]
+        with np.errstate(all="ignore"):
+            covariance = np.linalg.pinv(_curve(slopes, weight))[:3, :3]
     return Fit(
         defocus=float(at[0]),
         along=float(at[1]),
         across=float(at[2]),
         phase_shift=float(at[3]),
         depth=depth,
-        deviation=deviation,
+        covariance=covariance,
         left=float((rings.n * _left(rings, optics, at, depth, rings.n) ** 2).sum()),
     )
 
@@ -336,16 +210,47 @@ def _twice(rings: Rings, optics: Optics, at: NDArray[np.float64]) -> NDArray[np.
     return twice
 
 
-def _depth(rings: Rings, cosine: NDArray[np.float64]) -> NDArray[np.float64]:
+def _reweighted(
+    rings: Rings, cosine: NDArray[np.float64], depth: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the inverse variances that rings of this depth give, and the depth with them."""
+    waves = depth * cosine
+    smooth = _smooth(rings, rings.y + waves, rings.n)
+    expected = np.maximum(1 + smooth - waves, _DARK)
+    depth = _depth(rings, cosine, rings.n / expected**2, rings.y - smooth)
+    step = (rings.k[-1] - rings.k[0]) / (len(rings.k) - 1)
+    together = max(1.0, _GRAIN / float(step))  # rings that differ from the model in the same way
+    doubt = rings.n * (_SPECKLE * depth) ** 2 * together
+    return rings.n / (expected**2 + doubt), depth
+
+
+def _depth(
+    rings: Rings,
+    cosine: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    y: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Return how deep rings of this phase are, declining towards high frequencies."""
-    seen = -(rings.n * rings.y * cosine).sum(axis=0)
-    most = np.maximum((rings.n * cosine**2).sum(axis=0), 1e-9)
+    weighted = weight * cosine
+    seen = -(weighted * y).sum(axis=0)
+    most = np.maximum((weighted * cosine).sum(axis=0), 1e-9)
     decays = np.exp(-np.outer(rings.k**2 / 2, _DECAYS))
     columns = decays * np.sqrt(most)[:, None]
     lengths = np.linalg.norm(columns, axis=0)
     parts, _ = nnls(columns / lengths, seen / np.sqrt(most), maxiter=_PATIENCE)
     parts /= lengths
     found: NDArray[np.float64] = decays @ parts
+    return found
+
+
+def _smooth(
+    rings: Rings, left: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the smooth part of what is left, for each ring."""
+    root = np.sqrt(np.maximum(weight.sum(axis=0), 1e-9))
+    basis, _ = np.linalg.qr(rings.smooth * root[:, None])
+    mean = (weight * left).sum(axis=0) / root
+    found: NDArray[np.float64] = (basis @ (basis.T @ mean)) / root
     return found
 
 
@@ -358,11 +263,7 @@ def _left(
 ) -> NDArray[np.float64]:
     """Return what a transfer function and anything smooth leave of the spectrum."""
     left: NDArray[np.float64] = rings.y + depth * np.cos(_twice(rings, optics, at))
-    total = np.maximum(weight.sum(axis=0), 1e-9)
-    root = np.sqrt(total)
-    basis, _ = np.linalg.qr(rings.smooth * root[:, None])
-    mean = (weight * left).sum(axis=0) / root
-    left -= (basis @ (basis.T @ mean)) / root
+    left -= _smooth(rings, left, weight)
     return left
 
 
@@ -373,3 +274,10 @@ def _slopes(
     turn = depth * np.sin(_twice(rings, optics, at))
     base = turn * (2 * math.pi * optics.wavelength) * rings.k2
     return np.stack([base, base * rings.cos2, base * rings.sin2, 2 * turn])
+
+
+def _curve(slopes: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the curvature of the sum of squares: the information about each pair of values."""
+    flat = slopes.reshape(len(slopes), -1)
+    found: NDArray[np.float64] = (flat * weight.ravel()) @ flat.T
+    return found

@@ -14,7 +14,8 @@ from openem_nb.images._ctf_model import Optics, equal_phase, half_phase
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from openem_nb.images._ctf_fit import Fit, Rings
+    from openem_nb.images._ctf_fit import Fit
+    from openem_nb.images._ctf_rings import Rings
 
 __all__ = ["Profile", "profile"]
 

@@ -16,15 +16,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from openem_nb.errors import InvalidInput
-from openem_nb.images import _ctf_fit, _ctf_profile
+from openem_nb.images import _ctf_fit, _ctf_profile, _ctf_rings
 from openem_nb.images._ctf_model import Optics, wavelength, zeros
 from openem_nb.images._sources import known_pixel_size, pixels, positive
 from openem_nb.images.reduce import block_mean
-from openem_nb.images.spectrum import Spectrum, periodogram
+from openem_nb.images.spectrum import CELLS, Spectrum, periodogram
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -39,6 +40,13 @@ _FINEST: Final = 3.0
 _QUICK: Final = 4.0
 """Å, the same of the quick fit."""
 _QUICK_CELLS: Final = 500
+_WIDTH: Final = 1 / 1000.0
+"""1/Å; width of the rings in which the defocus is looked for and the score is taken."""
+_CELL: Final = 1 / 1400.0
+"""1/Å; widest cell of a spectrum that is made for the fit: the rings of 3 µm defocus are 0.0025 1/Å
+apart at 3 Å and 300 kV."""
+_ANY_AXIS: Final = 180 / math.sqrt(12)
+"""Standard deviation of an axis that may have any direction, degrees."""
 _EDGE: Final = 0.95
 """Part of the highest frequency of the pixels that is used: a detector is worst at its edge."""
 _FINE: Final = 0.6
@@ -73,7 +81,14 @@ class Ctf:
     """Å to which rings follow the fit: there their correlation falls below 0.5; None where they
     never do."""
     deviation: float
-    """Standard deviation of the mean defocus in Å, as far as noise causes it."""
+    """Standard deviation of the mean defocus in Å, as far as noise causes it: from the curvature of
+    the likelihood (Fisher's information)."""
+    deviation_u: float
+    """The same of :attr:`defocus_u`, Å."""
+    deviation_v: float
+    """The same of :attr:`defocus_v`, Å."""
+    deviation_angle: float
+    """The same of :attr:`angle`, degrees; 52 where nothing is known of the axis."""
     reliable: bool
     """Whether the defocus can be relied on: the score is 0.5 at least, more than one ring follows
     the fit, and it ended in the range in which it was looked for."""
@@ -195,7 +210,7 @@ def ctf(
     finest = _QUICK if quick else _FINEST
     power = _spectrum(source, size, finest, quick=quick)
     size = power.pixel_size or size
-    rings = _ctf_fit.prepare(
+    fine = _ctf_rings.prepare(
         power.power,
         power.fy,
         power.fx,
@@ -203,15 +218,17 @@ def ctf(
         samples=power.samples,
         band=(1 / _COARSEST, min(1 / finest, _EDGE / (2 * size))),
     )
-    if rings is None:
+    if fine is None:
         raise InvalidInput(
             f"A spectrum with pixels of {size:.4g} Å has too few rings between {_COARSEST:g} and "
             f"{finest:g} Å, or no power in some of them.",
             hint="Give an image that is larger and not empty, and check the pixel size.",
         )
-    found = _ctf_fit.fit(rings, optics, defocus=(low, high), phase_shift=shifts)
+    rings = _ctf_rings.merged(fine, _WIDTH)
+    found = _ctf_fit.fit(rings, fine, optics, defocus=(low, high), phase_shift=shifts)
     shown = _ctf_profile.profile(rings, found, optics)
     half = math.hypot(found.along, found.across)
+    errors = _errors(found)
     # a fit that runs off the range follows something else
     inside = low - _OFF <= found.defocus <= high + _OFF
     reliable = inside and shown.score >= _WEAK and shown.followed >= _FEW
@@ -222,7 +239,7 @@ def ctf(
         phase_shift=math.degrees(found.phase_shift) % 180,
         score=shown.score,
         resolution=shown.resolution,
-        deviation=found.deviation,
+        **errors,
         reliable=reliable,
         voltage=float(kilovolts),
         cs=float(cs),
@@ -270,4 +287,26 @@ def _spectrum(
     limit = min(0.5, max(0.05, 1.02 * size / finest))
     if quick:
         return periodogram(image, pixel_size=size, limit=limit, cells=_QUICK_CELLS)
-    return periodogram(image, pixel_size=size, limit=limit)
+    cells = max(CELLS, math.ceil(1 / (_CELL * size)))
+    return periodogram(image, pixel_size=size, limit=limit, cells=cells)
+
+
+def _errors(found: _ctf_fit.Fit) -> dict[str, float]:
+    """Return the standard deviations of a fit, carried over from defocus and astigmatism."""
+    if not np.isfinite(found.covariance).all():
+        return {
+            "deviation": math.inf,
+            "deviation_u": math.inf,
+            "deviation_v": math.inf,
+            "deviation_angle": _ANY_AXIS,
+        }
+    half = max(math.hypot(found.along, found.across), 1e-6)
+    cos, sin = found.along / half, found.across / half
+    ways = np.array([[1, 0, 0], [1, cos, sin], [1, -cos, -sin], [0, -sin, cos]])
+    mean, u, v, turned = np.sqrt(np.abs(np.einsum("ij,jk,ik->i", ways, found.covariance, ways)))
+    return {
+        "deviation": float(mean),
+        "deviation_u": float(u),
+        "deviation_v": float(v),
+        "deviation_angle": min(_ANY_AXIS, math.degrees(0.5 * float(turned) / half)),
+    }

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from openem_nb.images._sources import ImageLike
 
-__all__ = ["Spectrum", "periodogram", "spectrum"]
+__all__ = ["CELLS", "Spectrum", "periodogram", "spectrum"]
 
-_CELLS: Final = 800
+CELLS: Final = 800
 """Least number of cells across the spectrum of a whole image: rings of 3 µm defocus at 4 Å are
 three cells apart then, for pixels of 1 Å."""
 _EDGE: Final = 1 / 64
@@ -188,7 +188,7 @@ def periodogram(
     *,
     pixel_size: float | None = None,
     limit: float = 0.5,
-    cells: int = _CELLS,
+    cells: int = CELLS,
 ) -> Spectrum:
     """Return the spectrum of the whole image at once, averaged over cells of frequencies.
 
