@@ -38,8 +38,8 @@ def far_words(files: ImageFiles, fetched: int, *, waiting: bool) -> str:
     if not files.far:
         return ""
     words = (
-        f"They are read over the network as you look at them: {format_bytes(fetched)} of "
-        f"{format_bytes(files.bytes)} fetched."
+        f"They are read over the network as you look at them: {format_bytes(fetched)} fetched; "
+        f"all of them have {format_bytes(files.bytes)}."
     )
     return f"{words} No more is fetched unasked." if waiting else words
 

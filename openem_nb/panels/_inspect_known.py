@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -58,6 +59,9 @@ def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ct
         return None
     resolution, shift = row.get("ctf_resolution"), row.get("ctf_phase_shift")
     names = ("frequency", "power", "fit", "ctf", "cc")
+    # a table need not hold how exact each of them is
+    told = [one.name for one in fields(Ctf) if one.name.startswith("deviation_")]
+    exact: dict[str, Any] = {one: float(row.get(f"ctf_{one}", np.nan)) for one in told}
     return Ctf(
         **{one: float(value) for one, value in zip(_NEEDED, values, strict=True)},
         phase_shift=0.0 if shift is None or pd.isna(shift) else float(shift),
@@ -65,6 +69,7 @@ def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ct
         reliable=bool(row["ctf_reliable"]),
         **{one: float(value) for one, value in known.items()},
         amplitude_contrast=float(contrast),
+        **exact,
         profile=pd.DataFrame({one: np.empty(0) for one in names}),
     )
 

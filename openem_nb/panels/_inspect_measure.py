@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
@@ -63,6 +64,17 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
         )
         self.words = _html.text_widget()
         super().__init__([self.form, self.words])
+
+    @property
+    def known(self) -> dict[str, float]:
+        """Voltage (kV), Cs (mm) and pixel size (Å) in the form; what is wrong is left out."""
+        found = {}
+        for name, *_ in _VALUES:
+            with contextlib.suppress(ValueError):
+                number = float(str(self.form.values[name]))
+                if 0 < number < float("inf"):
+                    found[name] = number
+        return found
 
     def show(self, source: Source, pattern: str, files: ImageFiles) -> None:
         """Measure another data set from now on; what was measured of it earlier is there again."""

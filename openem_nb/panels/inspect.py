@@ -439,12 +439,10 @@ class InspectPanel(Panel):
             except OpenEMError as error:  # another program may name other things like this
                 note = f"{_html.plain(file.path.stem)} has no picks: {_html.plain(str(error))}"
                 picks = None
-        if file.far is None and file.pixel_size is None and file.voltage is None:
-            self.viewer.show(file.path, ctf=found, picks=picks)
-            return note
-        opened = file.open()
+        known = self.measure.known
+        opened = file.open().told(voltage=known.get("voltage"))
         try:
-            self.viewer.show(opened, ctf=found, picks=picks)
+            self.viewer.show(opened, ctf=found, picks=picks, pixel_size=known.get("pixel_size"))
         except BaseException:
             opened.close()
             raise

@@ -79,6 +79,10 @@ def image_sets(entry: EmpiarTruth, seed: int) -> tuple[ImageSet, ...]:
         leaf = rng.choice(
             ("Micrographs", "frames", f"set {number}", f"batch_{number}/Images-Disc1", "R&D_grid")
         )
+        if (
+            number > 1 and entry.empiar_id == EXAMPLE_RAW
+        ):  # its micrographs are alone in their folder
+            leaf = f"set {number}"
         directory = folder if number == 1 and rng.random() < 0.3 else f"{folder}/{leaf}"
         frames = rng.choice((10, 40, 50)) if "multiframe" in category else 1
         images = 240 if rng.random() < 0.03 else rng.randrange(3, 12)
