@@ -31,6 +31,22 @@ def test_averages_are_measured_as_arrays_are(tmp_path: Path) -> None:
         assert power.pixel_size == pytest.approx(one.pixel_size)
 
 
+@pytest.mark.parametrize("kind", ["dm4", "emd"])
+def test_averages_of_other_programs_know_pixel_size_and_voltage(tmp_path: Path, kind: str) -> None:
+    truth = micrographs.write_dataset(tmp_path / kind, 2, kind=kind, shape=(256, 320), bad=0)
+    micrographs.write_dataset(tmp_path / "mrc", 2, shape=(256, 320), bad=0)
+    assert truth.gain is None
+    for name, one in truth.micrographs.items():
+        with images.open_image(tmp_path / kind / name) as opened:
+            assert (opened.shape, opened.frames, opened.origin) == ((256, 320), 1, "upper")
+            assert opened.pixel_size == pytest.approx(one.pixel_size)
+            assert opened.voltage == pytest.approx(one.voltage)
+            assert images.dose(opened, expected=40).agrees
+            found = opened.frame()[::-1]
+        with images.open_image(tmp_path / "mrc" / name.replace(kind, "mrc")) as same:
+            assert np.allclose(found, same.frame(), atol=0 if kind == "dm4" else 0.5)
+
+
 @pytest.mark.parametrize("kind", ["movie", "tiff"])
 def test_movies_are_followed_and_summed(tmp_path: Path, kind: str) -> None:
     truth = micrographs.write_dataset(

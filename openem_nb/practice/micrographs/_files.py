@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import random
 import secrets
 import struct
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +15,7 @@ import numpy as np
 import tifffile
 
 from openem_nb.errors import CannotWrite
+from openem_nb.practice.micrographs._gatan import dm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +23,14 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["write_eer", "write_mrc", "write_tiff"]
+__all__ = ["write_dm4", "write_eer", "write_emd", "write_mrc", "write_tiff"]
 
 _EER: Final = 65001
 """Compression of TIFF that means: runs of 7 bits, then 2 + 2 bits within the pixel."""
 _EER_XML: Final = 65001
 """Tag of the metadata, which has the same number."""
+_VELOX_TEXT: Final = 60_000
+"""Bytes in which Velox keeps the text of each frame, the rest of them zero."""
 _RUN: Final = 7
 _EVENT: Final = 11
 
@@ -68,6 +74,47 @@ def write_tiff(path: Path, counts: npt.NDArray[Any], *, pixel_size: float) -> No
             resolutionunit="CENTIMETER",
             metadata=None,
         )
+
+
+def write_dm4(path: Path, counts: npt.NDArray[Any], *, pixel_size: float, voltage: float) -> None:
+    """Write an image or a movie as DigitalMicrograph does, the first row on top."""
+    content = dm(counts[..., ::-1, :], scale=pixel_size / 10, volts=voltage * 1e3)
+    with _whole(path) as place:
+        place.write_bytes(content)
+
+
+def write_emd(
+    path: Path, counts: npt.NDArray[Any], *, pixel_size: float, voltage: float, seed: int = 0
+) -> None:
+    """Write an image or a movie as Velox does: whole counts in HDF5, the first row on top.
+
+    The axes are y, x and frame; metadata are JSON, in which all numbers are texts and all lengths
+    metres.
+    """
+    import h5py
+
+    frames = np.atleast_3d(np.moveaxis(counts, 0, -1) if counts.ndim == 3 else counts)[::-1]
+    length = f"{pixel_size * 1e-10:.12g}"
+    metadata = {
+        "Core": {"MetadataDefinitionVersion": "7.9", "practice": "practice data"},
+        "Optics": {"AccelerationVoltage": f"{voltage * 1e3:.9g}"},
+        "BinaryResult": {
+            "Detector": "Practice camera",
+            "PixelSize": {"width": length, "height": length},
+            "PixelUnitX": "m",
+            "PixelUnitY": "m",
+        },
+    }
+    text = np.zeros((_VELOX_TEXT, frames.shape[2]), np.uint8)
+    words = np.frombuffer(json.dumps(metadata, indent=4).encode(), np.uint8)
+    text[: len(words)] = words[:, None]
+    name = uuid.UUID(int=random.Random(seed).getrandbits(128), version=4).hex
+    with _whole(path) as place, h5py.File(place, "w") as file:
+        file["Version"] = json.dumps({"format": "Velox", "version": "1.8"})
+        group = file.create_group(f"Data/Image/{name}")
+        whole = np.clip(np.rint(frames), 0, np.iinfo(np.uint16).max).astype(np.uint16)
+        group.create_dataset("Data", data=whole, chunks=(*whole.shape[:2], 1))
+        group["Metadata"] = text
 
 
 def write_eer(

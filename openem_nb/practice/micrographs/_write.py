@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb.errors import InvalidInput
-from openem_nb.practice.micrographs._files import write_eer, write_mrc, write_tiff
+from openem_nb.practice.micrographs._files import (
+    write_dm4,
+    write_eer,
+    write_emd,
+    write_mrc,
+    write_tiff,
+)
 from openem_nb.practice.micrographs._simulate import gain_reference, simulate
 from openem_nb.practice.micrographs.truth import DatasetTruth, MicrographTruth
 
@@ -17,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "KINDS", "write_dataset"]
 
-KINDS: Final = ("mrc", "movie", "tiff", "eer")
-"""Averages as MRC of floats; movies as MRC of bytes, as TIFF with LZW, and as EER."""
+KINDS: Final = ("mrc", "movie", "tiff", "eer", "dm4", "emd")
+"""Averages as MRC of floats; movies as MRC of bytes, as TIFF with LZW, and as EER; averages as DM4
+of floats and as EMD of Velox, whose counts are whole."""
+_AVERAGES: Final = ("mrc", "dm4", "emd")
 FAULTS: Final[dict[str, dict[str, Any]]] = {
     "crystalline ice": {"ice_ring": 12.0, "b_factor": 30.0},
     "thick ice": {"dose": 12.0, "signal": 0.6},
@@ -78,7 +86,7 @@ def write_dataset(
         )
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    movie = kind != "mrc"
+    movie = kind not in _AVERAGES
     reference = gain_reference(shape, np.random.default_rng([seed, 1])) if movie else None
     if reference is not None:
         write_mrc(folder / "practice-gain.mrc", reference, pixel_size=pixel_size)
@@ -97,8 +105,8 @@ def write_dataset(
             "hot_pixels": 8,
             "seed": int(rng.integers(1 << 31)),
         }
-        suffix = {"mrc": ".mrc", "movie": ".mrcs", "tiff": ".tif", "eer": ".eer"}[kind]
-        name = f"practice-{number + 1:04d}{suffix}"
+        suffix = {"movie": "mrcs", "tiff": "tif"}.get(kind, kind)
+        name = f"practice-{number + 1:04d}.{suffix}"
         if bad and number % bad == bad - 1:
             faults[name] = names[number // bad % len(names)]
             values |= FAULTS[faults[name]]
@@ -121,6 +129,10 @@ def write_dataset(
 def _write(path: Path, kind: str, counts: Any, truth: MicrographTruth) -> None:
     if kind == "mrc":
         write_mrc(path, counts, pixel_size=truth.pixel_size)
+    elif kind == "dm4":
+        write_dm4(path, counts, pixel_size=truth.pixel_size, voltage=truth.voltage)
+    elif kind == "emd":
+        write_emd(path, counts, pixel_size=truth.pixel_size, voltage=truth.voltage, seed=truth.seed)
     elif kind == "eer":
         write_eer(path, counts, pixel_size=truth.pixel_size, dose=truth.dose, seed=truth.seed)
     else:
