@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +21,12 @@ __all__ = ["MapStatistics", "claims", "histogram", "measure", "slabs"]
 
 SLAB: Final = 4 << 20
 """Bytes of a slab as float32: it stays in the cache while several things are taken from it."""
+_BLOCK: Final = 1 << 16
+"""Voxels of which all is taken at once: as float32 a quarter of a MiB, in the cache of a core."""
+_ALONE: Final = 1 << 22
+"""Voxels below which a thread of its own is not worth its start."""
+_LARGE: Final = 1e15
+"""Values whose squares, all of a block together, are still numbers in single precision."""
 _CLOSE: Final = 1e-3
 """Of the deviation: writers add in single precision, and not all in the same order."""
 
@@ -48,33 +58,60 @@ def slabs(data: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
 
 
 def measure(data: NDArray[Any]) -> MapStatistics:
-    """Take the statistics of a volume in one pass."""
-    low, high = math.inf, -math.inf
-    total = square = near = 0.0
-    missing = count = 0
-    for slab in slabs(data):
-        values = slab.ravel()
-        least, most = float(values.min()), float(values.max())
-        if not (math.isfinite(least) and math.isfinite(most)):
-            kept = values[np.isfinite(values)]
-            missing += values.size - kept.size
-            if not kept.size:
-                continue
-            values, least, most = kept, float(kept.min()), float(kept.max())
-        low, high = min(low, least), max(high, most)
-        apart = values.astype(np.float64)
-        if not count:  # sums of what is apart from a value that is there lose no digits
-            near = float(apart.mean())
-        apart -= near
-        total += float(apart.sum())
-        square += float(np.dot(apart, apart))
-        count += values.size
-    if not count:
+    """Take the statistics of a volume in one pass, in several threads.
+
+    Blocks that stay in the cache are added in single precision, as deviations from a value near
+    their own mean, so that no digits are lost; they are put together in double precision
+    (Chan, Golub, LeVeque 1983, Am Stat 37, 242).
+    """
+    flat = data.reshape(-1) if data.flags.c_contiguous else np.ravel(data)
+    many = min(workers(), max(1, flat.size // _ALONE))
+    ends = [flat.size * number // many for number in range(many + 1)]
+    if many == 1:
+        parts = [_blocks(flat)]
+    else:
+        with ThreadPoolExecutor(many - 1, thread_name_prefix="statistics") as pool:
+            others = [pool.submit(_blocks, flat[a:b]) for a, b in pairwise(ends[1:])]
+            parts = [_blocks(flat[: ends[1]]), *(one.result() for one in others)]
+    found = np.array([block for part in parts for block in part])
+    missing = flat.size
+    if found.size:
+        missing -= round(float(found[:, 0].sum()))
+    if missing == flat.size:
         nan = math.nan
         return MapStatistics(nan, nan, nan, nan, missing, missing)
-    off = total / count
-    rms = math.sqrt(max(square / count - off * off, 0.0))
-    return MapStatistics(low, high, near + off, rms, missing, count + missing)
+    counts, lows, highs, means, squares = found.T
+    total = flat.size - missing
+    # of deviations from one of the means: a large offset costs no digits here either
+    near = float(means[0])
+    mean = near + float(np.dot(counts, means - near)) / total
+    apart = float(squares.sum() + np.dot(counts, (means - mean) ** 2))
+    rms = math.sqrt(apart / total)
+    return MapStatistics(float(lows.min()), float(highs.max()), mean, rms, missing, flat.size)
+
+
+def _blocks(flat: NDArray[Any]) -> list[tuple[float, float, float, float, float]]:
+    """Return count, extremes, mean and sum of squared deviations of each block with numbers."""
+    found: list[tuple[float, float, float, float, float]] = []
+    room = np.empty(_BLOCK, np.float32)
+    for start in range(0, flat.size, _BLOCK):
+        values = np.asarray(flat[start : start + _BLOCK], np.float32)
+        least, most = float(values.min()), float(values.max())
+        if not (math.isfinite(least) and math.isfinite(most)):
+            values = values[np.isfinite(values)]
+            if not values.size:
+                continue
+            least, most = float(values.min()), float(values.max())
+        near = np.float32(values[::64].mean(dtype=np.float64))
+        apart: NDArray[Any] = room[: values.size]
+        if max(abs(least), abs(most)) < _LARGE:
+            np.subtract(values, near, out=apart)
+        else:
+            apart = values.astype(np.float64) - near
+        off = float(apart.sum())
+        square = max(0.0, float(np.dot(apart, apart)) - off * off / values.size)
+        found.append((values.size, least, most, float(near) + off / values.size, square))
+    return found
 
 
 def claims(stated: tuple[float, float, float, float], found: MapStatistics) -> tuple[str, ...]:
