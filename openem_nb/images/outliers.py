@@ -193,5 +193,5 @@ def _deviations(finite: NDArray[np.float64], middle: float) -> tuple[float, floa
 
 
 def _amount(value: Any, unit: str) -> str:
-    text = f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.3g}" if value % 1 else f"{value:g}"
+    text = f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.3g}" if value % 1 else f"{value:g}"
     return f"{text} {unit}".strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,12 @@ CONNECT = """() => {
     model.answered = (model.answered ?? 0) + 1;
   };
   model.save_changes = () => window.saved(model.get("view_state"));
+}"""
+
+PICTURES = """() => {
+  const { model } = window;
+  model.update({ pictures: model.get("pictures") + 1 }); // as the kernel says it
+  return document.querySelectorAll(".oem-gallery-cell img").length >= 6;
 }"""
 
 
@@ -231,6 +238,41 @@ def test_a_range_drawn_on_the_histogram_filters(shown: Any) -> None:
     page.get_by_text("500 of 500 shown").wait_for()
 
 
+def test_another_order_begins_at_its_top_and_a_range_keeps_the_place(shown: Any) -> None:
+    frame = table(300)
+    page = shown(Gallery(frame))
+    grid(page).focus()
+    page.keyboard.press("Control+End")
+    last = active(page).split(",")[0]
+    page.get_by_label("Sort by").select_option("ctf_defocus")
+    lowest = frame.sort_values("ctf_defocus")["name"].iloc[0]
+    assert active(page).split(",")[0] == lowest
+    assert grid(page).evaluate("(one) => one.scrollTop") == 0
+    page.get_by_label("Sort by").select_option("")
+    grid(page).focus()
+    page.keyboard.press("Control+End")
+    page.get_by_label("Histogram of", exact=True).select_option("ctf_defocus")
+    page.get_by_label("ctf defocus (Å) from").fill("1000")
+    page.get_by_label("ctf defocus (Å) from").press("Tab")
+    page.get_by_text(re.compile(r"^\d+ of 300 shown")).wait_for()
+    assert active(page).split(",")[0] == last
+    cell = page.locator(".oem-gallery-active")
+    box, around = cell.bounding_box(), grid(page).bounding_box()
+    assert (
+        around["y"] <= box["y"] + 1 < box["y"] + box["height"] <= around["y"] + around["height"] + 2
+    )
+
+
+def test_a_picture_does_not_blink_when_it_is_marked(shown: Any) -> None:
+    page = shown(Gallery(table(30), thumbnails=lambda _: picture(90)))
+    page.wait_for_function(PICTURES, polling=100)
+    page.evaluate("window.first = document.querySelector('.oem-gallery-cell img')")
+    grid(page).focus()
+    page.keyboard.press("g")
+    page.get_by_text("1 good").wait_for()
+    assert page.evaluate("document.querySelector('.oem-gallery-cell img') === window.first")
+
+
 def test_what_is_unlike_the_others_is_said_in_words(shown: Any) -> None:
     page = shown(Gallery(table(300)))
     page.get_by_label("Show", exact=True).select_option("unlike")
@@ -259,14 +301,7 @@ def test_pictures_that_are_made_later_appear(shown: Any) -> None:
     page = shown(gallery)
     page.get_by_role("gridcell").first.get_by_text("…", exact=True).wait_for()
     there.update(table(30)["name"])
-    page.wait_for_function(
-        """() => {
-        const { model } = window;
-        model.update({ pictures: model.get("pictures") + 1 }); // as the kernel says it
-        return document.querySelectorAll(".oem-gallery-cell img").length >= 6;
-        }""",
-        polling=100,
-    )
+    page.wait_for_function(PICTURES, polling=100)
     page.get_by_role("gridcell").first.locator("img").wait_for()
 
 

@@ -90,19 +90,27 @@ function render({ model, el }) {
   /** @param {Partial<GalleryView>} part */
   function change(part) {
     view = { ...view, ...part };
-    show();
+    show(!("ranges" in part));
+    if ("ranges" in part) grid.reveal();
     model.set("view_state", view);
     model.save_changes();
   }
 
-  /** Show all again; the active image stays the active one where it still is there. */
-  function show() {
-    const before = active();
+  /**
+   * Show all again; the active image stays the active one where it still is there.
+   *
+   * @param {boolean} top  whether the first one is looked at instead: who sorts wants the ends of the order
+   */
+  function show(top = false) {
+    const [before, were] = [active(), shown];
     shown = table.rows(view);
+    const same = shown.length === were.length && shown.every((row, place) => row === were[place]);
     places = new Map(shown.map((row, place) => [row, place]));
     for (const row of choice.selected) if (!places.has(row)) choice.selected.delete(row);
-    grid.active = places.get(before) ?? Math.min(grid.active, Math.max(0, shown.length - 1));
-    grid.show(shown.length);
+    grid.active = top ? 0 : places.get(before) ?? Math.min(grid.active, Math.max(0, shown.length - 1));
+    if (top) grid.element.scrollTop = 0;
+    if (same && !top) grid.refresh();
+    else grid.show(shown.length);
     tools.show(table, view, shown.length);
     ranges.show(table, view, shown, active());
     showDetails();

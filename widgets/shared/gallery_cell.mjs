@@ -35,7 +35,10 @@ export function galleryCell(cell, table, row, picture, { selected, column, width
     if (text) badges.append(make("span", { class: `oem-gallery-badge oem-gallery-${name}` }, text));
   /** @type {HTMLElement} */
   let image;
-  if (picture?.url) {
+  const before = cell.querySelector("img"); // a picture that is there already would blink if it were made anew
+  if (before && before.src === picture?.url) {
+    image = before;
+  } else if (picture?.url) {
     image = make("img", { alt: "", src: picture.url, draggable: "false", decoding: "async" });
   } else {
     image = make("span", { class: "oem-gallery-empty" }, picture?.error ? "cannot be read" : "…");

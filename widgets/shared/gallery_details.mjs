@@ -51,6 +51,7 @@ export class GalleryDetails {
     if (document.activeElement !== this.note) this.note.value = table.notes[row] ?? "";
     this.reasons.textContent = [table.reasons[row], error && `Its picture cannot be made: ${error}`].filter(Boolean).join(" ");
     this.values.replaceChildren();
+    if (selected > 1) this.values.append(make("dt", {}, "Of them"), make("dd", {}, table.names[row])); // whose values follow
     for (const column of table.columns) {
       const text = galleryAmount(table.at(column.name, row));
       if (text) this.values.append(make("dt", {}, column.label), make("dd", {}, text));

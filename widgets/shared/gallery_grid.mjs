@@ -111,6 +111,13 @@ export class GalleryGrid {
     this.space.append(element);
   }
 
+  /** Draw all cells in sight again: the same ones at the same places, of which more is known. */
+  refresh() {
+    for (const line of this.lines.values())
+      for (const cell of line.children) this.draw(/** @type {HTMLElement} */ (cell), Number(/** @type {HTMLElement} */ (cell).dataset.place));
+    this.#fill();
+  }
+
   /** Draw a cell again where it is in sight. @param {number} place */
   redraw(place) {
     const cell = this.cell(place);
