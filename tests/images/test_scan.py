@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, Any
 
 import mrcfile
 import numpy as np
@@ -14,6 +17,7 @@ from mrcfile.dtypes import get_ext_header_dtype
 
 from openem_nb import images, jobs
 from openem_nb.errors import NotFound
+from openem_nb.images import scanning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +104,28 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         images.scan(tmp_path / "none")
     assert images.scan(tmp_path).empty
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_files_that_are_waited_for_are_read_by_several_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    write(tmp_path / "0000.mrc", np.zeros((4, 5), np.float32))
+    for number in range(1, 60):
+        os.link(tmp_path / "0000.mrc", tmp_path / f"{number:04}.mrc")
+    real, readers = scanning._rows, []
+    monkeypatch.setattr(scanning, "_STEP", 10)
+    monkeypatch.setattr(scanning, "_WAIT", 1e-3 if slow else 10.0)
+
+    def rows(files: list[str]) -> list[tuple[Any, ...]]:
+        readers.append(threading.current_thread().name)
+        if slow:
+            time.sleep(0.1)
+        return real(files)
+
+    monkeypatch.setattr(scanning, "_rows", rows)
+    table = images.scan(tmp_path)
+    assert table["name"].tolist() == [f"{number:04}.mrc" for number in range(60)]
+    assert (table["width"] == 5).all()
+    others = [name for name in readers if name.startswith("openem-scan")]
+    assert (len(readers), len(others)) == (5, 4 if slow else 0)
