@@ -190,6 +190,8 @@ def _refine(
     covariance = np.full((3, 3), math.inf)
     if depth.any():
         slopes = _slopes(rings, optics, at, depth)[:used]
+        # what the smooth part can follow says nothing of the defocus
+        slopes -= np.stack([_smooth(rings, slope, weight) for slope in slopes])[:, None, :]
         with np.errstate(all="ignore"):
             covariance = np.linalg.pinv(_curve(slopes, weight))[:3, :3]
     return Fit(

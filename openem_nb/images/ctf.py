@@ -24,6 +24,7 @@ from openem_nb.images._ctf_model import Optics, wavelength, zeros
 from openem_nb.images._sources import known_pixel_size, pixels, positive
 from openem_nb.images.reduce import block_mean
 from openem_nb.images.spectrum import CELLS, Spectrum, periodogram
+from openem_nb.images.threads import plain_algebra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +43,9 @@ _QUICK: Final = 4.0
 _QUICK_CELLS: Final = 500
 _WIDTH: Final = 1 / 1000.0
 """1/Å; width of the rings in which the defocus is looked for and the score is taken."""
-_CELL: Final = 1 / 1400.0
-"""1/Å; widest cell of a spectrum that is made for the fit: the rings of 3 µm defocus are 0.0025 1/Å
-apart at 3 Å and 300 kV."""
+_CELL: Final = 1 / 4000.0
+"""1/Å; widest cell of a spectrum that is made for the fit. The rings of 3 µm defocus are 0.0025 1/Å
+apart at 3 Å and 300 kV; a cell a third of that wide would take a sixth of their depth."""
 _ANY_AXIS: Final = 180 / math.sqrt(12)
 """Standard deviation of an axis that may have any direction, degrees."""
 _EDGE: Final = 0.95
@@ -225,7 +226,8 @@ def ctf(
             hint="Give an image that is larger and not empty, and check the pixel size.",
         )
     rings = _ctf_rings.merged(fine, _WIDTH)
-    found = _ctf_fit.fit(rings, fine, optics, defocus=(low, high), phase_shift=shifts)
+    with plain_algebra():
+        found = _ctf_fit.fit(rings, fine, optics, defocus=(low, high), phase_shift=shifts)
     shown = _ctf_profile.profile(rings, found, optics)
     half = math.hypot(found.along, found.across)
     errors = _errors(found)

@@ -14,13 +14,25 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["alone", "once", "workers"]
+__all__ = ["alone", "once", "plain_algebra", "workers"]
 
 _Value = TypeVar("_Value")
 _MOST: Final = 4
 """More threads than this wait for memory, not for each other."""
 
 _local = threading.local()
+
+
+class _Algebra:
+    """How many pieces of work hold linear algebra to one thread, and how many it had before.
+
+    The number is one of the whole process: the last to leave gives it back, whoever came first.
+    """
+
+    lock = threading.Lock()
+    inside = 0
+    held: Any = None
+    found: Any = None
 
 
 class once(Generic[_Value]):  # noqa: N801  (a decorator, named like those of the standard library)
@@ -65,3 +77,26 @@ def alone() -> Iterator[None]:
         yield
     finally:
         _local.alone = before
+
+
+@contextmanager
+def plain_algebra() -> Iterator[None]:
+    """Let linear algebra use one thread until the end of the context.
+
+    To share out small products takes several times as long as to do them where cores are busy.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    with _Algebra.lock:
+        if _Algebra.inside == 0:
+            if _Algebra.found is None:  # to look for the library takes longer than a small fit
+                _Algebra.found = ThreadpoolController()
+            _Algebra.held = _Algebra.found.limit(limits=1, user_api="blas")
+        _Algebra.inside += 1
+    try:
+        yield
+    finally:
+        with _Algebra.lock:
+            _Algebra.inside -= 1
+            if _Algebra.inside == 0:
+                _Algebra.held.restore_original_limits()

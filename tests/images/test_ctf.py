@@ -130,6 +130,47 @@ def test_phase_shift_is_found_with_the_defocus(phase: float) -> None:
     assert between.phase_shift == pytest.approx(phase, abs=6)
 
 
+def test_standard_deviations_cover_what_noise_does() -> None:
+    apart_by: list[tuple[float, ...]] = []
+    for seed in range(40):
+        found = images.ctf(
+            model(defocus=(15_400, 14_600, 25), depth=0.3, samples=60, side=512, seed=seed)
+        )
+        assert found.reliable
+        apart_by.append(
+            (
+                (found.defocus - 15_000) / found.deviation,
+                (found.defocus_u - 15_400) / found.deviation_u,
+                (found.defocus_v - 14_600) / found.deviation_v,
+                (found.angle - 25) / found.deviation_angle,
+            )
+        )
+        assert found.deviation < found.deviation_u < 300
+        assert found.deviation_angle < 20
+    spread = np.sqrt(np.mean(np.square(apart_by), axis=0))
+    # of 40 values the root mean square lies within 0.75 and 1.25 times its own in 97 %; the doubt
+    # of the model makes deviations larger than the noise does, that of bins a little smaller
+    assert ((spread > 0.5) & (spread < 1.6)).all(), spread
+
+
+def test_an_axis_without_astigmatism_is_anywhere() -> None:
+    found = images.ctf(model(defocus=(15_000, 15_000, 0), side=512, samples=100))
+    assert found.deviation_angle > 10
+    assert images.ctf(model(defocus=(16_000, 14_000, 0))).deviation_angle < 2
+
+
+def test_more_cells_show_the_rings_of_small_pixels() -> None:
+    values = {"defocus_u": 25_000, "defocus_v": 24_000, "angle": 30.0, "signal": 1.2, "dose": 50}
+    image, truth = micrographs.simulate(SHAPE, pixel_size=0.65, seed=11, **values)
+    known = {"voltage": 300.0, "pixel_size": truth.pixel_size}
+    found = images.ctf(image, **known)
+    coarse = images.ctf(
+        images.periodogram(image, pixel_size=truth.pixel_size, cells=400), voltage=300
+    )
+    assert found.deviation < 0.9 * coarse.deviation
+    assert abs(found.defocus - 24_500) < 5 * found.deviation
+
+
 def test_quick_fit_finds_the_same() -> None:
     image, truth = micrographs.simulate(SHAPE, defocus_u=14_000, defocus_v=13_500, seed=3)
     known = {"voltage": 300, "pixel_size": truth.pixel_size}

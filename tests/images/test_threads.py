@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import mrcfile
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
-from openem_nb.images.threads import alone, once, workers
+from openem_nb.images.threads import alone, once, plain_algebra, workers
 from openem_nb.mining import mine
 from openem_nb.mining._work import work
 from openem_nb.mining.files import ImageFile
@@ -92,3 +93,23 @@ def test_files_that_are_measured_at_once_have_their_spectra_at_once(
         mrcfile.write(tmp_path / f"{name}.mrc", image, voxel_size=1.1)
     mined = mine(tmp_path, measures=["ice"], workers=2, out=tmp_path / "out")
     assert (len(mined.frame), len(mined.problems)) == (2, 0)
+
+
+def algebra() -> set[int]:
+    """Return how many threads the libraries of linear algebra use."""
+    np.ones((2, 2)) @ np.ones((2, 2))
+    found = ThreadpoolController().info()
+    return {one["num_threads"] for one in found if one["user_api"] == "blas"}
+
+
+def test_linear_algebra_gets_its_threads_back_from_whoever_leaves_last() -> None:
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        before = algebra()
+        one, other = plain_algebra(), plain_algebra()
+        one.__enter__()
+        other.__enter__()
+        assert algebra() == {1}
+        one.__exit__(None, None, None)
+        assert algebra() == {1}
+        other.__exit__(None, None, None)
+        assert algebra() == before == {2}
