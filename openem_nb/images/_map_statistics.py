@@ -6,18 +6,20 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
 from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
 __all__ = ["MapStatistics", "claims", "histogram", "measure", "slabs"]
+
+_Found = TypeVar("_Found")
 
 SLAB: Final = 4 << 20
 """Bytes of a slab as float32: it stays in the cache while several things are taken from it."""
@@ -64,30 +66,34 @@ def measure(data: NDArray[Any]) -> MapStatistics:
     their own mean, so that no digits are lost; they are put together in double precision
     (Chan, Golub, LeVeque 1983, Am Stat 37, 242).
     """
-    flat = data.reshape(-1) if data.flags.c_contiguous else np.ravel(data)
-    many = min(workers(), max(1, flat.size // _ALONE))
-    ends = [flat.size * number // many for number in range(many + 1)]
-    if many == 1:
-        parts = [_blocks(flat)]
-    else:
-        with ThreadPoolExecutor(many - 1, thread_name_prefix="statistics") as pool:
-            others = [pool.submit(_blocks, flat[a:b]) for a, b in pairwise(ends[1:])]
-            parts = [_blocks(flat[: ends[1]]), *(one.result() for one in others)]
+    parts = _shared(data, _blocks)
     found = np.array([block for part in parts for block in part])
-    missing = flat.size
+    missing = data.size
     if found.size:
         missing -= round(float(found[:, 0].sum()))
-    if missing == flat.size:
+    if missing == data.size:
         nan = math.nan
         return MapStatistics(nan, nan, nan, nan, missing, missing)
     counts, lows, highs, means, squares = found.T
-    total = flat.size - missing
+    total = data.size - missing
     # of deviations from one of the means: a large offset costs no digits here either
     near = float(means[0])
     mean = near + float(np.dot(counts, means - near)) / total
     apart = float(squares.sum() + np.dot(counts, (means - mean) ** 2))
     rms = math.sqrt(apart / total)
-    return MapStatistics(float(lows.min()), float(highs.max()), mean, rms, missing, flat.size)
+    return MapStatistics(float(lows.min()), float(highs.max()), mean, rms, missing, data.size)
+
+
+def _shared(data: NDArray[Any], work: Callable[[NDArray[Any]], _Found]) -> list[_Found]:
+    """Return what work finds in each part of all voxels, a thread for each part."""
+    flat = data.reshape(-1) if data.flags.c_contiguous else np.ravel(data)
+    many = min(workers(), max(1, flat.size // _ALONE))
+    ends = [flat.size * number // many for number in range(many + 1)]
+    if many == 1:
+        return [work(flat)]
+    with ThreadPoolExecutor(many - 1, thread_name_prefix="map") as pool:
+        others = [pool.submit(work, flat[a:b]) for a, b in pairwise(ends[1:])]
+        return [work(flat[: ends[1]]), *(one.result() for one in others)]
 
 
 def _blocks(flat: NDArray[Any]) -> list[tuple[float, float, float, float, float]]:
@@ -146,13 +152,22 @@ def histogram(
     """Return counts of voxels in equal steps between limits, and the edges of the steps."""
     low, high = limits
     edges = np.linspace(low, high, bins + 1)
-    counts = np.zeros(bins, np.int64)
-    factor = bins / (high - low)
-    for slab in slabs(data):
-        values = slab.ravel()
-        if not np.isfinite(values.sum(dtype=np.float64)):
-            values = values[np.isfinite(values)]
-        place = ((values - np.float32(low)) * np.float32(factor)).astype(np.int32)
-        np.clip(place, 0, bins - 1, out=place)
-        counts += np.bincount(place, minlength=bins)
-    return counts, edges
+    factor = np.float32(bins / (high - low))
+
+    def count(flat: NDArray[Any]) -> NDArray[np.int64]:
+        counts = np.zeros(bins, np.int64)
+        room, places = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.intp)
+        for start in range(0, flat.size, _BLOCK):
+            values = np.asarray(flat[start : start + _BLOCK], np.float32)
+            if not np.isfinite(values.min() + values.max()):
+                values = values[np.isfinite(values)]
+            scaled, place = room[: values.size], places[: values.size]
+            np.subtract(values, np.float32(low), out=scaled)
+            scaled *= factor
+            np.minimum(scaled, bins - 1, out=scaled)
+            np.maximum(scaled, 0, out=scaled)
+            place[:] = scaled
+            counts += np.bincount(place, minlength=bins)
+        return counts
+
+    return np.sum(_shared(data, count), axis=0), edges

@@ -81,3 +81,22 @@ def test_one_value_everywhere(many: int) -> None:
     found = measure(np.full(SHAPE, 0.1, np.float32))
     assert found.empty
     assert found.rms == 0
+
+
+def test_a_histogram_counts_every_voxel_once(many: int) -> None:
+    data = np.random.default_rng(7).normal(3, 2, SHAPE).astype(np.float32)
+    data[2, :5] = np.nan
+    data[3, 1] = -np.inf
+    rest = data[np.isfinite(data)]
+    counts, edges = _map_statistics.histogram(data, (float(rest.min()), float(rest.max())), 64)
+    assert counts.sum() == rest.size
+    expected, places = np.histogram(rest.astype(np.float64), 64)
+    assert edges == pytest.approx(places)
+    # a value on an edge may fall to either side of it
+    assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 8
+
+
+def test_a_histogram_of_whole_numbers(many: int) -> None:
+    data = np.random.default_rng(8).integers(0, 16, SHAPE).astype(np.int16)
+    counts, _ = _map_statistics.histogram(data, (-0.5, 15.5), 16)
+    assert np.array_equal(counts, np.bincount(data.ravel()))
