@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  (typer reads annotations when it runs)
 from typing import Annotated, Any
 
 import typer
@@ -14,12 +14,15 @@ from openem_nb.errors import Cancelled
 
 _NAMED = 5
 """Files with a problem that are named."""
-_FOLDER = Annotated[Path, typer.Argument(help="Folder with images, also in its folders.")]
+_SOURCE = Annotated[
+    str,
+    typer.Argument(help="Folder with images, PID of a data set, or EMPIAR id (EMPIAR-10028)."),
+]
 
 
 @app.command()
 def mine(
-    folder: _FOLDER,
+    source: _SOURCE,
     measures: Annotated[
         list[str] | None,
         typer.Option(
@@ -27,9 +30,13 @@ def mine(
             help="thumbnail, statistics, spectrum, ctf, ice, dose or motion; may be repeated.",
         ),
     ] = None,
-    voltage: Annotated[float | None, typer.Option(help="KV; else from the files.")] = None,
-    cs: Annotated[float | None, typer.Option(help="Spherical aberration, mm.")] = None,
-    pixel_size: Annotated[float | None, typer.Option(help="Å; else from the files.")] = None,
+    voltage: Annotated[float | None, typer.Option(help="KV; else from files or metadata.")] = None,
+    cs: Annotated[
+        float | None, typer.Option(help="Spherical aberration, mm; else from metadata.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Å; else from files or metadata.")
+    ] = None,
     amplitude_contrast: Annotated[float, typer.Option(help="Part of 1.")] = 0.07,
     phase_plate: Annotated[
         bool, typer.Option("--phase-plate", help="Look for a phase shift, too.")
@@ -61,14 +68,14 @@ def mine(
         bool, typer.Option("--retry", help="Measure all files with a problem again.")
     ] = False,
 ) -> None:
-    """Measure every image of a folder; run again, it goes on where it was."""
+    """Measure every image of a data set; run again, it goes on where it was."""
     from openem_nb import mining
     from openem_nb.jobs import follow
 
     try:
         with follow(sys.stderr) as progress:
             mined = mining.mine(
-                folder,
+                source,
                 measures=measures or mining.DEFAULT,
                 voltage=voltage,
                 cs=cs,

@@ -15,7 +15,7 @@ from openem_nb.mining.mined import Mined, open_mined
 from openem_nb.mining.parameters import DEFAULT, MEASURES, Parameters
 from openem_nb.mining.pictures import ContactSheet, contact_sheet, histograms, ranked
 from openem_nb.mining.run import mine
-from openem_nb.mining.sources import images_of
+from openem_nb.mining.sources import images_of, source_of
 
 __all__ = [
     "COLUMNS",
@@ -33,4 +33,5 @@ __all__ = [
     "open_mined",
     "ranked",
     "read_options",
+    "source_of",
 ]

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from openem_nb.errors import OpenEMError
 from openem_nb.images.ctf import Ctf
+from openem_nb.images.picks import read_picks
 from openem_nb.mining.parameters import Parameters
+from openem_nb.panels import _html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["measured_ctf", "picks_beside"]
+    from openem_nb.mining.files import ImageFile
+
+__all__ = ["known_picks", "measured_ctf", "picks_beside"]
 
 _ENDS: Final = (".cbox", ".box", ".star", "_manualpick.star", "_autopick.star")
 """What follows the name of a micrograph in that of its picks: EMAN, crYOLO, RELION."""
@@ -27,6 +32,17 @@ def picks_beside(path: Path) -> Path | None:
     """Return the file of picks that lies beside an image; None where there is none."""
     found = (path.with_name(f"{path.stem}{end}") for end in _ENDS)
     return next((one for one in found if one != path and one.is_file()), None)
+
+
+def known_picks(file: ImageFile) -> tuple[Path | None, str]:
+    """Return the picks beside an image, and why a file of that name holds none."""
+    picks = None if file.far is not None else picks_beside(file.path)
+    try:
+        if picks is not None:
+            read_picks(picks)
+    except OpenEMError as error:  # another program may name other things like this
+        return None, f"{_html.plain(file.path.stem)} has no picks: {_html.plain(str(error))}"
+    return picks, ""
 
 
 def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ctf | None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import ipywidgets
 
 from openem_nb import settings
 from openem_nb.errors import InvalidInput, OpenEMError
-from openem_nb.images.picks import read_picks
 from openem_nb.mining.files import ImageFiles
 from openem_nb.mining.sources import Folder, is_asked_for, source_of
 from openem_nb.panels import _html
 from openem_nb.panels._folder_choice import FolderChoice
 from openem_nb.panels._inspect_about import about, far_words
 from openem_nb.panels._inspect_code import spelled
-from openem_nb.panels._inspect_known import measured_ctf, picks_beside
+from openem_nb.panels._inspect_known import known_picks, measured_ctf
 from openem_nb.panels._inspect_marks import KeptMarks
 from openem_nb.panels._inspect_measure import MeasureBox
 from openem_nb.panels._inspect_practice import practice_folder
+from openem_nb.panels._inspect_save import SaveForm
 from openem_nb.panels._inspect_static import Kept
 from openem_nb.panels._inspect_table import listed, measured
 from openem_nb.panels._inspect_thumbnails import Thumbnails
@@ -47,11 +48,6 @@ __all__ = ["InspectPanel"]
 
 _PRACTICE: Final = 24
 """Micrographs of a practice data set."""
-_KEEP: Final = (
-    ("all", "All, with their marks"),
-    ("good", "Those marked good"),
-    ("not bad", "All but those marked bad"),
-)
 
 
 class InspectPanel(Panel):
@@ -103,6 +99,8 @@ class InspectPanel(Panel):
         self._held: Source | Any = None  # what was given, where a text says less of it
         self._files: dict[str, ImageFile] = {}
         self._pattern = ""
+        self.listing: Job[Any] | None = None
+        """The work that lists the images, None before the first."""
         self.making: Job[int] | None = None
         """The work that makes the thumbnails, None before the first folder."""
         self.fetching: Job[int] | None = None
@@ -149,15 +147,7 @@ class InspectPanel(Panel):
         self.measure = MeasureBox(
             self._follow, self._measured, voltage=voltage, cs=cs, pixel_size=pixel_size
         )
-        self.save_form = Form(
-            [
-                Field("path", "Save as", placeholder="selection.star or selection.csv"),
-                Field("keep", "Images", kind="choice", value="all", choices=_KEEP),
-            ],
-            label="Save marks and notes",
-            submit_label="Save",
-            submit=self._submit_save,
-        )
+        self.save_form = SaveForm(self.gallery, self._start, self.errors)
         self.tabs = ipywidgets.Tab(
             [self.measure, ipywidgets.VBox([self.save_form])], titles=("Measure", "Save marks")
         )
@@ -188,6 +178,31 @@ class InspectPanel(Panel):
     def show(self, source: Any) -> None:
         """List the images of another folder or data set in the background."""
         self._choose(source if is_asked_for(source) else source_of(source))
+
+    def wait(self, *, progress: Progress | None = None) -> Self:
+        """Wait until the images are listed and the first pictures are there; return the panel.
+
+        For notebooks that run without anybody who looks: they keep the pictures that there are when
+        the panel is shown.
+
+        Parameters
+        ----------
+        progress :
+            Its cancel ends the waiting.
+
+        Raises
+        ------
+        OpenEMError
+            What ended the list.
+        """
+        if self.listing is not None:
+            _ended(self.listing, progress)
+        if self.making is not None:
+            _ended(self.making, progress)
+        self.pictures()  # asks for those that are far away
+        if self.fetching is not None:
+            _ended(self.fetching, progress)
+        return self
 
     def show_image(self, name: str) -> None:
         """Show an image in the viewer, in the background.
@@ -293,7 +308,9 @@ class InspectPanel(Panel):
             self._show_files(*found, pattern=pattern)
 
         again = lambda: self.form.submit(values)  # noqa: E731
-        self._start("List the images", work, show, finish=self._not_busy, again=again)
+        self.listing = self._start(
+            "List the images", work, show, finish=self._not_busy, again=again
+        )
         return {}
 
     def _not_busy(self) -> None:
@@ -428,17 +445,10 @@ class InspectPanel(Panel):
 
     def _show_image(self, file: ImageFile) -> str:
         """Show an image with what is known of it; return what cannot be shown of that."""
-        mined, given = self.mined, self.measure.given
-        found = None if mined is None else measured_ctf(mined.frame, file.name, given)
-        picks, note = self._picks, ""
-        if picks is None and file.far is None:
-            picks = picks_beside(file.path)
-            try:
-                if picks is not None:
-                    read_picks(picks)
-            except OpenEMError as error:  # another program may name other things like this
-                note = f"{_html.plain(file.path.stem)} has no picks: {_html.plain(str(error))}"
-                picks = None
+        picks, note = (self._picks, "") if self._picks is not None else known_picks(file)
+        found = None
+        if self.mined is not None:
+            found = measured_ctf(self.mined.frame, file.name, self.measure.given)
         known = self.measure.known
         opened = file.open().told(voltage=known.get("voltage"))
         try:
@@ -461,21 +471,18 @@ class InspectPanel(Panel):
         except OpenEMError as error:
             self.errors.show(error)
 
-    def _submit_save(self, values: Values) -> Mapping[str, str]:
-        path = str(values["path"]).strip()
-        if Path(path).suffix.lower() not in {".csv", ".star"}:
-            return {"path": "Name a file that ends in .csv or .star."}
-        self.errors.clear()
-        keep: Any = str(values["keep"])
-
-        def show(written: Path) -> None:
-            self.save_form.status = f"Written: {_html.plain(str(written))}"
-
-        self._start("Save marks and notes", lambda _: self.gallery.save(path, keep=keep), show)
-        return {}
-
     def _show_code(self) -> None:
         self.code_view.text = self.code()
+
+
+def _ended(job: Job[Any], progress: Progress | None) -> None:
+    """Wait for the end of some work, and raise what ended it."""
+    while not job.done:
+        if progress is not None:
+            progress.check()
+        with contextlib.suppress(TimeoutError):
+            job.result(0.2)
+    job.result()
 
 
 def _written(given: Any) -> str:
