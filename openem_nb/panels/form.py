@@ -104,12 +104,26 @@ class Form(FrontEnd):
 
     def submit(self, values: Mapping[str, str | bool] | None = None) -> None:
         """Do what the button does, with the values shown or with those given."""
+        self.status = ""  # what the last submission came to is no word about this one
         self.errors = dict(self._submit({**self.values, **(values or {})}))
+
+    @traitlets.observe("values")
+    def _forgive(self, change: Mapping[str, Any]) -> None:
+        """Take away the messages that an edit has answered, for they keep the button from working.
+
+        An edit of a field that has none may have mended what another field complains of.
+        """
+        before, now = change["old"] or {}, change["new"]
+        edited = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+        mended = edited & set(self.errors)
+        left = {name: text for name, text in self.errors.items() if name not in mended}
+        self.errors = left if mended else {}
 
     def _on_submit(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         sent: Values = dict(content["values"])
         kept = {name: value for name, value in sent.items() if name in self.values}
         self.values = kept
+        self.status = ""
         errors = dict(self._submit({**kept, **sent}))
         self.errors = errors
         return {"errors": errors}

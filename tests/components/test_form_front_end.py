@@ -76,6 +76,14 @@ def test_a_password_is_in_the_message_only_and_then_gone(mount: Any) -> None:
     assert page.get_by_label("Token").input_value() == ""
 
 
+def test_a_new_password_takes_away_what_was_said_of_the_last_one(mount: Any) -> None:
+    page = mount("form", **state(errors={"token": "It has expired.", "limit": "Write a number."}))
+    page.get_by_label("Token").fill("n3w")
+    assert page.get_by_label("Token").get_attribute("aria-invalid") == "false"
+    assert page.get_by_label("Limit").get_attribute("aria-invalid") == "true"
+    assert page.evaluate("window.model.saved.at(-1).errors") == {"limit": "Write a number."}
+
+
 def test_messages_stand_at_their_field_and_block_the_button(mount: Any) -> None:
     page = mount("form", **state())
     page.evaluate("window.model.update({ errors: { limit: 'Write a number.' } })")

@@ -123,7 +123,15 @@ function render({ model, el }) {
   }
 
   const onErrors = () => showErrors(model.get("errors"));
-  const onInput = () => {
+  /** @param {Event} event */
+  const onInput = (event) => {
+    for (const [name, { field, input }] of rows) {
+      // its value never leaves the page before the button is pressed: the kernel sees no edit
+      if (field.kind !== "password" || input !== event.target) continue;
+      const { [name]: _, ...left } = model.get("errors");
+      model.set("errors", left);
+      showErrors(left);
+    }
     model.set("values", collect(false));
     model.save_changes();
   };
