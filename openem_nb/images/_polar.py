@@ -68,8 +68,11 @@ def _grid(rows: int, step_y: float, columns: int, step_x: float) -> Grid:
     step = min(step_y, step_x)
     count = math.floor(min(float(np.abs(fy).max()), float(fx[-1])) / step + 0.5)
     ring = np.rint(np.sqrt(k2) / step).astype(np.int32)
-    twice = 2 * np.arctan2(fy, fx)
-    sector = np.floor((twice % (2 * math.pi)) / (2 * math.pi / SECTORS) + 1e-9).astype(np.int32)
+    safe = np.maximum(k2, np.finfo(float).tiny)
+    turn = np.arctan2(fy, fx)
+    turn *= SECTORS / math.pi
+    turn += 1e-9  # an axis belongs to the sector that begins there
+    sector = np.floor(turn, out=turn).astype(np.int32)
     sector %= SECTORS
     counted = (ring > 0) & (ring < count)
     counted &= (np.abs(fy) > _AXES * step_y) & (fx > _AXES * step_x)
@@ -87,8 +90,9 @@ def _grid(rows: int, step_y: float, columns: int, step_x: float) -> Grid:
         cells=cells.reshape(SECTORS, count),
         k2=mean(k2),
         k4=mean(k2**2),
-        cos2=mean(np.cos(twice)),
-        sin2=mean(np.sin(twice)),
+        # of twice an angle they need neither cosine nor sine
+        cos2=mean((fx**2 - fy**2) / safe),
+        sin2=mean((2 * fx) * fy / safe),
     )
 
 
