@@ -29,17 +29,17 @@ const STEP = 0.15; // of the window that an arrow moves
  */
 export function imageKeys(stage, does) {
   const { port } = stage;
-  const moved = () => {
+  const moved = (ended = false) => {
     stage.draw();
-    stage.does.moved();
+    stage.does.moved(ended);
   };
   const pan = (/** @type {number} */ x, /** @type {number} */ y) => () => {
     port.pan(x * STEP * port.wide, y * STEP * port.tall);
     moved();
   };
-  const zoom = (/** @type {() => number} */ scale) => () => {
+  const zoom = (/** @type {() => number} */ scale, ended = false) => () => {
     port.zoom(scale());
-    moved();
+    moved(ended);
   };
   const larger = zoom(() => port.scale * 1.5);
   const smaller = zoom(() => port.scale / 1.5);
@@ -53,8 +53,8 @@ export function imageKeys(stage, does) {
     "=": larger,
     "-": smaller,
     "−": smaller,
-    0: zoom(() => port.fitting),
-    1: zoom(() => 1),
+    0: zoom(() => port.fitting, true),
+    1: zoom(() => 1, true),
     ...does,
   };
   return (key) => {

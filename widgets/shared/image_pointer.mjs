@@ -63,7 +63,7 @@ export function imagePointer(stage) {
     const [px, py] = at(event);
     port.zoom(port.scale < 1 ? 1 : port.fitting, px, py);
     stage.draw();
-    stage.does.moved();
+    stage.does.moved(true);
   }
 
   const leave = () => stage.does.point(null);

@@ -13,7 +13,7 @@ import { imagePointer } from "../shared/image_pointer.mjs";
 export class ImageStage {
   /**
    * @param {object} does
-   * @param {() => void} does.moved  another part shows
+   * @param {(ended?: boolean) => void} does.moved  another part shows; whether the movement has ended
    * @param {(dx: number, dy: number, end: boolean) => void} does.contrast  dragged for contrast, in shares of the window
    * @param {(place: [number, number] | null) => void} does.point  what lies under the pointer
    * @param {(context: CanvasRenderingContext2D, ratio: number) => void} does.overlay  draws what lies over the image

@@ -40,7 +40,7 @@ export class ImageViewer {
     /** @type {number | undefined} */
     this.coming = undefined; // while a view that the kernel sends by itself is on its way
     this.stage = new ImageStage({
-      moved: () => this.moved(),
+      moved: (ended) => this.moved(ended),
       contrast: (dx, dy, end) => this.dragged(dx, dy, end),
       point: (place) => (tools.reading.textContent = place ? this.reading(...place) : ""),
       overlay: (context, ratio) => this.overlay(context, ratio),
@@ -129,9 +129,10 @@ export class ImageViewer {
     else this.ask();
   }
 
-  moved() {
+  /** Another part shows. @param {boolean} [ended]  whether no more of the movement is to come */
+  moved(ended = false) {
     clearTimeout(this.moving);
-    if (this.stage.view) this.moving = setTimeout(() => this.ask(), QUIET_MS);
+    if (this.stage.view && !ended) this.moving = setTimeout(() => this.ask(), QUIET_MS);
     else this.ask();
     const share = (this.stage.port.scale / this.stage.ratio) * 100;
     this.tools.zoom.textContent = `${share < 10 ? share.toPrecision(2) : Math.round(share)} %`;
