@@ -81,6 +81,28 @@ class Directory:
         found = self.values(tag)
         return int(found[0]) if found and abs(found[0]) < 2**62 else default
 
+    def last(self, tag: int) -> int:
+        """Return the last number of a tag, read alone; 0 where there is none.
+
+        Of thousands of strips it takes one read of a few bytes to see where the last one is.
+        """
+        kind, count, place = self.entries.get(tag, (0, 0, b""))
+        letter, width = _TYPES.get(kind, ("", 0))
+        if not count or not width or letter == "s" or len(letter) != 1:
+            return 0
+        if isinstance(place, bytes):
+            raw = place[(count - 1) * width : count * width]
+        else:
+            raw = self.tiff.source.read(place + (count - 1) * width, width)
+        return int(struct.unpack(self.tiff.order + letter, raw)[0]) if len(raw) == width else 0
+
+    @property
+    def end(self) -> int:
+        """Where the last strip or tile ends, which writers write last; 0 where that is not said."""
+        strips = 324 not in self.entries
+        offset, count = self.last(273 if strips else 324), self.last(279 if strips else 325)
+        return offset + count if offset and count else 0
+
     def data(self, tag: int) -> bytes:
         """Return a text or opaque bytes, up to the limit; empty where there are none."""
         kind, count, place = self.entries.get(tag, (0, 0, b""))

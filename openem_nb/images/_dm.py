@@ -68,8 +68,6 @@ def open_dm(source: Source, *, series: int = 0) -> tuple[RawPixels, About]:
     image = found[series]
     pixels = _pixels(source, image)
     notes = []
-    if not whole:
-        notes.append("The tags of the file break off.")
     if len(found) > 1:
         notes.append(f"The file holds {len(found)} images; this is number {series}.")
     if pixels.samples > 1:
@@ -85,6 +83,7 @@ def open_dm(source: Source, *, series: int = 0) -> tuple[RawPixels, About]:
         voltage=volts / 1000 if isinstance(volts, float | int) and 0 < volts < 1e7 else None,
         header={"DM": _plain(image, [0])},
         notes=tuple(notes),
+        problems=() if whole else ("The tags of the file break off.",),
     )
 
 

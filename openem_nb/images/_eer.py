@@ -19,7 +19,7 @@ from openem_nb.errors import InvalidInput
 from openem_nb.formats.mrc import LONGEST
 from openem_nb.formats.source import damaged, truncated
 from openem_nb.images._pixels import About, Plain
-from openem_nb.images._tiff_tags import angstroms, described
+from openem_nb.images._tiff_tags import angstroms, described, whole_frames
 from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
@@ -48,12 +48,13 @@ def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[Plain, A
     """Find the raw frames of an EER file and stand ready to add their events."""
     pages: list[Directory] = []
     notes: list[str] = []
+    broken = ""
     walk = tiff.directories()
     while True:
         try:
             directory = next(walk, None)
         except ValueError as error:  # frames before the break are whole
-            notes.append(str(error))
+            broken = str(error)
             break
         if directory is None:
             break
@@ -67,7 +68,12 @@ def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[Plain, A
     width, height = first.number(256, 0), first.number(257, 0)
     if not (0 < width <= LONGEST and 0 < height <= LONGEST):
         raise damaged(source.name, f"a frame cannot have {width} × {height} pixels")
-    same = [one for one in pages if (one.number(256, 0), one.number(257, 0)) == (width, height)]
+    same: Sequence[Directory] = [
+        one for one in pages if (one.number(256, 0), one.number(257, 0)) == (width, height)
+    ]
+    problems: tuple[str, ...] = ()
+    if source.near:
+        same, problems = whole_frames(same, (one.end for one in same), source, broken)
     found = [
         tuple(one.decode("utf-8", "replace").strip() for one in item)
         for item in _ITEM.findall(first.data(65001))[:_MOST_ITEMS]
@@ -75,7 +81,8 @@ def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[Plain, A
     items = {name: value for name, _unit, value in found}
     said = items.get("numberOfFrames", "")
     if said.isdecimal() and len(said) < 8 and int(said) != len(same) and source.near:
-        notes.append(f"The camera says {int(said)} frames, the file holds {len(same)}.")
+        told = f"The camera says {int(said)} frames, the file holds {len(same)}."
+        problems = (*problems, told)
     pixels: Plain
     preview: dict[str, Any] | None = None
     if source.near:
@@ -100,6 +107,7 @@ def open_eer(source: Source, tiff: Tiff, *, superres: int = 0) -> tuple[Plain, A
         pixel_size=None if size is None else size / (1 << superres),
         header=header,
         notes=tuple(notes),
+        problems=problems,
     )
     return pixels, about
 

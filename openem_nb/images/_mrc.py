@@ -31,7 +31,7 @@ def open_mrc(source: Source) -> tuple[MrcPixels, About]:
             f"{source.name} is a colour picture (MRC mode 16), not a micrograph.",
             hint="Convert it to PNG to look at it.",
         )
-    notes = []
+    notes, problems = [], []
     known = source.size < 1 << 62
     if header.offset > source.size and known:
         raise truncated(source.name, header.offset, source.size)
@@ -39,7 +39,9 @@ def open_mrc(source: Source) -> tuple[MrcPixels, About]:
     if whole < 1:
         raise truncated(source.name, header.offset + header.section_bytes, source.size)
     if known and whole < header.sections:
-        notes.append(f"The file is cut off: {whole:,} of {header.sections:,} sections are whole.")
+        problems.append(
+            f"The file is cut off: {whole:,} of {header.sections:,} sections are whole."
+        )
     elif known and source.size > header.offset + header.sections * header.section_bytes:
         more = source.size - header.offset - header.sections * header.section_bytes
         notes.append(f"{more:,} bytes follow the last section; they are not read.")
@@ -66,6 +68,7 @@ def open_mrc(source: Source) -> tuple[MrcPixels, About]:
         voltage=_si(record.get("HT"), 1e-3),
         header=tree,
         notes=tuple(notes),
+        problems=tuple(problems),
         origin="lower",
         tilts=tilts,
     )

@@ -65,6 +65,8 @@ class About:
     """The header as a tree of names and plain values."""
     notes: tuple[str, ...] = ()
     """What is odd about the file, in sentences."""
+    problems: tuple[str, ...] = ()
+    """What of the file is missing or broken, in sentences."""
     origin: str = "upper"
     """Where the first row is drawn: ``lower`` for MRC, ``upper`` for all others."""
     tilts: tuple[float, ...] = ()

@@ -17,7 +17,7 @@ from openem_nb.formats.mrc import LONGEST
 from openem_nb.formats.source import damaged, in_order, truncated
 from openem_nb.formats.tiff import Directory, Tiff
 from openem_nb.images._pixels import BAND, About
-from openem_nb.images._tiff_tags import described
+from openem_nb.images._tiff_tags import described, whole_frames
 from openem_nb.images.threads import once, workers
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ def open_tiff(source: Source, *, superres: int = 0, series: int = 0) -> tuple[Pi
         return open_eer(source, tiff, superres=superres)
     groups: dict[tuple[Any, ...], list[_Page]] = {}
     notes: list[str] = []
+    broken = ""
     pages = tiff.directories() if source.near else iter((first,))
     while True:
         try:
             directory = next(pages, None)
         except ValueError as error:  # frames before the break are whole
-            notes.append(str(error))
+            broken = str(error)
             break
         if directory is None:
             break
@@ -81,14 +82,16 @@ def open_tiff(source: Source, *, superres: int = 0, series: int = 0) -> tuple[Pi
     others = [one for one in kinds if one != kinds[series]]
     for height, width, *_ in others[:5]:
         notes.append(f"The file also holds images of {width} × {height} pixels.")
-    pixels = TiffPixels(source, chosen)
-    pixel_size, tree, more = described(chosen[0].directory)
+    whole, problems = whole_frames(chosen, (page.end for page in chosen), source, broken)
+    pixels = TiffPixels(source, whole)
+    pixel_size, tree, more = described(whole[0].directory)
     about = About(
         format="tiff",
-        axes=("frame", "y", "x") if len(chosen) > 1 else ("y", "x"),
+        axes=("frame", "y", "x") if len(chosen) > 1 or broken else ("y", "x"),
         pixel_size=pixel_size,
         header={"TIFF": tree},
         notes=(*notes, *more, *pixels.notes),
+        problems=problems,
     )
     return pixels, about
 
@@ -142,14 +145,55 @@ class _Page:
         """What frames of one movie have in common."""
         return (self.height, self.width, self.stored.str, self.samples, self.bits)
 
+    @property
+    def end(self) -> int:
+        """Where the last strip or tile ends, looked up alone; 0 where that is not said."""
+        directory = self.directory
+        if getattr(directory.tiff.source, "near", True):
+            offset, count = (directory.last(one) for one in self._tags)
+        else:  # over a line one long read is better, and it is needed anyway
+            offset, count = (one[-1] for one in self.places)
+        if self.compression == 1:  # bytes beyond its pixels are not needed
+            rows = self.height - (self.down - 1) * self.seg_height
+            need = (self.seg_height if self.tiled else rows) * self._segment_row
+            count = min(count, need) if count else need
+        return offset + count if offset and count else 0
+
+    @property
+    def _tags(self) -> tuple[int, int]:
+        """Numbers of the tags that say where strips or tiles begin, and how long they are."""
+        return (324, 325) if self.tiled else (273, 279)
+
+    @property
+    def _segment_row(self) -> int:
+        """Bytes of a row of a strip or tile, unpacked."""
+        return (self.seg_width * self._together * self.bits + 7) // 8
+
+    @property
+    def _together(self) -> int:
+        """Samples of a pixel that lie side by side."""
+        return self.samples if self.planar == 1 else 1
+
+    @property
+    def planes(self) -> int:
+        """Planes that lie one behind the other, each with one sample of all pixels."""
+        return self.samples if self.planar == 2 else 1
+
+    @property
+    def colours(self) -> int:
+        """Samples that are seen; transparency (1 and 2 of ExtraSamples) comes behind them."""
+        clear = sum(one in (1, 2) for one in self.directory.values(338))
+        if self.directory.number(262, 1) == 2 and self.samples >= 3:
+            return 3
+        return max(1, self.samples - clear)
+
     @once
     def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Where each strip or tile begins, and how many bytes it has."""
         directory = self.directory
         source = directory.tiff.source
-        offsets = directory.values(324 if self.tiled else 273)
-        counts = directory.values(325 if self.tiled else 279)
-        need = self.across * self.down
+        offsets, counts = (directory.values(one) for one in self._tags)
+        need = self.across * self.down * self.planes
         if not counts and self.compression == 1 and need == 1:
             counts = (self.row_bytes * self.height,)
         if len(offsets) < need or len(counts) < need:
@@ -157,7 +201,7 @@ class _Page:
                 source.name, f"{need} strips or tiles are needed, {len(offsets)} are there"
             )
         ratio = _CODECS[self.compression][1]
-        rows = self.row_bytes * self.height
+        rows = self.row_bytes * self.height * self.planes
         if sum(counts[:need]) * ratio < rows:
             raise truncated(source.name, rows // ratio, sum(counts[:need]))
         return offsets[:need], counts[:need]
@@ -165,23 +209,31 @@ class _Page:
     @property
     def row_bytes(self) -> int:
         """Bytes of a row, unpacked."""
-        samples = self.samples if self.planar == 1 else 1
-        return (self.width * samples * self.bits + 7) // 8
+        return (self.width * self._together * self.bits + 7) // 8
 
     def segment(self, row: int, column: int) -> NDArray[Any]:
-        """Return one strip or tile, (y, x) or (y, x, sample)."""
+        """Return one strip or tile, (y, x) or (y, x, colour)."""
+        index, each = row * self.across + column, self.across * self.down
+        if self.samples == 1:
+            return self._segment(row, index)
+        if self.planes == 1:
+            return self._segment(row, index)[..., : self.colours]
+        seen = range(self.colours)
+        return np.stack([self._segment(row, plane * each + index) for plane in seen], axis=2)
+
+    def _segment(self, row: int, index: int) -> NDArray[Any]:
+        """Return one strip or tile of all planes together, or of one."""
         import imagecodecs
 
-        source, index = self.directory.tiff.source, row * self.across + column
+        source = self.directory.tiff.source
         offsets, counts = self.places
         rows = (
             self.seg_height
             if self.tiled
             else min(self.seg_height, self.height - row * self.seg_height)
         )
-        samples = self.samples if self.planar == 1 else 1
-        per_row = (self.seg_width * samples * self.bits + 7) // 8
-        need = rows * per_row
+        samples = self._together
+        need = rows * self._segment_row
         offset, count = offsets[index], counts[index]
         raw: Any = source.read(offset, min(count, need + 1024 if self.compression == 1 else count))
         if len(raw) < count and len(raw) < need:
@@ -228,7 +280,7 @@ class TiffPixels:
         self.grain = first.seg_height
         _ = first.places  # a file without its first image is refused now, not when it is shown
         self.notes: tuple[str, ...] = ()
-        if self.samples > 1:
+        if first.colours > 1:
             self.notes = ("The image has colours; the mean of its channels is shown.",)
 
     def _rows(self, page: _Page, index: int, x0: int, x1: int) -> NDArray[Any]:
@@ -242,10 +294,9 @@ class TiffPixels:
         return found
 
     def _grey(self, segment: NDArray[Any]) -> NDArray[Any]:
-        if segment.ndim == 2:
-            return segment if self.samples == 1 else segment.astype(np.float32)
-        colours = segment[..., : 3 if self.samples >= 3 else 1]
-        found: NDArray[Any] = colours.mean(axis=2, dtype=np.float32)
+        if self.samples == 1:
+            return segment
+        found: NDArray[Any] = segment.mean(axis=2, dtype=np.float32)
         return found
 
     def _strips(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from openem_nb import units
+from openem_nb.formats.source import truncated
 from openem_nb.formats.tiff import MOST_TAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from openem_nb.formats.source import Source
     from openem_nb.formats.tiff import Directory
 
-__all__ = ["angstroms", "described"]
+__all__ = ["angstroms", "described", "whole_frames"]
 
+_Page = TypeVar("_Page")
 _NAMES: Final = {
     254: "NewSubfileType",
     256: "ImageWidth",
@@ -63,6 +68,36 @@ def described(directory: Directory) -> tuple[float | None, dict[str, Any], tuple
     if directory.number(262, 1) == 0:
         notes.append("The writer means black and white the other way round.")
     return _pixel_size(directory, str(tree.get("ImageDescription", ""))), tree, tuple(notes)
+
+
+def whole_frames(
+    pages: Sequence[_Page], ends: Iterable[int], source: Source, broken: str
+) -> tuple[Sequence[_Page], tuple[str, ...]]:
+    """Return the frames whose last strip lies in the file, and what is wrong in sentences.
+
+    Parameters
+    ----------
+    ends :
+        Where the last strip of each frame ends.
+    broken :
+        Why the list of frames breaks off; empty where it does not.
+
+    Raises
+    ------
+    DamagedFile
+        If no frame is whole.
+    """
+    size, last = source.size, list(ends)
+    kept = [page for page, end in zip(pages, last, strict=True) if end <= size]
+    if not kept:
+        raise truncated(source.name, min(last), size)
+    if broken:
+        reason = broken.partition(": ")[2].rstrip(".") or broken
+        return kept, (f"The list of frames breaks off: {reason}. Whole frames: {len(kept):,}.",)
+    if len(kept) < len(pages):
+        many = f"{len(kept):,} of {len(pages):,} frames are whole"
+        return kept, (f"The file is cut off: {many}.",)
+    return kept, ()
 
 
 def _pixel_size(directory: Directory, description: str) -> float | None:

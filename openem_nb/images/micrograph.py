@@ -106,8 +106,13 @@ class Micrograph:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is odd about the file, in sentences; usually empty."""
-        return self._about.notes
+        """What is odd about the file, in sentences, with :attr:`problems` first; usually empty."""
+        return (*self._about.problems, *self._about.notes)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the file is missing or broken, in sentences; empty where it is whole."""
+        return self._about.problems
 
     @property
     def origin(self) -> str:

@@ -38,7 +38,7 @@ SUFFIXES: Final = frozenset(
 
 _COLUMNS: Final = (
     *("name", "format", "height", "width", "frames", "dtype"),
-    *("pixel_size", "voltage", "bytes", "problem"),
+    *("pixel_size", "voltage", "bytes", "problem", "notes"),
 )
 _PLAIN: Final = struct.Struct("<10i3f")
 """The first 52 bytes of an MRC file."""
@@ -70,7 +70,8 @@ def scan(
     DataFrame
         One row for each file, sorted by name: ``name`` (below the folder), ``format``, ``height``
         and ``width`` (pixels), ``frames``, ``dtype``, ``pixel_size`` (Å), ``voltage`` (kV),
-        ``bytes``, and ``problem``, which is empty where all is well.
+        ``bytes``, ``problem``, why the file cannot be read or what of it is missing (empty where
+        it is whole), and ``notes``, what else is odd about it.
 
     Raises
     ------
@@ -184,7 +185,7 @@ def _quick(path: str) -> tuple[Any, ...] | None:
     step = cell / grid if grid > 0 and 0 < cell < 1e30 else _NONE
     if not 0.01 < step < 1e5 or step == 1.0:
         step = _NONE
-    return "mrc", height, width, sections, dtype, step, _NONE, status.st_size, ""
+    return "mrc", height, width, sections, dtype, step, _NONE, status.st_size, "", ""
 
 
 _KINDS: Final = {1: ("int16", 2), 2: ("float32", 4), 6: ("uint16", 2), 12: ("float16", 2)}
@@ -201,7 +202,13 @@ def _row(path: str) -> tuple[Any, ...]:
                 *(found.format, height, width, found.frames, str(found.dtype)),
                 _NONE if found.pixel_size is None else found.pixel_size,
                 _NONE if found.voltage is None else found.voltage,
-                *(size, " ".join(found.notes)),
+                *(size, " ".join(found.problems), " ".join(found.notes[len(found.problems) :])),
             )
-    except (OpenEMError, OSError) as error:
-        return "", None, None, None, "", _NONE, _NONE, size, str(error)
+    except OpenEMError as error:
+        problem = str(error)
+    except OSError as error:
+        name = os.path.basename(path)  # noqa: PTH119  (a path of thousands is not worth an object)
+        problem = f"{name} cannot be read: {error.strerror or error}."
+        if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
+            problem = f"{name} is a link to a file that is not there."
+    return "", None, None, None, "", _NONE, _NONE, size, problem, ""

@@ -87,6 +87,68 @@ def test_colours_become_grey() -> None:
     assert "colours" in found.notes[0]
 
 
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 32)}, {"compression": "lzw"}])
+def test_colours_that_lie_plane_behind_plane(options: dict[str, object]) -> None:
+    planes = np.zeros((4, 40, 30), np.uint8) + np.array([10, 20, 60, 200], np.uint8)[:, None, None]
+    planes[:3, 7, 11] = [30, 30, 90]
+    for count, extra in ((3, None), (4, ["unassalpha"])):
+        stream = io.BytesIO()
+        tifffile.imwrite(
+            stream,
+            planes[:count],
+            photometric="rgb",
+            planarconfig="separate",
+            extrasamples=extra,
+            rowsperstrip=None if "tile" in options else 16,
+            **options,  # type: ignore[arg-type]
+        )
+        found = images.open_image(stream.getvalue())
+        assert (found.shape, found.frames, found.dtype) == ((40, 30), 1, np.float32)
+        expected = np.full((40, 30), 30, np.float32)
+        expected[7, 11] = 50
+        assert np.array_equal(found.frame(), expected)
+        assert np.array_equal(found.window(5, 9, 10, 20), expected[5:9, 10:20])
+
+
+@pytest.mark.parametrize("options", [
+    {"compression": "lzw", "rowsperstrip": 16},
+    {"compression": "zlib", "tile": (32, 48)},
+    {"bigtiff": True, "compression": "lzw", "rowsperstrip": 16},
+    {"byteorder": ">", "rowsperstrip": 16, "contiguous": False},
+    {"rowsperstrip": 90, "contiguous": False},
+])  # fmt: skip
+@pytest.mark.parametrize("bigger", [False, True])
+def test_a_movie_that_is_cut_off_has_its_whole_frames(
+    options: dict[str, object], bigger: bool
+) -> None:
+    chosen = {name: value for name, value in options.items() if name != "contiguous"}
+    heads = {name: chosen.pop(name) for name in ("bigtiff", "byteorder") if name in chosen}
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream, **heads) as writer:  # type: ignore[arg-type]
+        for frame in DATA.astype("u2"):
+            writer.write(frame, photometric="minisblack", metadata=None, contiguous=False, **chosen)  # type: ignore[arg-type]
+    raw = stream.getvalue()
+    with tifffile.TiffFile(io.BytesIO(raw)) as peer:
+        last = [
+            max(map(sum, zip(p.dataoffsets, p.databytecounts, strict=True))) for p in peer.pages
+        ]
+    whole = images.open_image(raw, name="a.tif")
+    assert (whole.frames, whole.notes, whole.problems) == (3, (), ())
+    assert images.open_image(raw[: last[2]]).problems == ()
+    cut = images.open_image(raw[: last[2] - (300 if bigger else 1)], name="a.tif")
+    assert cut.frames == 2
+    assert cut.problems == cut.notes == ("The file is cut off: 2 of 3 frames are whole.",)
+    assert np.array_equal(np.asarray(cut), DATA[:2])
+    assert np.allclose(cut.average(), DATA[:2].mean(axis=0))
+    early = images.open_image(raw[: last[0] + (last[1] - last[0]) // 2], name="a.tif")
+    assert early.frames == 1
+    assert early.axes == ("frame", "y", "x")
+    assert np.array_equal(early.frame(), DATA[0])
+    assert "1 of 2" in early.problems[0] or "Whole frames: 1" in early.problems[0]
+    with pytest.raises(DamagedFile, match="cut off"):
+        images.open_image(raw[: last[0] - 1], name="a.tif")
+
+
 def test_a_file_with_two_sizes_of_images(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as writer:

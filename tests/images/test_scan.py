@@ -73,6 +73,31 @@ def test_rows_are_those_of_each_file(folder: Path) -> None:
     assert images.scan([folder / "b.tif"]).width.tolist() == [8]
 
 
+def test_what_is_missing_is_a_problem_and_what_is_odd_is_a_note(tmp_path: Path) -> None:
+    movie = np.arange(3 * 40 * 50, dtype=np.uint16).reshape(3, 40, 50)
+    write(tmp_path / "cut.mrc", movie)
+    tifffile.imwrite(tmp_path / "cut.tif", movie, photometric="minisblack", compression="lzw")
+    for name in ("cut.mrc", "cut.tif"):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[:-100])
+    tifffile.imwrite(tmp_path / "part.tif", np.zeros((400, 500), np.float32))
+    (tmp_path / "part.tif").write_bytes((tmp_path / "part.tif").read_bytes()[:3000])
+    tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((9, 8, 3), np.uint8), photometric="rgb")
+    (tmp_path / "link.mrc").symlink_to(tmp_path / "gone.mrc")
+    table = images.scan(tmp_path).set_index("name")
+    assert table.problem.to_dict() == {
+        "cut.mrc": "The file is cut off: 2 of 3 sections are whole.",
+        "cut.tif": "The file is cut off: 2 of 3 frames are whole.",
+        "link.mrc": "link.mrc is a link to a file that is not there.",
+        "part.tif": table.problem["part.tif"],
+        "rgb.tif": "",
+    }
+    assert "part.tif is cut off" in table.problem["part.tif"]
+    assert table.frames[["cut.mrc", "cut.tif"]].tolist() == [2, 2]
+    assert table.index[table.notes != ""].tolist() == ["rgb.tif"]
+    assert "colours" in table.notes["rgb.tif"]
+
+
 def test_the_voltage_of_an_extended_header(tmp_path: Path) -> None:
     record = np.zeros(1, get_ext_header_dtype(b"FEI1", "<"))
     record["Metadata size"], record["HT"] = record.itemsize, 300_000
