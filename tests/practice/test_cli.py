@@ -99,12 +99,15 @@ def test_the_practice_facility_runs_until_interrupted() -> None:
     try:
         lines = [process.stdout.readline() for _ in range(4)]
         url = lines[2].split("OPENEM_PRACTICE_URL=")[1].strip()
+        started = time.monotonic()
         done = openem("status", OPENEM_PROFILE="practice", OPENEM_PRACTICE_URL=url)
+        one_command = time.monotonic() - started
         assert "EMPIAR files" in done.stdout
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
-        _, errors = process.communicate(timeout=10)
-        assert time.monotonic() - started < 3
+        _, errors = process.communicate(timeout=60)
+        # no longer than a command takes, which on a busy machine is more
+        assert time.monotonic() - started < max(3, one_command)
         assert process.returncode == 0
         assert errors == ""
     finally:
