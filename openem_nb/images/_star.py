@@ -83,26 +83,33 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def write_star(path: Path, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write a table as STAR, whole or not at all.
+def write_star(
+    path: Path, tables: Mapping[str, Mapping[str, Sequence[Any]]], *, remarks: Sequence[str] = ()
+) -> None:
+    """Write tables as STAR, whole or not at all.
 
     Parameters
     ----------
-    name :
-        Name of the block: RELION 3.1 and later look for ``micrographs`` or ``particles``.
-    columns :
-        By their names, without the underscore. A missing value (None, NaN) is written as ``None``.
+    tables :
+        Columns by their names, without the underscore, of each block by its name: RELION 3.1 and
+        later look for ``optics``, ``micrographs`` and ``particles``. A missing value (None, NaN) is
+        written as ``None``.
+    remarks :
+        Lines of comment at the top.
     """
-    lengths = {len(values) for values in columns.values()}
-    if len(lengths) != 1:
-        raise InvalidInput(
-            "The columns of a table have the same length.",
-            hint=f"These have {', '.join(counted(one, 'row') for one in sorted(lengths))}.",
-        )
-    lines = ["", "# version 30001", "", f"data_{name}", "", "loop_ "]
-    lines += [f"_{column} #{place} " for place, column in enumerate(columns, 1)]
-    lines += [_row(row) for row in zip(*columns.values(), strict=True)]
-    write_whole(path, "\n".join([*lines, "", ""]))
+    lines = ["", *(f"# {' '.join(remark.split())}" for remark in remarks)]
+    for name, columns in tables.items():
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) != 1:
+            raise InvalidInput(
+                "The columns of a table have the same length.",
+                hint=f"These have {', '.join(counted(one, 'row') for one in sorted(lengths))}.",
+            )
+        lines += ["", "# version 30001", "", f"data_{name}", "", "loop_ "]
+        lines += [f"_{column} #{place} " for place, column in enumerate(columns, 1)]
+        lines += [_row(row) for row in zip(*columns.values(), strict=True)]
+        lines += [""]
+    write_whole(path, "\n".join([*lines, ""]))
 
 
 def _row(values: Iterable[Any]) -> str:

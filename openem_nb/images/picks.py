@@ -286,5 +286,5 @@ def write_picks(path: Path | str, picks: Picks, *, micrograph: str | None = None
     ):
         if values is not None:
             columns[name] = values
-    write_star(path, "particles", columns)
+    write_star(path, {"particles": columns})
     return path

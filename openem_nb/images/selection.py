@@ -1,7 +1,8 @@
 """What a person thinks of micrographs: good, bad, a note; as CSV and as STAR.
 
 CSV is for spreadsheets and people, STAR for RELION: there the block ``micrographs`` holds the kept
-micrographs with the columns that RELION has names for, which is how a selection is imported.
+micrographs with the columns that RELION has names for, and ``optics`` what micrographs of one
+microscope have in common (since version 3.1; Zivanov et al. 2020, IUCrJ 7, 253).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from openem_nb.values import for_spreadsheets
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MARKS", "read_selection", "write_selection"]
+__all__ = ["MARKS", "missing_optics", "read_selection", "write_selection"]
 
 Keep = Literal["all", "good", "not bad"]
 
@@ -30,15 +31,18 @@ _RELION: Final = {
     "phase_shift": "rlnPhaseShift",
     "score": "rlnCtfFigureOfMerit",
     "resolution": "rlnCtfMaxResolution",
-    "voltage": "rlnVoltage",
-    "cs": "rlnSphericalAberration",
-    "amplitude_contrast": "rlnAmplitudeContrast",
-    "pixel_size": "rlnMicrographPixelSize",
     "total": "rlnAccumMotionTotal",
     "early": "rlnAccumMotionEarly",
     "late": "rlnAccumMotionLate",
 }
 """Measurements that RELION has a name for; theirs and its units are the same (Å, kV, mm, °)."""
+_OPTICS: Final = {
+    "pixel_size": ("rlnMicrographOriginalPixelSize", "pixel size"),
+    "voltage": ("rlnVoltage", "voltage"),
+    "ctf_cs": ("rlnSphericalAberration", "spherical aberration"),
+    "ctf_amplitude_contrast": ("rlnAmplitudeContrast", "amplitude contrast"),
+}
+"""What RELION wants to know of a group of optics: columns of a table, and what they are called."""
 _GROUPS: Final = ("ctf_", "motion_")
 """What a table of many measurements writes before their names."""
 _NAMES: Final = ("micrograph", "name", "path")
@@ -46,7 +50,12 @@ _BYTES: Final = 256 << 20
 
 
 def write_selection(
-    path: Path | str, frame: pd.DataFrame, *, name: str = "name", keep: Keep = "all"
+    path: Path | str,
+    frame: pd.DataFrame,
+    *,
+    name: str = "name",
+    keep: Keep = "all",
+    folder: Path | str | None = None,
 ) -> Path:
     """Write marks and notes; return the path.
 
@@ -56,11 +65,21 @@ def write_selection(
         Ends in ``.csv`` or ``.star``.
     frame :
         One row for each micrograph, with the columns ``mark`` (good, bad or empty) and ``note``;
-        whatever else it holds is written too, to STAR only what RELION has a name for.
+        whatever else it holds is written too, to STAR only what RELION has a name for and every
+        kept micrograph a value, because RELION takes a missing number for zero.
     name :
         Column with the names.
     keep :
         ``"good"`` writes those that are marked good, ``"not bad"`` all that are not marked bad.
+    folder :
+        Where the micrographs lie. In a STAR file their names then begin with it, so that RELION
+        finds them from any project.
+
+    Notes
+    -----
+    A STAR file has groups of optics, which RELION asks for, where the table knows the pixel size,
+    voltage, spherical aberration and amplitude contrast; :func:`missing_optics` says what it lacks.
+    A CTF that is not reliable is written like others: mark such micrographs bad.
 
     Raises
     ------
@@ -86,7 +105,7 @@ def write_selection(
         written[name] = [writable(str(one)) for one in written[name]]
         write_whole(path, written.to_csv(index=False))
     elif suffix == ".star":
-        write_star(path, "micrographs", _columns(chosen, name))
+        _write_star(path, chosen, name, None if folder is None else Path(folder).absolute())
     else:
         raise InvalidInput(
             f"{path.name} is neither CSV nor STAR.", hint="Let it end in .csv or .star."
@@ -94,19 +113,73 @@ def write_selection(
     return path
 
 
-def _columns(frame: pd.DataFrame, name: str) -> dict[str, Any]:
-    columns: dict[str, Any] = {"rlnMicrographName": [str(one) for one in frame[name]]}
+def missing_optics(frame: pd.DataFrame) -> list[str]:
+    """Return in words which of the values are not known that RELION asks for in ``optics``."""
+    known = _optics(frame)
+    return [words for column, (_, words) in _OPTICS.items() if column not in known]
+
+
+def _optics(frame: pd.DataFrame) -> dict[str, list[float]]:
+    """Return the values of each row that are known; one that is all there is holds for all rows."""
+    found = {}
+    for column in _OPTICS:
+        if column not in frame:
+            continue
+        values = frame[column].astype(float)
+        known = values.dropna().unique()
+        if len(known) == 1 or (len(known) and not values.isna().any()):
+            found[column] = values.fillna(known[0]).tolist()
+    return found
+
+
+def _write_star(path: Path, frame: pd.DataFrame, name: str, folder: Path | None) -> None:
+    columns, without = _columns(frame, name, folder)
+    remarks = []
+    if without:
+        remarks.append(f"Without {', '.join(without)}: not every micrograph has a value.")
+    tables = {"micrographs": columns}
+    missing = missing_optics(frame)
+    if missing and len(frame):
+        remarks.append(f"Without optics: not known are {', '.join(missing)}.")
+    elif len(frame):
+        rows = list(zip(*_optics(frame).values(), strict=True))
+        groups = {row: place for place, row in enumerate(dict.fromkeys(rows), 1)}
+        shared: dict[str, list[Any]] = {
+            "rlnOpticsGroupName": [f"opticsGroup{place}" for place in groups.values()],
+            "rlnOpticsGroup": list(groups.values()),
+        }
+        for place, (label, _) in enumerate(_OPTICS.values()):
+            shared[label] = [row[place] for row in groups]
+        shared["rlnMicrographPixelSize"] = shared["rlnMicrographOriginalPixelSize"]
+        columns["rlnOpticsGroup"] = [groups[row] for row in rows]
+        tables = {"optics": shared, **tables}
+    write_star(path, tables, remarks=remarks)
+
+
+def _columns(
+    frame: pd.DataFrame, name: str, folder: Path | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the columns of the micrographs, and the labels that some have no value for."""
+    names = [str(one) for one in frame[name]]
+    if folder is not None:
+        names = [str(folder / one) for one in names]
+    columns: dict[str, Any] = {"rlnMicrographName": names}
+    without = []
     for column in frame:
         short = str(column)
         for group in _GROUPS:
             short = short.removeprefix(group)
         label = _RELION.get(short)
-        if label and label not in columns and frame[column].dtype.kind in "fiu":
+        if not label or label in columns or frame[column].dtype.kind not in "fiu":
+            continue
+        if frame[column].notna().all():
             columns[label] = frame[column].tolist()
+        elif frame[column].notna().any():
+            without.append(label)
     columns["openemMark"] = [one or None for one in frame["mark"]]
     if frame["note"].astype(bool).any():
         columns["openemNote"] = [one or None for one in frame["note"]]
-    return columns
+    return columns, without
 
 
 def read_selection(path: Path | str) -> pd.DataFrame:

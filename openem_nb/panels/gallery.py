@@ -212,32 +212,38 @@ class Gallery(FrontEnd):
         """Call ``told()`` after each mark and note; it must be quick."""
         self._marked.append(told)
 
-    def save(self, path: Path | str, *, keep: Keep = "all") -> Path:
+    def save(
+        self, path: Path | str, *, keep: Keep = "all", folder: Path | str | None = None
+    ) -> Path:
         """Write all images with their marks and notes as CSV or STAR; return the path.
 
         Parameters
         ----------
-        keep :
+        keep, folder :
             As for :func:`openem_nb.images.write_selection`.
         """
         with self._lock:
             frame = self._judged()
-        return write_selection(path, frame, name=self._rows.key, keep=keep)
+        return write_selection(path, frame, name=self._rows.key, keep=keep, folder=folder)
 
     def load(self, path: Path | str) -> int:
         """Take marks and notes from a file that was saved; return how many images had one here."""
         return self.take(read_selection(path))
 
     def take(self, selection: pd.DataFrame) -> int:
-        """Take marks and notes from a table with the columns ``name``, ``mark`` and ``note``."""
+        """Take marks and notes from a table with the columns ``name``, ``mark`` and ``note``.
+
+        Names may have more folders in front of them than they have here.
+        """
         with self._lock:
             places = {name: row for row, name in enumerate(self._rows.names)}
             found = 0
             for name, mark, note in zip(
                 *(selection[column] for column in ("name", "mark", "note")), strict=True
             ):
-                if str(name) in places and (mark or note):
-                    self._rows.say([places[str(name)]], mark=str(mark), note=str(note))
+                row = _place(str(name), places)
+                if row is not None and (mark or note):
+                    self._rows.say([row], mark=str(mark), note=str(note))
                     found += 1
             self.version = self._rows.version
         return found
@@ -345,3 +351,12 @@ def _as_sent(view: View) -> dict[str, Any]:
         "find": view.find,
         "only": view.only,
     }
+
+
+def _place(name: str, places: Mapping[str, int]) -> int | None:
+    """Return the row of a name, or of the longest end of it that is one here."""
+    while name not in places:
+        _, slash, name = name.partition("/")
+        if not slash:
+            return None
+    return places[name]

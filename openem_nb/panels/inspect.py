@@ -147,9 +147,10 @@ class InspectPanel(Panel):
         self.measure = MeasureBox(
             self._follow, self._measured, voltage=voltage, cs=cs, pixel_size=pixel_size
         )
-        self.save_form = SaveForm(self.gallery, self._start, self.errors)
+        self.save_form = SaveForm(self.gallery, lambda: self.folder, self._start)
         self.tabs = ipywidgets.Tab(
-            [self.measure, ipywidgets.VBox([self.save_form])], titles=("Measure", "Save marks")
+            [self.measure, ipywidgets.VBox([self.save_form, self.save_form.problems])],
+            titles=("Measure", "Save marks"),
         )
         self.code_view = Disclosure("Show code")
         self._add(self.form, self.place, self.errors, self.jobs)

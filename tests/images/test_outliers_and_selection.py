@@ -9,6 +9,7 @@ from gemmi import cif
 
 from openem_nb.errors import DamagedFile, InvalidInput, NotFound
 from openem_nb.images import outliers, read_selection, write_selection
+from openem_nb.images.selection import missing_optics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,13 +100,41 @@ def test_csv_holds_no_formula_and_star_what_relion_has_names_for(tmp_path: Path)
     star = write_selection(tmp_path / "s.star", judged(), keep="good")
     block = cif.read(str(star)).sole_block()
     assert block.name == "micrographs"
-    table = block.find(["_rlnMicrographName", "_rlnCtfMaxResolution", "_rlnDefocusU"])
+    table = block.find(["_rlnMicrographName", "_rlnDefocusU"])
     assert [row[0] for row in table] == ["m_0.mrc", "m_3.mrc"]
-    assert float(table[0][1]) == pytest.approx(judged()["ctf_resolution"][0])
-    assert table[1][1] == "None"
+    assert float(table[0][1]) == pytest.approx(judged()["ctf_defocus_u"][0])
     assert [*block.find_values("_rlnAccumMotionTotal")] != []
+    # a number that one of them lacks would be zero for RELION
+    assert not [*block.find_values("_rlnCtfMaxResolution")]
+    head = star.read_text().split("data_")[0]
+    assert "# Without rlnCtfMaxResolution: not every micrograph has a value." in head
+    assert "# Without optics: not known are" in head
     kept = read_selection(write_selection(tmp_path / "t.star", judged(), keep="not bad"))
     assert kept["name"].tolist() == ["m_0.mrc", "m_2.mrc", "m_3.mrc", "m_4.mrc"]
+
+
+def test_relion_gets_groups_of_optics_and_names_that_it_finds(tmp_path: Path) -> None:
+    frame = judged().assign(
+        pixel_size=[0.65, 0.65, 0.65, 1.3, np.nan],
+        voltage=300.0,
+        ctf_cs=[2.7, np.nan, 2.7, 2.7, 2.7],
+        ctf_amplitude_contrast=0.1,
+    )
+    assert missing_optics(frame) == ["pixel size"]  # two are there, which one has the last?
+    frame.loc[4, "pixel_size"] = 1.3
+    assert missing_optics(frame) == []
+    star = write_selection(tmp_path / "s.star", frame, folder=tmp_path / "my session")
+    optics, micrographs = cif.read(str(star))
+    assert (optics.name, micrographs.name) == ("optics", "micrographs")
+    labels = ["rlnOpticsGroup", "rlnMicrographOriginalPixelSize", "rlnMicrographPixelSize"]
+    labels += ["rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast"]
+    rows = [[float(one) for one in row] for row in optics.find([f"_{one}" for one in labels])]
+    assert rows == [[1, 0.65, 0.65, 300, 2.7, 0.1], [2, 1.3, 1.3, 300, 2.7, 0.1]]
+    assert [*optics.find_values("_rlnOpticsGroupName")] == ["opticsGroup1", "opticsGroup2"]
+    assert [*micrographs.find_values("_rlnOpticsGroup")] == ["1", "1", "1", "2", "2"]
+    names = [cif.as_string(one) for one in micrographs.find_values("_rlnMicrographName")]
+    assert names[0] == str(tmp_path / "my session" / "m_0.mrc")
+    assert read_selection(star)["mark"].tolist() == judged()["mark"].tolist()
 
 
 def test_selections_of_other_programs_are_read(tmp_path: Path) -> None:

@@ -157,6 +157,9 @@ def test_marks_are_saved_and_read_again(closing: Any, tmp_path: Path) -> None:
     other = closing(Gallery(table(3)))
     assert other.load(path) == 1
     assert other.marks["mark"].tolist() == ["good"]
+    far = closing(Gallery(table(3)))
+    assert far.load(gallery.save(tmp_path / "s.star", folder="/data/session")) == 1
+    assert far.marks["name"].tolist() == ["m_0.mrc"]
     for wrong in ({"names": ["m_0.mrc"], "mark": "great"}, {"names": ["none"], "mark": "good"}):
         with pytest.raises(InvalidInput):
             gallery.mark(**wrong)

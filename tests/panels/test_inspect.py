@@ -194,8 +194,13 @@ def test_marks_are_kept_for_the_folder_and_saved(
     assert marks["note"].tolist() == ["", "=1+1 ice", ""]
     again.save_form.submit({"path": str(tmp_path / "good.star"), "keep": "good"})
     ended(again.job)
-    assert read_selection(tmp_path / "good.star")["name"].tolist() == [NAMES[0], NAMES[3]]
+    names = [str(session / NAMES[0]), str(session / NAMES[3])]
+    assert read_selection(tmp_path / "good.star")["name"].tolist() == names
     assert "Written" in again.save_form.status
+    assert "voltage" in again.save_form.status  # nothing was measured, RELION asks for it
+    again.save_form.submit({"path": str(session / NAMES[0] / "good.csv"), "keep": "all"})
+    until(lambda: "cannot be" in again.save_form.problems.disclosure.sentence)
+    assert again.save_form.status == ""
     again.save_form.submit({"path": "good.txt", "keep": "good"})
     assert set(again.save_form.errors) == {"path"}
 
