@@ -58,7 +58,7 @@ def grid(panel: Any) -> Any:
 def tidy(page: Any, name: str, panel: Any) -> None:
     """Keep a picture in which the folder is as a person has it."""
     field = panel.get_by_role("form", name="Images", exact=True).get_by_label(
-        "Folder of the images"
+        "Folder, data set or entry"
     )
     before = field.input_value()
     field.evaluate("(one) => (one.value = '~/openem/practice-session')")
@@ -129,3 +129,29 @@ def test_marks_are_saved(page: Any, opened: Any, tmp_path: Path) -> None:
     text = (tmp_path / "good.star").read_text()
     assert text.count("practice-0") == 2
     assert "_rlnCtfMaxResolution" in text
+
+
+def test_an_entry_is_looked_at_where_it_is(page: Any, opened: Any) -> None:
+    code = (
+        "import openem_nb as openem\n"
+        "openem.InspectPanel('EMPIAR-10028', pattern='*Micrographs/*', cs=2.7, voltage=300)"
+    )
+    page.run(NEW_CELL % json.dumps(code))
+    panels = page.page.locator(".oem-panel").filter(
+        has=page.page.get_by_role("grid", name="Images of EMPIAR-10028")
+    )
+    panel = panels.first
+    cells = panel.get_by_role("grid", name="Images of EMPIAR-10028").get_by_role("gridcell")
+    cells.first.wait_for()
+    cells.first.locator("img").wait_for()
+    panel.get_by_text("Practice data: invented entries").wait_for()
+    panel.get_by_text(re.compile(r"as you look at them: [1-9].* fetched")).wait_for()
+    panel.get_by_text("1.77 Å a pixel").wait_for()
+    panel.get_by_text(re.compile("To measure all of them, 6.3.* are fetched")).wait_for()
+    picture(page.page, "inspect-entry", panel)
+    cells.nth(1).dblclick()
+    panel.locator(".oem-image canvas").first.wait_for()
+    panel.get_by_role("button", name="Spectrum", exact=True).click()
+    panel.get_by_role("button", name="Measure all").click()
+    panel.get_by_text("12 files measured").first.wait_for()
+    panel.get_by_text(re.compile(r"^Underfocus \d")).first.wait_for()  # rings come unasked

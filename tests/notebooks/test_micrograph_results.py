@@ -61,7 +61,7 @@ def test_practice_micrographs_are_mined(notice: str) -> None:
 def test_a_persons_own_images_and_again(truth: DatasetTruth, tmp_path: Path, notice: str) -> None:
     (truth.folder / "broken.mrc").write_bytes(b"not an image at all")
     given = {
-        "folder": str(truth.folder),
+        "source": str(truth.folder),
         "voltage": 300,
         "cs": 2.7,
         "results": str(tmp_path / "results"),
@@ -83,18 +83,35 @@ def test_a_persons_own_images_and_again(truth: DatasetTruth, tmp_path: Path, not
 
 
 def test_what_the_ctf_wants_is_asked_for(truth: DatasetTruth) -> None:
-    run = finished("mine_micrographs", {"folder": str(truth.folder), "shown": 2})
+    run = finished("mine_micrographs", {"source": str(truth.folder), "shown": 2})
     assert "ctf: voltage and Cs are not known." in (run.summary or "")
 
 
 def test_a_data_set_is_inspected(truth: DatasetTruth, notice: str) -> None:
-    given = {"folder": str(truth.folder), "voltage": 300, "cs": 2.7, "chosen": 2}
+    given = {"source": str(truth.folder), "voltage": 300, "cs": 2.7, "chosen": 2}
     run = finished("inspect_dataset", given)
     assert "9 images in mine" in (run.summary or "")
     assert "Underfocus" in (run.summary or "")
     assert notice not in (run.summary or "")
     assert run.report is not None
-    assert "Power spectrum of practice-0002.mrc" in run.report.read_text()
+    report = run.report.read_text()
+    assert "Power spectrum of practice-0002.mrc" in report
+    assert report.count('alt="Images of mine: 9 images of 9') == 1, "the gallery is there once"
+
+
+def test_an_entry_of_empiar_is_inspected_and_mined(notice: str) -> None:
+    given = {"source": "EMPIAR-10028", "pattern": "*Micrographs/*.mrc", "voltage": 300, "cs": 2.7}
+    run = finished("inspect_dataset", given)
+    assert "12 images in EMPIAR-10028" in (run.summary or "")
+    assert "Underfocus" in (run.summary or "")
+    assert run.report is not None
+    assert 'alt="Images of EMPIAR-10028: 12 images of 12' in run.report.read_text()
+    assert not list(settings.folders().data.rglob("*.mrc")), "nothing is downloaded"
+    run = finished("mine_micrographs", given)
+    table = pd.read_csv(run.outputs / "measurements.csv")
+    assert len(table) == 12
+    assert (table["fetched"] > 500_000).all()
+    assert "Practice data" in (run.summary or "")
 
 
 def test_without_a_folder_practice_images_are_inspected(notice: str) -> None:
@@ -103,10 +120,10 @@ def test_without_a_folder_practice_images_are_inspected(notice: str) -> None:
     assert "18 images in practice_micrographs" in (run.summary or "")
 
 
-def test_a_real_profile_asks_for_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_profile_asks_for_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENEM_PROFILE", "psi")
     for name in ("mine_micrographs", "inspect_dataset"):
         run = runs.start(name, {})
         assert run.wait(ENOUGH) is RunState.FAILED
         assert run.error is not None
-        assert "No folder is named" in run.error.evalue
+        assert "No source is named" in run.error.evalue
