@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from browser import contrast, picture
 
+from openem_nb.resources import folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -81,7 +83,6 @@ def test_a_map_is_turned_and_its_level_changed(page: Any, cell: Any, volume: Pat
     page.page.wait_for_timeout(1500)
     before = drawn(stage)
     assert before > 0.1
-    picture(page.page, "map-view", view)
     number = view.get_by_label("Level as a number")
     number.fill("0.8")
     number.press("Enter")
@@ -104,3 +105,42 @@ def test_a_map_is_turned_and_its_level_changed(page: Any, cell: Any, volume: Pat
     assert 'alt="Surface of emd_1000.map' in html
     assert "data:image/png;base64," in html
     assert len(text) < 2_000_000, "neither the map nor Mol* is in the notebook"
+
+
+def test_the_notebook_shows_map_surface_slices_and_curve(page: Any) -> None:
+    place = page.lab.home / "data" / "notebooks" / "inspect_map.ipynb"
+    place.write_bytes((folder("notebooks") / "inspect_map.ipynb").read_bytes())
+    page.run(
+        """await app.commands.execute('docmanager:open', { path: 'inspect_map.ipynb' });
+        const context = app.shell.currentWidget.context;
+        await context.ready;
+        await context.sessionContext.ready;
+        await app.commands.execute('notebook:run-all-cells');"""
+    )
+    try:
+        shown = page.page.locator(".jp-Notebook:visible")
+        surface = shown.locator(".oem-map")
+        # a whole notebook runs, and Mol* draws without a graphics card
+        surface.locator(".oem-map-stage[data-shown]").wait_for(timeout=120_000)
+        surface.get_by_text(re.compile("^The level .* encloses")).wait_for()
+        curve = shown.get_by_role("img", name=re.compile("^Fourier shell correlation: .* Å at"))
+        curve.wait_for(timeout=60_000)
+        shown.get_by_role("img", name=re.compile("^Map emd_1000.map.gz, 64 × 64 × 64")).wait_for()
+        shown.locator(".oem-image-stage[data-view]").wait_for()
+        page.page.wait_for_timeout(1000)
+        picture(page.page, "map-view", surface)
+        curve.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
+        picture(page.page, "map-fsc", curve)
+    finally:
+        page.run(
+            """await app.commands.execute('docmanager:save');
+            const context = app.shell.currentWidget.context;
+            await context.sessionContext.shutdown();
+            app.shell.currentWidget.close();"""
+        )
+    outputs = [
+        data
+        for cell in json.loads(place.read_text(encoding="utf-8"))["cells"]
+        for data in cell.get("outputs", ())
+    ]
+    assert not [one for one in outputs if one["output_type"] == "error"]

@@ -11,6 +11,7 @@ const OPTIONS = {
   layoutShowRemoteState: false,
   layoutShowSequence: false,
   layoutShowLog: false,
+  layoutShowLeftPanel: false, // downloads from servers
   viewportShowSelectionMode: false,
   viewportShowAnimation: false,
   viewportShowTrajectoryControls: false,
@@ -90,12 +91,12 @@ export class Surface {
    * Show a map.
    *
    * @param {ArrayBuffer} file an MRC file of float32
-   * @param {{ level: number, color: number, ball: number[] | null }} look
+   * @param {{ name: string, level: number, color: number, ball: number[] | null }} look
    */
-  async show(file, { level, color, ball }) {
+  async show(file, { name, level, color, ball }) {
     const url = URL.createObjectURL(new Blob([file]));
     const shown = { type: "absolute", value: level, color, alpha: 1 };
-    await this.viewer.loadVolumeFromUrl({ url, format: "ccp4", isBinary: true }, [shown]);
+    await this.viewer.loadVolumeFromUrl({ url, format: "ccp4", isBinary: true }, [shown], { entryId: name });
     URL.revokeObjectURL(url);
     this.ball = ball;
     this.focus(0);
