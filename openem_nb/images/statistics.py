@@ -8,6 +8,13 @@
 
 One pass over the image in bands that fit the cache: mean, deviation, extremes and patches are those
 of all pixels. Percentiles come from a regular sample of some 60,000 pixels.
+
+How even the illumination is, and what is dark, is relative to the mean, which needs a scale whose
+zero means no electrons. It has one if hardly a pixel lies below zero, as in counts, or if the mean
+is further from zero than half the deviation of the patches, as where at least a fifth of the frame
+is bright. Of an image that was normalised to the mean 0 neither is true, and the mean, all that
+rounding has left, would make any slope 10,000 times itself: ``gradient``, ``unevenness`` and
+``dark`` are then no number.
 """
 
 from __future__ import annotations
@@ -43,6 +50,10 @@ _NAMED: Final = 1000
 _DARK: Final = 0.8
 """Part of the median patch below which a patch is dark: carbon takes a tenth, a grid bar all."""
 
+_FAR: Final = 0.5
+"""Deviations of the patches that the mean is away from zero, if zero means no electrons. Of a frame
+whose part f is bright and the rest dark it is the root of f / (1 - f): a fifth may be bright."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
@@ -65,11 +76,13 @@ class Statistics:
     not_finite: int
     """Pixels that hold no number."""
     gradient: float
-    """Change of the mean over the frame along its steepest direction, relative to the mean."""
+    """Change of the mean over the frame along its steepest direction, relative to the mean; NaN
+    where the mean says nothing, see :attr:`relative`."""
     unevenness: float
-    """Deviation of the patches from that slope, relative to the mean."""
+    """Deviation of the patches from that slope, relative to the mean; NaN like the gradient."""
     dark: float
-    """Part of the frame that is dark: thick ice, a grid bar, the edge of an aperture."""
+    """Part of the frame that is dark: thick ice, a grid bar, the edge of an aperture; NaN like the
+    gradient, and where the mean is negative."""
     patches: NDArray[np.float64]
     """Mean of each of eight by eight patches, (y, x)."""
 
@@ -79,6 +92,11 @@ class Statistics:
         return not self.max > self.min
 
     @property
+    def relative(self) -> bool:
+        """Whether the mean is a measure of illumination; not in images normalised to the mean 0."""
+        return math.isfinite(self.gradient)
+
+    @property
     def words(self) -> tuple[str, ...]:
         """What is conspicuous, in sentences."""
         if self.empty:
@@ -86,7 +104,7 @@ class Statistics:
         found = []
         if self.not_finite:
             found.append(f"{self.not_finite:,} pixels hold no number.")
-        if self.dark:
+        if self.dark > 0:
             found.append(f"Dark over {self.dark:.0%} of the frame: thick ice, carbon or a bar.")
         if self.hot_pixels:
             found.append(f"{self.hot_pixels:,} hot pixels.")
@@ -139,7 +157,8 @@ def statistics(source: NDArray[Any] | ImageLike, *, frame: int | None = None) ->
     off = normal - normal.mean()  # to the power of 3 by multiplying, which is ten times as fast
     mean, std = sums.moments()
     patches = sums.patches()
-    gradient, unevenness, dark = _slope(patches, mean)
+    # a sample's lowest half per cent may lie below zero in counts that were interpolated
+    gradient, unevenness, dark = _slope(patches, mean, counts=bool(percents[0] >= 0))
     return Statistics(
         mean=mean,
         std=std,
@@ -280,16 +299,24 @@ def _alone(image: NDArray[Any], places: NDArray[np.intp], reach: float) -> NDArr
     return alone
 
 
-def _slope(patches: NDArray[np.float64], mean: float) -> tuple[float, float, float]:
-    """Return the change over the frame, what is left of the patches, and how much is dark."""
+def _slope(
+    patches: NDArray[np.float64], mean: float, *, counts: bool
+) -> tuple[float, float, float]:
+    """Return the change over the frame, what is left of the patches, and how much is dark.
+
+    All but counts need a mean that is far from zero; an unevenness is then at most 2.
+    """
     good = np.isfinite(patches)
+    if np.ptp(patches[good]) == 0:
+        return 0.0, 0.0, 0.0
+    if not counts and abs(mean) <= _FAR * patches[good].std():
+        return math.nan, math.nan, math.nan
     y, x = np.mgrid[: patches.shape[0], : patches.shape[1]] / patches.shape[0] - 0.5
     plane = np.stack([np.ones(good.sum()), y[good], x[good]], axis=1)
     found = np.linalg.lstsq(plane, patches[good], rcond=None)[0]
     left = patches[good] - plane @ found
     scale = abs(mean)
-    if not scale > 0:
-        return 0.0, 0.0, 0.0
     middle = float(np.median(patches[good]))
-    dark = float((patches[good] < _DARK * middle).mean()) if middle > 0 else 0.0
+    dark = float((patches[good] < _DARK * middle).mean())
+    dark = math.nan if mean < 0 else dark
     return float(np.hypot(found[1], found[2])) / scale, float(left.std()) / scale, dark

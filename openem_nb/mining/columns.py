@@ -68,8 +68,12 @@ COLUMNS: Final = {
     "skewness": _number("", "negative where a part of the frame is dark", "statistics"),
     "hot_pixels": Column("BIGINT", "", "pixels that stand far above all others", "statistics"),
     "not_finite": Column("BIGINT", "", "pixels that hold no number", "statistics"),
-    "gradient": _number("", "change of the mean over the frame, relative", "statistics"),
-    "unevenness": _number("", "deviation of patches from that slope, relative", "statistics"),
+    "gradient": _number(
+        "",
+        "change of the mean over the frame, relative to it; empty where it is near 0",
+        "statistics",
+    ),
+    "unevenness": _number("", "deviation of patches from that slope, relative too", "statistics"),
     "dark": _number("", "part of the frame that is dark", "statistics"),
     "empty": Column("BOOLEAN", "", "whether there is nothing to see", "statistics"),
     "ctf_defocus_u": _number(

@@ -39,6 +39,11 @@ _QUICK_CELLS: Final = 500
 _KEPT: Final = 256 << 20
 """Largest image in bytes whose memory a thread keeps for the next one."""
 
+_NOT_RELATIVE: Final = (
+    "gradient, unevenness and dark are relative to the mean, which is near 0, as in normalised "
+    "images."
+)
+
 _local = threading.local()
 
 
@@ -147,7 +152,10 @@ def _measured(exposure: _Exposure, row: dict[str, Any]) -> None:
     left_out = []
     for name in exposure.parameters.measures:
         try:
-            row.update(_MEASURES[name](exposure))
+            values = _MEASURES[name](exposure)
+            if reason := values.pop("left_out", ""):
+                left_out.append(f"{name}: {reason}")
+            row.update(values)
         except OpenEMError as error:
             left_out.append(f"{name}: {error}")
     row["left_out"] = " ".join(left_out)
@@ -172,6 +180,7 @@ def _statistics(exposure: _Exposure) -> dict[str, Any]:
     return {
         **_fields(found, *names, "unevenness", "dark", "empty"),
         "median": found.percentiles.get(50),
+        "left_out": "" if found.relative or found.empty else _NOT_RELATIVE,
     }
 
 

@@ -71,6 +71,39 @@ def test_slope_of_illumination() -> None:
     assert "illumination changes by 40%" in found.words[0]
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e-6, -0.01])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_a_normalised_image_has_nothing_that_is_relative_to_its_mean(
+    offset: float, kind: str
+) -> None:
+    y, x = np.mgrid[:800, :800] / 800 - 0.5
+    image = np.random.default_rng(4).standard_normal((800, 800)) + 0.3 * x + 0.2 * np.cos(9 * y)
+    image = (image - image.mean()) / image.std() + offset
+    found = images.statistics(image.astype(kind))
+    assert not found.relative
+    assert np.isnan([found.gradient, found.unevenness, found.dark]).all()
+    assert found.words == ()
+    assert found.std == pytest.approx(1, rel=1e-5)
+
+
+def test_the_same_image_in_counts_and_above_its_noise_is_measured() -> None:
+    _, x = np.mgrid[:800, :800] / 800 - 0.5
+    rng = np.random.default_rng(5)
+    sparse = rng.poisson(0.02 * (1 + 0.5 * x), (800, 800)).astype(np.uint8)
+    assert images.statistics(sparse).gradient == pytest.approx(0.5, abs=0.1)
+    analog = rng.normal(2 * (1 + 0.5 * x), 5, (800, 800))  # many pixels are negative
+    found = images.statistics(analog)
+    assert found.relative
+    assert found.gradient == pytest.approx(0.5, abs=0.05)
+    inverted = images.statistics(-analog)
+    assert inverted.gradient == pytest.approx(found.gradient)
+    assert np.isnan(inverted.dark)
+    bar = rng.normal(40, 6, (800, 800))
+    bar[:, :400] = rng.normal(0, 6, (800, 400))  # behind it there is nothing but noise
+    assert images.statistics(bar).relative
+    assert images.statistics(np.zeros((40, 40))).gradient == 0
+
+
 def test_dark_part_is_told() -> None:
     image = np.random.default_rng(3).poisson(30, (640, 640))
     image[:, :160] //= 4

@@ -43,6 +43,21 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+def test_what_a_normalised_image_has_no_measure_of_is_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    for number in range(9):
+        image = rng.standard_normal((64, 64)).astype(np.float32) * 5
+        image += np.float32(0 if number == 3 else 40)
+        write_mrc(tmp_path / f"in/{number}.mrc", image - (image.mean() if number == 3 else 0))
+    frame = mine(tmp_path / "in", measures=["statistics"], out=tmp_path / "out").frame
+    relative = frame[["gradient", "unevenness", "dark"]].notna().all(axis=1)
+    assert frame["name"][~relative].tolist() == ["3.mrc"]
+    assert frame["left_out"].notna().tolist() == (~relative).tolist()
+    assert "the mean, which is near 0" in frame["left_out"][3]
+    told = images.outliers(frame, columns=["gradient", "unevenness", "dark"])
+    assert 3 not in told.index
+
+
 def test_one_row_for_each_file_as_the_functions_measure_it(
     session: Callable[..., Path], tmp_path: Path
 ) -> None:
