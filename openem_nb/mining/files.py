@@ -127,7 +127,7 @@ class ImageFiles(Sequence[ImageFile]):
         return any(file.far is not None for file in self.files)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
 
@@ -165,7 +165,7 @@ class ImageFiles(Sequence[ImageFile]):
 
     def __repr__(self) -> str:
         where = ", over the network" if self.far else ""
-        return f"<ImageFiles {counted(len(self), 'image')}, {format_bytes(self.bytes)}{where}>"
+        return f"<ImageFiles {counted(len(self), 'image')}, {format_bytes(self.size)}{where}>"
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{html.escape(note)}</p>" for note in (self.notice, *self.notes) if note)

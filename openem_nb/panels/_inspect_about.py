@@ -39,7 +39,7 @@ def far_words(files: ImageFiles, fetched: int, *, waiting: bool) -> str:
         return ""
     words = (
         f"They are read over the network as you look at them: {format_bytes(fetched)} fetched; "
-        f"all of them have {format_bytes(files.bytes)}."
+        f"all of them have {format_bytes(files.size)}."
     )
     return f"{words} No more is fetched unasked." if waiting else words
 
