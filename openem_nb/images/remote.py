@@ -89,7 +89,7 @@ class RemoteFile:
         self._lock = threading.RLock()
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._ahead, self._end = _LEAST, -1
-        self._line: _Line | None = None
+        self._lines: list[_Line] = []
 
     def again(self) -> RemoteFile:
         """Return the same file, opened a second time without a request.
@@ -225,8 +225,9 @@ class RemoteFile:
         with self._lock:
             while count > 0:
                 piece = self._kept(offset)[:count]
-                if not piece and self._line is not None and self._line.leads_to(offset, count):
-                    piece = self._line.take(offset, count)
+                line = None if piece else self._announced(offset, count)
+                if line is not None:
+                    piece = line.take(offset, count)
                 if not piece:
                     self._ahead = min(2 * self._ahead, _MOST) if offset == self._end else _LEAST
                     wanted = min(max(count, self._ahead), self._size - offset)
@@ -247,23 +248,26 @@ class RemoteFile:
         offset, count :
             The bytes that are going to be read. What is left of them is not fetched.
         """
-        count = max(0, min(count, self._size - offset))
+        line = _Line(self, offset, max(0, min(count, self._size - offset)))
         with self._lock:
-            before, self._line = self._line, _Line(self, offset, count)
+            self._lines.append(line)
         try:
             yield
         finally:
-            with self._lock:
-                line, self._line = self._line, before
-                if line is not None:
-                    line.close()
+            with self._lock:  # other threads may have announced something else meanwhile
+                self._lines.remove(line)
+                line.close()
+
+    def _announced(self, offset: int, count: int) -> _Line | None:
+        """Return a line on which bytes are about to come."""
+        return next((one for one in self._lines if one.leads_to(offset, count)), None)
 
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on."""
         view = memoryview(buffer).cast("B")
         with self._lock:
-            announced = self._line is not None and self._line.leads_to(offset, len(view))
-        if announced or len(view) <= _MOST:
+            announced = self._announced(offset, len(view))
+        if announced is not None or len(view) <= _MOST:
             for start in range(0, len(view), _MOST):
                 part = view[start : start + _MOST]
                 found = self.read(offset + start, len(part))
@@ -354,7 +358,10 @@ class _Line:
                 if self._pieces is None:
                     self._at = offset  # the first read says where it begins
                     self._pieces = self._file.stream(offset, self._end - offset)
-                self._held = memoryview(next(self._pieces))
+                piece = next(self._pieces, b"")
+                if not piece:
+                    raise truncated(self._file.name, offset + count, self._at)
+                self._held = memoryview(piece)
             skip = min(offset - self._at, len(self._held)) if not found else 0
             part = self._held[skip : skip + count - len(found)]
             self._held = self._held[skip + len(part) :]

@@ -152,6 +152,22 @@ def test_reads_out_of_order_are_answered_all_the_same(server: Server) -> None:
     assert file.requests == len(server.asked)
 
 
+def test_two_that_read_in_order_do_not_disturb_each_other(server: Server) -> None:
+    data = server.files["a.bin"] = RNG.bytes(4_000_000)
+    file = RemoteFile(server.url("a.bin"))
+    first, second = file.in_order(0, 2_000_000), file.in_order(2_000_000, 2_000_000)
+    first.__enter__()
+    second.__enter__()
+    for start in range(0, 1_000_000, 250_000):
+        for place in (start, 2_000_000 + start):
+            assert file.read(place, 250_000) == data[place : place + 250_000]
+    first.__exit__(None, None, None)
+    assert file.read(3_000_000, 1000) == data[3_000_000:3_001_000]
+    second.__exit__(None, None, None)
+    assert len(server.asked) <= 4
+    assert file.read(1_500_000, 1000) == data[1_500_000:1_501_000]
+
+
 def test_hdf5_at_an_address(server: Server, micrograph: np.ndarray) -> None:
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
