@@ -1,5 +1,6 @@
 // @ts-check
 import { ImageContrast, imageModes } from "../shared/image_contrast.mjs";
+import { ImageFirst, isFirstImage } from "../shared/image_first.mjs";
 import { ImageFrames } from "../shared/image_frames.mjs";
 import { imageLimits } from "../shared/image_levels.mjs";
 import { ImageLoader } from "../shared/image_loader.mjs";
@@ -10,7 +11,6 @@ import { ImageStage } from "../shared/image_stage.mjs";
 
 const FRAME_MS = 80; // each frame stays at least so long when they are played
 const QUIET_MS = 70; // after the last move, before another part is asked for
-const COMING_MS = 2000; // so long a first view that was promised is waited for, before it is asked for
 const SETTLED_MS = 700; // after the last change, before the kernel hears of it
 
 /** The image with its contrast, frames, filters and picks: what they say is done here. */
@@ -37,8 +37,7 @@ export class ImageViewer {
     this.moving = undefined;
     /** @type {number | undefined} */
     this.telling = undefined;
-    /** @type {number | undefined} */
-    this.coming = undefined; // while a view that the kernel sends by itself is on its way
+    this.first = new ImageFirst(() => this.ask());
     this.stage = new ImageStage({
       moved: (ended) => this.moved(ended),
       contrast: (dx, dy, end) => this.dragged(dx, dy, end),
@@ -77,7 +76,7 @@ export class ImageViewer {
    */
   open(about, settings, there) {
     this.about = about;
-    this.expect(there && about.coming);
+    this.first.expect(there && about.coming);
     this.loader.clear();
     this.stage.view = this.stage.coarse = undefined;
     this.stage.port.show({ height: about.height, width: about.width, up: about.up });
@@ -100,32 +99,16 @@ export class ImageViewer {
   ask() {
     clearTimeout(this.moving);
     if (!this.stage.ready || !this.about.height) return;
-    if (this.coming === undefined || !this.whole) this.loader.want(this.wish);
-  }
-
-  /** Whether the whole image is wanted, as it is read. */
-  get whole() {
-    const { wish, about, settings } = this;
-    const all = wish.y0 === 0 && wish.x0 === 0 && wish.y1 === about.height && wish.x1 === about.width;
-    return all && wish.factor >= about.base && wish.low_pass === null && wish.frame !== "sum" && settings.around === 1;
-  }
-
-  /** Wait for a first view, or no more. @param {boolean} whether */
-  expect(whether) {
-    clearTimeout(this.coming);
-    this.coming = undefined;
-    if (!whether) return;
-    this.coming = setTimeout(() => {
-      this.coming = undefined;
-      this.ask();
-    }, COMING_MS);
+    if (!this.first.awaited || !isFirstImage(this.wish, this.about, this.settings)) this.loader.want(this.wish);
   }
 
   /** Take the whole image that the kernel sent by itself. @param {Record<string, any>} answer */
   come(answer) {
-    if (this.coming === undefined) return;
-    this.expect(false);
-    if (this.stage.ready && this.whole && this.wish.frame === answer.frame && this.wish.factor === answer.factor) this.loader.give(this.wish, answer);
+    if (!this.first.awaited) return;
+    this.first.expect(false);
+    const { wish, about, settings } = this;
+    const meant = wish.frame === answer.frame && isFirstImage(wish, about, settings); // a small window gets finer pixels than it needs
+    if (this.stage.ready && meant) this.loader.give(wish, answer);
     else this.ask();
   }
 
@@ -230,7 +213,7 @@ export class ImageViewer {
   close() {
     clearTimeout(this.moving);
     clearTimeout(this.telling);
-    clearTimeout(this.coming);
+    this.first.expect(false);
     this.frames.stop();
     this.stage.close();
   }
