@@ -77,7 +77,11 @@ class Catalogued:
         size, voltage = values["pixel_size"], values["voltage"]
         if place.folder is not None:
             here = find(place.folder, pattern=pattern, progress=progress)
-            files = [replace(file, pixel_size=size, voltage=voltage) for file in here.files]
+            files = [
+                replace(file, pixel_size=size, voltage=voltage)
+                for file in here.files
+                if place.only is None or file.name in place.only
+            ]
             return ImageFiles(files, (*place.notes, *here.notes), notice=self.notice)
         folder = Path(self.data_set.pid.replace("/", "-"))
         far = [

@@ -98,6 +98,8 @@ class Readable:
 
     folder: Path | None = None
     """A folder on this machine; None where there is none."""
+    only: frozenset[str] | None = None
+    """Paths in it that belong to the data set; None where all do."""
     tars: tuple[OpenTar, ...] = ()
     """Otherwise what lies open in the archive's store."""
     notes: tuple[str, ...] = ()
@@ -198,7 +200,7 @@ def _recorded(data_set: DataSet, progress: Progress | None) -> Readable | None:
                 return None
     except OSError:
         return None
-    return Readable(folder) if len(listed) else None
+    return Readable(folder, only=frozenset(listed["path"])) if len(listed) else None
 
 
 def _orders(data_set: DataSet) -> Iterator[Order]:

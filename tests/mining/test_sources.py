@@ -250,6 +250,7 @@ def test_files_in_the_folder_where_they_were_recorded_are_read_there(
     for path, size in zip(*(data_set.files()[name] for name in ("path", "size")), strict=True):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(bytes(size))
+    (tmp_path / "another.mrc").write_bytes(b"of somebody else")
     assert [file.path.parent.parent for file in images_of(seen)] == [tmp_path, tmp_path]
     (tmp_path / path).write_bytes(bytes(size - 1))  # another folder of that name
     with pytest.raises(NotOnDisk):

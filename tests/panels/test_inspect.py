@@ -255,3 +255,22 @@ def test_practice_micrographs_are_written_whole(
     assert panel.folder == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     until(lambda: panel.frame["pixel_size"].notna().all())
+
+
+def test_a_list_of_files_is_shown(closing: Any, until: Any, session: Path) -> None:
+    paths = [session / NAMES[2], session / NAMES[0]]
+    panel = opened(closing, until, paths)
+    assert panel.frame["name"].tolist() == [NAMES[0], NAMES[2]]
+    assert panel.folder is None
+    names: dict[str, Any] = {}
+    exec(panel.code(), names)
+    closing(names["gallery"])
+    assert names["mined"].frame["name"].tolist() == [NAMES[0], NAMES[2]]
+
+
+def test_a_notebook_waits_for_the_pictures(closing: Any, session: Path) -> None:
+    panel = closing(InspectPanel(session))
+    assert panel.wait() is panel
+    assert panel.thumbnails.picture(NAMES[0], {}) is not None
+    with pytest.raises(NotFound):
+        closing(InspectPanel(session, pattern="*.xyz")).wait()
