@@ -140,7 +140,6 @@ class MapView(FrontEnd):
             notes.append("The size of a voxel is not known; it is drawn as 1 Å.")
         self.about = {
             "alt": self.alt,
-            "name": self.map.name,
             "height": max(160, int(height)),
             "low": taken.min,
             "high": taken.max,

@@ -110,7 +110,7 @@ function render({ model, el }) {
     }
     surface = made;
     ground();
-    await surface.show(file, { name: about.name, level: model.get("level"), color: COLOR, ball });
+    await surface.show(file, { level: model.get("level"), color: COLOR, ball });
     stage.dataset.shown = "true";
     hideKept();
     told.textContent = "";

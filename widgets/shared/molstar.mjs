@@ -91,12 +91,14 @@ export class Surface {
    * Show a map.
    *
    * @param {ArrayBuffer} file an MRC file of float32
-   * @param {{ name: string, level: number, color: number, ball: number[] | null }} look
+   * It gets no name: Mol* takes a name that looks like an entry for one, and asks the EMDB for it.
+   *
+   * @param {{ level: number, color: number, ball: number[] | null }} look
    */
-  async show(file, { name, level, color, ball }) {
+  async show(file, { level, color, ball }) {
     const url = URL.createObjectURL(new Blob([file]));
     const shown = { type: "absolute", value: level, color, alpha: 1 };
-    await this.viewer.loadVolumeFromUrl({ url, format: "ccp4", isBinary: true }, [shown], { entryId: name });
+    await this.viewer.loadVolumeFromUrl({ url, format: "ccp4", isBinary: true }, [shown]);
     URL.revokeObjectURL(url);
     this.ball = ball;
     this.focus(0);
