@@ -12,18 +12,19 @@ import contextlib
 import ctypes
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from openem_nb.mining.files import ImageFile
     from openem_nb.mining.parameters import Parameters
 
-__all__ = ["ENVIRONMENT", "THREADS", "one_thread", "settle", "work"]
+__all__ = ["ENVIRONMENT", "THREADS", "one_thread", "settle", "sharing", "work"]
 
 THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What tells linear algebra how many threads to use; a worker has a core to itself."""
@@ -35,6 +36,11 @@ ENVIRONMENT: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(_KEEP),
 }
 """Environment of the processes that we start ourselves."""
+_INTERVAL: Final = 1e-3
+"""Seconds after which a thread that waits for the interpreter asks for it."""
+_sharing = threading.Lock()
+_intervals: list[float] = []
+"""The interval of the process, and that of each context."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 
 
@@ -57,6 +63,28 @@ def one_thread() -> threadpool_limits:
 
     np.ones((2, 2)) @ np.ones((2, 2))  # the library is there, and is found
     return threadpool_limits(1, user_api="blas")
+
+
+@contextlib.contextmanager
+def sharing() -> Iterator[None]:
+    """Let threads wait a millisecond for the interpreter, not five, until the end of the context.
+
+    A thread that comes back from a transform wants the interpreter for microseconds, to say what
+    comes next; two threads do 2 % more so. The process has its own interval again when the last
+    of several contexts ends.
+    """
+    with _sharing:
+        if not _intervals:
+            _intervals.append(sys.getswitchinterval())
+        _intervals.append(_INTERVAL)
+        sys.setswitchinterval(min(_intervals))
+    try:
+        yield
+    finally:
+        with _sharing:
+            _intervals.pop()
+            if len(_intervals) == 1:
+                sys.setswitchinterval(_intervals.pop())
 
 
 def settle() -> bool:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from openem_nb.errors import Cancelled, InvalidInput
-from openem_nb.mining._work import one_thread, work
+from openem_nb.mining._work import one_thread, sharing, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -72,6 +72,7 @@ class Threads:
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="openem-mining")
         self._alone = contextlib.ExitStack()
         self._alone.enter_context(one_thread())
+        self._alone.enter_context(sharing())
 
     def workers(self) -> int:
         """Return the number of threads."""

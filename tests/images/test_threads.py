@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import mrcfile
 import numpy as np
+import pytest
 from threadpoolctl import ThreadpoolController
 
 from openem_nb.images.threads import alone, once, plain_algebra, workers
 from openem_nb.mining import mine
 from openem_nb.mining._work import work
+from openem_nb.mining.engines import Threads
 from openem_nb.mining.files import ImageFile
 from openem_nb.mining.parameters import Parameters
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_a_worker_has_one_thread_and_nobody_else_notices(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,3 +114,12 @@ def test_linear_algebra_gets_its_threads_back_from_whoever_leaves_last() -> None
         assert algebra() == {1}
         other.__exit__(None, None, None)
         assert algebra() == before == {2}
+
+
+def test_threads_that_mine_wait_less_for_the_interpreter_and_only_while_they_do() -> None:
+    before = sys.getswitchinterval()
+    first, second = Threads(2), Threads(2)
+    first.close()
+    assert sys.getswitchinterval() == pytest.approx(1e-3)
+    second.close()
+    assert sys.getswitchinterval() == pytest.approx(before)
