@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "format_bytes", "format_duration"]
+__all__ = ["counted", "decimal", "format_bytes", "format_duration"]
 
 
 def counted(number: int, name: str) -> str:
@@ -38,3 +38,13 @@ def format_duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def decimal(value: float) -> float:
+    """Return a number that was kept in single precision as the short decimal that was meant.
+
+    A pixel of 1.3 Å comes out of a header as 1.2999999523162842, or as a quotient one step of
+    single precision, 2**-23, beside it; seven digits are taken where they say the same.
+    """
+    short = float(f"{value:.7g}")
+    return short if abs(short - value) <= abs(value) * 2**-23 else float(f"{value:.9g}")

@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb._amounts import decimal
+from openem_nb.errors import DamagedFile
 from openem_nb.formats.source import damaged
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class MrcHeader:
         if not (count > 0 and 0 < length < 1e30):
             return None
         size = length / count
-        return size if 0.01 < size < 1e5 and size != 1.0 else None
+        return decimal(size) if 0.01 < size < 1e5 and size != 1.0 else None
 
     def tree(self) -> dict[str, Any]:
         """Return the header as a table of names and values, for people."""
@@ -147,7 +149,7 @@ def byte_order(head: bytes) -> str | None:
             sensible.append(order)
     if not sensible:
         return None
-    return ">" if sensible[0] == ">" or (len(sensible) == 2 and head[212] == 0x11) else "<"
+    return ">" if sensible[0] == ">" or (len(sensible) == 2 and head[212:213] == b"\x11") else "<"
 
 
 def parse_header(head: bytes, name: str) -> MrcHeader:
@@ -159,7 +161,11 @@ def parse_header(head: bytes, name: str) -> MrcHeader:
         If they are fewer, or size and mode make sense in neither byte order.
     """
     if len(head) < HEADER:
-        raise damaged(name, f"it has {len(head)} bytes, and the header of an MRC file has 1,024")
+        raise DamagedFile(
+            f"{name} is cut off: it has {len(head):,} bytes, and the header of an MRC file alone "
+            "has 1,024.",
+            hint="It may still be being written, or was copied in part: wait, or copy it again.",
+        )
     order = byte_order(head)
     if order is None:
         raise damaged(name, "size and mode in its header make no sense")

@@ -145,9 +145,18 @@ class LocalFile:
         while len(found) < count:
             piece = os.pread(self._handle, count - len(found), offset + len(found))
             if not piece:
-                break
+                raise self._shorter()
             found += piece
         return found
+
+    def _shorter(self) -> DamagedFile:
+        """Return the error for a file that has lost its end since it was opened."""
+        now = os.fstat(self._handle).st_size
+        return DamagedFile(
+            f"{self.name} has become shorter while it was open: {now:,} bytes are left of "
+            f"{self._size:,}.",
+            hint="It may be being copied or written anew: wait, and open it again.",
+        )
 
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on."""
@@ -156,6 +165,8 @@ class LocalFile:
         while done < len(view):
             count = os.preadv(self._handle, [view[done:]], offset + done)
             if count == 0:
+                if offset + len(view) <= self._size:
+                    raise self._shorter()
                 raise truncated(self.name, offset + len(view), self._size)
             done += count
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb import units
+from openem_nb._amounts import decimal
 from openem_nb.errors import InvalidInput
 from openem_nb.formats.dm import Broken, Stored, branch, read_tags
 from openem_nb.formats.mrc import LONGEST
@@ -135,7 +136,7 @@ def _length(axis: object) -> float | None:
     name = unit.strip().replace("\xb5", "µ")
     if not units.is_known(name) or units.find(name).dimension != "length":
         return None
-    return float(f"{units.convert(scale, name, 'Å'):.9g}") if 0 < scale < 1e9 else None
+    return decimal(units.convert(scale, name, "Å")) if 0 < scale < 1e9 else None
 
 
 def _plain(value: Any, seen: list[int]) -> Any:

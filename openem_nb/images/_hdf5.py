@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb import units
+from openem_nb._amounts import decimal
 from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.formats.hdf5 import attribute, child, contained, datasets, names
 from openem_nb.formats.mrc import LONGEST
@@ -238,7 +239,7 @@ def _velox_pixel(meta: Mapping[str, Any]) -> float | None:
 def _length(size: float, unit: str) -> float | None:
     if not units.is_known(unit) or units.find(unit).dimension != "length" or not 0 < size < 1e9:
         return None
-    return float(f"{units.convert(size, unit, 'Å'):.9g}")
+    return decimal(units.convert(size, unit, "Å"))
 
 
 class H5Pixels(Plain):

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from openem_nb._amounts import decimal
 from openem_nb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _voxel_size(header: MrcHeader, doubts: list[str]) -> Three | None:
         if not (math.isfinite(size) and 0.01 < size < 1e5):
             doubts.append("The header does not say how large a voxel is.")
             return None
-        found.append(size)
+        found.append(decimal(size))
     z, y, x = found
     if x == y == z == 1.0:
         doubts.append("Voxels of exactly 1 Å: programs write that when they do not know the size.")

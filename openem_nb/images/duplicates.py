@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -74,6 +75,12 @@ def duplicates(
         raise InvalidInput(
             f"Pictures cannot correlate by {least} to be the same.", hint="Give 0.8, for example."
         )
+    if isinstance(thumbnails, str | os.PathLike):
+        raise InvalidInput(
+            f"Pictures are compared, and {os.fspath(thumbnails)!r} is a path.",
+            hint="Give them by name: {path.name: images.open_image(path).thumbnail(256) "
+            "for path in folder.glob('*.mrc')}.",
+        )
     if isinstance(thumbnails, Mapping):
         names: list[str | int] = list(thumbnails)
         pictures = list(thumbnails.values())
@@ -98,6 +105,11 @@ def duplicates(
 
 def _small(picture: NDArray[Any]) -> NDArray[np.float32]:
     """Return a picture small, without slope, and on the scale of its own deviation."""
+    if isinstance(picture, str | os.PathLike):
+        raise InvalidInput(
+            f"Pictures are compared, and {os.fspath(picture)!r} is a path.",
+            hint="Give images.open_image(path).thumbnail(256) in its place.",
+        )
     whole = np.asarray(picture)
     shape = tuple(min(_SIDE, side) for side in whole.shape)
     reduced = block_mean(whole, shape=shape) if len(shape) == 2 else block_mean(whole)

@@ -7,6 +7,7 @@ one: it stays zero.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Gain", "read_gain", "turned"]
+__all__ = ["Gain", "as_gain", "read_gain", "turned"]
 
 _ROTATE: Final = re.compile(r"(?:rot(?:ate|ation)?[ _:=]*)?([+-]?)(0|90|180|270)")
 
@@ -75,6 +76,30 @@ def _fit(image: tuple[int, ...], gain: tuple[int, ...]) -> str:
     return "Is it the reference of this camera and mode?"
 
 
+def as_gain(gain: Gain | NDArray[Any] | Path | str) -> Gain:
+    """Return a gain reference from one, an array (y, x) or the path of a file.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no image of real numbers.
+    NotFound, DamagedFile
+        If there is no such file, or it cannot be read.
+    """
+    if isinstance(gain, Gain):
+        return gain
+    if isinstance(gain, str | os.PathLike):
+        return read_gain(gain)
+    array = np.asarray(gain)
+    if array.ndim != 2 or array.dtype.kind not in "buif":
+        raise InvalidInput(
+            f"A gain reference is one image of real numbers (y, x), and this is none: "
+            f"{type(gain).__name__}.",
+            hint="Give images.read_gain(path), the path itself, or an array.",
+        )
+    return Gain(array)
+
+
 def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None = None) -> Gain:
     """Read a gain reference: MRC, TIFF, DM3, DM4, ``.gain`` or any other format that is known.
 
@@ -83,8 +108,10 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
     flip_rotate :
         How the reference has to be turned to lie on the image, as an OSC-EM document says it
         (``gainref_flip_rotate``): ``"none"``, ``"flip x"``, ``"flip y"``, ``"rotate 90"``, or both,
-        in this order. Rotations are counter-clockwise with the first row at the bottom; ``flip x``
-        turns left and right, ``flip y`` first and last row.
+        in this order. ``flip x`` turns left and right, ``flip y`` first and last row. Rotations are
+        counter-clockwise as MRC files are drawn, with the first row at the bottom; as an array is
+        printed, with row 0 on top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes
+        ``[[3, 1], [4, 2]]``.
     divide :
         Whether the file holds what pixels are divided by; by default only a file ``*.gain``, the
         reference of an EER movie, does.

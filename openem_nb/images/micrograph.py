@@ -22,6 +22,7 @@ from openem_nb.images.reduce import BlockMean, factor_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -188,7 +189,7 @@ class Micrograph:
     def average(
         self,
         *,
-        gain: Gain | NDArray[Any] | None = None,
+        gain: Gain | NDArray[Any] | Path | str | None = None,
         frames: Iterable[int] | None = None,
         progress: Progress | None = None,
     ) -> NDArray[np.float32]:
@@ -197,7 +198,7 @@ class Micrograph:
         Parameters
         ----------
         gain :
-            Gain reference, which the mean is multiplied by.
+            Gain reference, or the path of one, which the mean is multiplied by.
         frames :
             Which frames; all by default.
         """
@@ -208,9 +209,9 @@ class Micrograph:
             self._check(one, 0, self.shape[0], 0, self.shape[1])
         if gain is None:
             return _summing.mean(self._pixels, chosen, progress=progress)
-        from openem_nb.images.gain import Gain
+        from openem_nb.images.gain import as_gain
 
-        known = gain if isinstance(gain, Gain) else Gain(np.asarray(gain))
+        known = as_gain(gain)
         known.check(self.shape)
         return _summing.mean(self._pixels, chosen, gain=known.array, progress=progress)
 

@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import scipy.fft
 
+from openem_nb._amounts import counted
 from openem_nb.errors import InvalidInput
 from openem_nb.images._sources import ImageLike, known_pixel_size, positive
+from openem_nb.images.gain import as_gain
 from openem_nb.images.reduce import block_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -100,7 +103,7 @@ class Motion:
 def motion(
     source: NDArray[Any] | ImageLike,
     *,
-    gain: Gain | NDArray[Any] | None = None,
+    gain: Gain | NDArray[Any] | Path | str | None = None,
     pixel_size: float | None = None,
     dose_per_frame: float | None = None,
 ) -> Motion:
@@ -111,7 +114,8 @@ def motion(
     source :
         Movie (frames, y, x) or an opened one.
     gain :
-        Gain reference; without it, differences between pixels hold the specimen where it is.
+        Gain reference, or the path of one; without it, differences between pixels hold the
+        specimen where it is.
     pixel_size :
         Å; by default what the movie knows.
     dose_per_frame :
@@ -125,10 +129,15 @@ def motion(
     size = known_pixel_size(source, pixel_size)
     count, shape = _counted(source)
     block = _BLOCK if size is None else max(1, math.floor(_PIXEL / size + 1e-6))
-    if count < 3 or min(shape) // block < 32:
+    if count < 3:
         raise InvalidInput(
-            f"{count} frames of {shape} pixels do not show a way.",
-            hint="Give a movie of three frames at least, 32 pixels wide after averaging.",
+            f"{counted(count, 'frame')} cannot show how the specimen moved.",
+            hint="Give a movie of three frames at least, not its mean.",
+        )
+    if min(shape) // block < 32:
+        raise InvalidInput(
+            f"Frames of {shape[1]} × {shape[0]} pixels are too small to show how it moved.",
+            hint=f"{32 * block} pixels along each side are needed at this pixel size.",
         )
     pixel = block * (size or _PIXEL / _BLOCK)
     transforms = _Frames(_frames(source, gain), count, shape, block, pixel)
@@ -155,10 +164,10 @@ def _counted(source: NDArray[Any] | ImageLike) -> tuple[int, tuple[int, int]]:
 
 
 def _frames(
-    source: NDArray[Any] | ImageLike, gain: Gain | NDArray[Any] | None
+    source: NDArray[Any] | ImageLike, gain: Gain | NDArray[Any] | Path | str | None
 ) -> Iterator[NDArray[Any]]:
     count, shape = _counted(source)
-    factor = None if gain is None else np.asarray(getattr(gain, "array", gain), np.float32)
+    factor = None if gain is None else as_gain(gain).array.astype(np.float32, copy=False)
     if factor is not None and factor.shape != shape:
         raise InvalidInput(
             f"The gain reference has the shape {factor.shape}, the frames {shape}.",

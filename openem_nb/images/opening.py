@@ -34,8 +34,8 @@ def open_image(
     """Open a micrograph, movie, tilt series, volume or picture.
 
     The format is found by content: MRC (all modes, also packed with gzip or bzip2), TIFF, EER, DM3
-    and DM4, EMD of Velox and of NCEM, PRZ, OME-Zarr, HDF5, PNG and JPEG. Only the header is read
-    now; pixels are read as they are asked for.
+    and DM4, EMD of Velox and of NCEM, PRZ, NPY, OME-Zarr, HDF5, PNG and JPEG. Only the header is
+    read now; pixels are read as they are asked for.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def open_image(
     name :
         What to call it; by default the name of the file.
     superres :
-        Of an EER movie, by which power of two its pixels are divided: 0 for the pixels of the
-        camera, 1 for twice as many along each side.
+        Of an EER movie, and of no other, by which power of two its pixels are divided: 0 for the
+        pixels of the camera, 1 for twice as many along each side.
     series :
         Which image, of a file that holds several of different size; the notes name them.
     member :
@@ -60,7 +60,7 @@ def open_image(
     DamagedFile
         If it is cut off, or its content makes no sense.
     InvalidInput
-        If it is of a kind that holds no image.
+        If it is of a kind that holds no image, or has no super-resolution.
     """
     if superres not in (0, 1, 2):
         raise InvalidInput(f"There is no super-resolution {superres}.", hint="Choose 0, 1 or 2.")
@@ -72,6 +72,7 @@ def open_image(
 
         planes, words, store = open_far_zarr(folder, series=series, progress=progress)
         title, address = name or store.name, store.shown
+        _only_of_eer(superres, words, title)
         return Micrograph(planes, words, name=title, source=address, fetched=lambda: store.fetched)
     remote = _remote(source, name, progress)
     if remote is not None:
@@ -79,12 +80,18 @@ def open_image(
         fetched = lambda: remote.fetched  # noqa: E731
     elif isinstance(source, bytes | bytearray | memoryview):
         opened, place = Memory(bytes(source), name or "image"), ""
+    elif not isinstance(source, str | os.PathLike):
+        raise InvalidInput(
+            f"An image is opened by its path, address or bytes, not by {source!r:.80}.",
+            hint="Arrays need not be opened: measurements and views take them as they are.",
+        )
     else:
-        path = Path(os.fspath(source)).expanduser()  # type: ignore[arg-type]
+        path = Path(source).expanduser()
         if path.is_dir():
             from openem_nb.images._zarr import open_zarr
 
             found, about = open_zarr(path, series=series)
+            _only_of_eer(superres, about, path.name)
             return Micrograph(found, about, name=name or path.name, source=str(path))
         local = LocalFile(path)
         opened, place = local, str(path)
@@ -99,12 +106,21 @@ def open_image(
             identity = None if identity is None else (*identity, member)
         opened = unpacked(opened)
         pixels, about = _reader(opened, superres, series)
+        _only_of_eer(superres, about, opened.name)
     except BaseException:
         opened.close()
         raise
     return Micrograph(
         pixels, about, name=opened.name, source=place, identity=identity, fetched=fetched
     )
+
+
+def _only_of_eer(superres: int, about: About, name: str) -> None:
+    if superres and about.format != "eer":
+        raise InvalidInput(
+            f"{name} has no super-resolution to choose: only EER movies have.",
+            hint="Leave out superres.",
+        )
 
 
 def _is_address(source: str) -> bool:
@@ -152,7 +168,8 @@ def sniff(head: bytes) -> str:
         order = head[8:12] if head[3] == 3 else head[12:16]
         if order in (b"\0\0\0\0", b"\0\0\0\1"):
             return "dm"
-    return "mrc" if len(head) >= HEADER and byte_order(head) is not None else ""
+    # a file of less is cut off in its header, which the reader of it says
+    return "mrc" if len(head) >= 56 and byte_order(head) is not None else ""
 
 
 def _reader(source: Source, superres: int, series: int) -> tuple[Pixels, About]:
@@ -187,5 +204,5 @@ def _reader(source: Source, superres: int, series: int) -> tuple[Pixels, About]:
         return open_picture(source)
     raise InvalidInput(
         f"{source.name} is no image of a kind that is known here.",
-        hint="Known are MRC, TIFF, EER, DM3, DM4, EMD, PRZ, OME-Zarr, HDF5, PNG and JPEG.",
+        hint="Known are MRC, TIFF, EER, DM3, DM4, EMD, PRZ, NPY, OME-Zarr, HDF5, PNG and JPEG.",
     )

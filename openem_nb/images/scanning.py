@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb._amounts import decimal
 from openem_nb.errors import NotFound, OpenEMError
 from openem_nb.formats.mrc import HEADER, LONGEST, MOST_SECTIONS
 from openem_nb.images.opening import open_image
@@ -183,8 +184,7 @@ def _quick(path: str) -> tuple[Any, ...] | None:
     if HEADER + extended + width * height * sections * size > status.st_size:
         return None
     step = cell / grid if grid > 0 and 0 < cell < 1e30 else _NONE
-    if not 0.01 < step < 1e5 or step == 1.0:
-        step = _NONE
+    step = decimal(step) if 0.01 < step < 1e5 and step != 1.0 else _NONE
     return "mrc", height, width, sections, dtype, step, _NONE, status.st_size, "", ""
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from openem_nb import images
 from openem_nb.errors import InvalidInput
 from openem_nb.practice import micrographs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def scene(seed: int) -> np.ndarray:
@@ -66,3 +71,10 @@ def test_the_answer_does_not_change() -> None:
 def test_impossible_likeness_is_refused(least: float) -> None:
     with pytest.raises(InvalidInput):
         images.duplicates([], least=least)
+
+
+def test_a_path_in_place_of_a_picture_is_refused(tmp_path: Path) -> None:
+    for wrong in (tmp_path, str(tmp_path), [tmp_path / "a.mrc", "b.mrc"], {"a": "a", "b": "b"}):
+        with pytest.raises(InvalidInput, match="is a path") as caught:
+            images.duplicates(wrong)  # type: ignore[arg-type]
+        assert "thumbnail(256)" in caught.value.hint

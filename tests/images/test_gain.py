@@ -11,7 +11,7 @@ import tifffile
 from _gatan import dm
 
 from openem_nb import images
-from openem_nb.errors import InvalidInput
+from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images.gain import turned
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ def test_a_rotation_is_counter_clockwise_on_the_screen() -> None:
     assert found[2, 2] == 1  # at the top right
 
 
+def test_a_rotation_is_clockwise_as_an_array_is_printed() -> None:
+    assert turned(np.array([[1, 2], [3, 4]]), "rotate 90").tolist() == [[3, 1], [4, 2]]
+
+
 def test_words_that_are_not_known() -> None:
     for words in ("flip z", "rotate 45", "upside down"):
         with pytest.raises(InvalidInput, match="no way to turn"):
@@ -89,6 +93,20 @@ def test_a_mean_with_gain() -> None:
     with pytest.raises(InvalidInput) as caught:
         images.open_image(stream).average(gain=GAIN[:6, :8])
     assert "super-resolution" in caught.value.hint
+
+
+def test_the_path_of_a_reference_does_as_well(tmp_path: Path) -> None:
+    frames = np.random.default_rng(1).integers(0, 200, (7, 12, 16)).astype(np.uint8)
+    mrcfile.write(tmp_path / "gain.mrc", GAIN)
+    movie = images.open_image(_mrc(frames))
+    expected = movie.average(gain=GAIN)
+    for path in (tmp_path / "gain.mrc", str(tmp_path / "gain.mrc")):
+        assert np.array_equal(movie.average(gain=path), expected)
+    with pytest.raises(NotFound):
+        movie.average(gain=tmp_path / "none.mrc")
+    for wrong in (GAIN[0], np.array([["a"]]), object()):
+        with pytest.raises(InvalidInput, match="gain reference is one image"):
+            movie.average(gain=wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["i2", "u2"])

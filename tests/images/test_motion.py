@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import mrcfile
 import numpy as np
 import pytest
 
 from openem_nb import images
 from openem_nb.errors import InvalidInput
 from openem_nb.practice import micrographs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def rms(found: images.Motion, truth: Any) -> float:
@@ -76,3 +80,19 @@ def test_a_gain_reference_of_another_shape_is_refused() -> None:
 
 def test_empty_frames_do_not_move() -> None:
     assert images.motion(np.zeros((4, 256, 256), np.uint8)).total == pytest.approx(0, abs=1e-6)
+
+
+def test_a_single_frame_and_frames_that_are_too_small_are_told_apart() -> None:
+    with pytest.raises(InvalidInput, match=r"^1 frame cannot show"):
+        images.motion(np.zeros((1, 1024, 1024)))
+    with pytest.raises(InvalidInput, match="20 × 40 pixels are too small") as caught:
+        images.motion(np.zeros((5, 40, 20)), pixel_size=1.0)
+    assert caught.value.hint.startswith("96 pixels")
+
+
+def test_the_gain_reference_may_be_a_file(tmp_path: Path) -> None:
+    movie, truth = micrographs.simulate((256, 256), dose=50, frames=4, seed=2, gain=True)
+    mrcfile.write(tmp_path / "gain.mrc", truth.gain.astype(np.float32))
+    found = images.motion(movie, gain=tmp_path / "gain.mrc", pixel_size=truth.pixel_size)
+    given = images.motion(movie, gain=truth.gain, pixel_size=truth.pixel_size)
+    assert found.track == pytest.approx(given.track, abs=1e-3)

@@ -15,7 +15,7 @@ from PIL import Image
 
 import openem_nb as openem
 from openem_nb import images
-from openem_nb.errors import InvalidInput
+from openem_nb.errors import DamagedFile, InvalidInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +74,46 @@ def test_what_is_not_there_is_said(movie: images.Micrograph) -> None:
         movie.average(frames=[])
     with pytest.raises(InvalidInput, match="shape"):
         movie.band(0, 5, out=np.empty((4, 420), np.int16))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, np.zeros((4, 5)), ["a.mrc"]])
+def test_what_cannot_be_opened_is_said(wrong: object) -> None:
+    with pytest.raises(InvalidInput, match="path, address or bytes"):
+        openem.open_image(wrong)  # type: ignore[arg-type]
+
+
+def test_only_event_movies_have_a_super_resolution_to_choose(
+    movie: images.Micrograph, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8))
+    for path in (movie.source, tmp_path / "a.tif"):
+        with pytest.raises(InvalidInput, match="only EER movies"):
+            openem.open_image(path, superres=1)
+
+
+def test_a_file_that_shrinks_while_it_is_open_is_told(tmp_path: Path) -> None:
+    mrcfile.write(tmp_path / "a.mrc", np.zeros((512, 1024), np.float32))
+    with openem.open_image(tmp_path / "a.mrc") as found:
+        size = (tmp_path / "a.mrc").stat().st_size
+        with (tmp_path / "a.mrc").open("r+b") as file:
+            file.truncate(90_000)
+        for read in (found.frame, lambda: found.band(300, 400), lambda: found.thumbnail(64)):
+            with pytest.raises(DamagedFile, match=f"shorter .* 90,000 bytes are left of {size:,}"):
+                read()
+
+
+@pytest.mark.parametrize("size", [0.83, 1.3, 1.06, 0.6575, 2.7184, 1.35, 12.0])
+@pytest.mark.parametrize("width", [512, 410, 576])
+def test_pixel_sizes_are_the_decimals_that_were_meant(
+    tmp_path: Path, size: float, width: int
+) -> None:
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(np.zeros((4, width), np.int8))
+        file.voxel_size = size
+    assert openem.open_image(tmp_path / "a.mrc").pixel_size == size
+    assert images.scan(tmp_path).pixel_size.tolist() == [size]
+    with images.open_map(tmp_path / "a.mrc") as found:
+        assert found.voxel_size == (size,) * 3
 
 
 def test_how_it_shows_itself(movie: images.Micrograph) -> None:

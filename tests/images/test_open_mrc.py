@@ -150,6 +150,11 @@ def test_what_is_no_mrc_file_says_why(tmp_path: Path) -> None:
         images.open_image(bytes(3000), name="a.mrc")
     with pytest.raises(DamagedFile, match="promises 1,054 bytes, it has 1,053"):
         images.open_image(bytes(header((1, 3, 5), 1)) + bytes(29), name="a.mrc")
+    with pytest.raises(DamagedFile, match=r"a\.mrc is cut off: it has 500 bytes"):
+        images.open_image(bytes(header((1, 3, 5), 1))[:500], name="a.mrc")
+    with pytest.raises(InvalidInput, match="no image of a kind that is known") as caught:
+        images.open_image(b"words of a text, which is short" * 4, name="a.txt")
+    assert "NPY" in caught.value.hint
     with pytest.raises(DamagedFile, match="extended header cannot"):
         images.open_image(bytes(header((1, 3, 5), 1, extended=-5)) + bytes(30), name="a.mrc")
     with pytest.raises(DamagedFile, match="cut off"):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from openem_nb._amounts import decimal
 from openem_nb.formats.mdoc import parse_titles
 from openem_nb.oscem.readers._binary import (
     damaged,
@@ -166,7 +167,7 @@ def _pixel(cell: float, count: int) -> float | None:
     if length is None or count <= 0:
         return None
     size = length / count
-    return size if 0.01 < size < 1e5 and size != 1.0 else None
+    return decimal(size) if 0.01 < size < 1e5 and size != 1.0 else None
 
 
 def _labels(head: bytes, order: str) -> tuple[str, ...]:
