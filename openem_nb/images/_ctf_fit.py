@@ -35,7 +35,9 @@ _PHASES: Final = 15.0
 _ROUNDS: Final = 8
 """How often depth and phase of the rings are fitted in turn at most..."""
 _SETTLED: Final = 1.0
-"""...until neither defocus nor astigmatism move by more, Å."""
+"""...until neither defocus nor astigmatism move by more, Å..."""
+_NEARLY: Final = 10.0
+"""...or by this, where the last step is still to come."""
 _PATIENCE: Final = 1000
 """Steps of the depth's fit, which mostly needs ten; its terms are alike, it may go to and fro."""
 _STEPS: Final = 6
@@ -149,6 +151,7 @@ def _refine(
     Linear Models, 2nd ed. 1989, ch. 8).
     """
     used = 4 if free else 3
+    settled = _NEARLY if known is None else _SETTLED
     damping = 1e-2
     depth = np.zeros_like(rings.k) if known is None else known
     weight = rings.n
@@ -163,7 +166,8 @@ def _refine(
             weight, depth = _reweighted(rings, cosine, depth)
         if not depth.any():  # no ring has this phase: nothing to refine
             break
-        left = _left(rings, optics, at, depth, weight)
+        basis = _basis(rings, weight)
+        left = _left(rings, optics, at, depth, basis)
         cost = float((weight * left**2).sum())
         for _ in range(_STEPS):
             slopes = _slopes(rings, optics, at, depth)[:used]
@@ -176,22 +180,23 @@ def _refine(
             step = np.linalg.solve(curve, gradient)
             tried = at.copy()
             tried[:used] += step
-            now = _left(rings, optics, tried, depth, weight)
+            now = _left(rings, optics, tried, depth, basis)
             price = float((weight * now**2).sum())
             if price < cost:
                 at, left, cost = tried, now, price
                 damping = max(damping / 5, 1e-6)
-                if abs(step[0]) < 0.5:
+                if abs(step[0]) < settled / 2:
                     break
             else:
                 damping *= 8
-        if np.abs(at - before)[:3].max() < _SETTLED:
+        if np.abs(at - before)[:3].max() < settled:
             break
     covariance = np.full((3, 3), math.inf)
     if depth.any():
         slopes = _slopes(rings, optics, at, depth)[:used]
         # what the smooth part can follow says nothing of the defocus
-        slopes -= np.stack([_smooth(rings, slope, weight) for slope in slopes])[:, None, :]
+        basis = _basis(rings, weight)
+        slopes -= np.stack([_smooth(slope, basis) for slope in slopes])[:, None, :]
         with np.errstate(all="ignore"):
             covariance = np.linalg.pinv(_curve(slopes, weight))[:3, :3]
     return Fit(
@@ -201,7 +206,7 @@ def _refine(
         phase_shift=float(at[3]),
         depth=depth,
         covariance=covariance,
-        left=float((rings.n * _left(rings, optics, at, depth, rings.n) ** 2).sum()),
+        left=float((rings.n * _left(rings, optics, at, depth, _basis(rings, rings.n)) ** 2).sum()),
     )
 
 
@@ -217,7 +222,7 @@ def _reweighted(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the inverse variances that rings of this depth give, and the depth with them."""
     waves = depth * cosine
-    smooth = _smooth(rings, rings.y + waves, rings.n)
+    smooth = _smooth(rings.y + waves, _basis(rings, rings.n))
     expected = np.maximum(1 + smooth - waves, _DARK)
     depth = _depth(rings, cosine, rings.n / expected**2, rings.y - smooth)
     step = (rings.k[-1] - rings.k[0]) / (len(rings.k) - 1)
@@ -245,14 +250,26 @@ def _depth(
     return found
 
 
-def _smooth(
-    rings: Rings, left: NDArray[np.float64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the smooth part of what is left, for each ring."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Basis:
+    """What is smooth along the rings, for values of these weights."""
+
+    weight: NDArray[np.float64]
+    root: NDArray[np.float64]
+    """Square root of each ring's weight."""
+    vectors: NDArray[np.float64]
+
+
+def _basis(rings: Rings, weight: NDArray[np.float64]) -> _Basis:
     root = np.sqrt(np.maximum(weight.sum(axis=0), 1e-9))
-    basis, _ = np.linalg.qr(rings.smooth * root[:, None])
-    mean = (weight * left).sum(axis=0) / root
-    found: NDArray[np.float64] = (basis @ (basis.T @ mean)) / root
+    vectors, _ = np.linalg.qr(rings.smooth * root[:, None])
+    return _Basis(weight, root, vectors)
+
+
+def _smooth(left: NDArray[np.float64], basis: _Basis) -> NDArray[np.float64]:
+    """Return the smooth part of what is left, for each ring."""
+    mean = np.einsum("ab,ab->b", basis.weight, left) / basis.root
+    found: NDArray[np.float64] = (basis.vectors @ (basis.vectors.T @ mean)) / basis.root
     return found
 
 
@@ -261,11 +278,11 @@ def _left(
     optics: Optics,
     at: NDArray[np.float64],
     depth: NDArray[np.float64],
-    weight: NDArray[np.float64],
+    basis: _Basis,
 ) -> NDArray[np.float64]:
     """Return what a transfer function and anything smooth leave of the spectrum."""
     left: NDArray[np.float64] = rings.y + depth * np.cos(_twice(rings, optics, at))
-    left -= _smooth(rings, left, weight)
+    left -= _smooth(left, basis)
     return left
 
 
