@@ -77,7 +77,8 @@ def test_a_map_is_turned_and_its_level_changed(page: Any, cell: Any, volume: Pat
         f"import openem_nb as openem\nview = openem.MapView({str(volume)!r}, level=0.45)\nview"
     )
     stage = view.locator(".oem-map-stage")
-    view.locator(".oem-map-stage[data-shown]").wait_for()
+    # without a graphics card, and beside other work, drawing takes its time
+    view.locator(".oem-map-stage[data-shown]").wait_for(timeout=120_000)
     view.get_by_text(re.compile(r"^The level 0\.45 encloses .* nm³, about .* kDa")).wait_for()
     page.page.locator(".oem-map-static").last.wait_for(state="hidden")
     page.page.wait_for_timeout(1500)
@@ -120,7 +121,6 @@ def test_the_notebook_shows_map_surface_slices_and_curve(page: Any) -> None:
     try:
         shown = page.page.locator(".jp-Notebook:visible")
         surface = shown.locator(".oem-map")
-        # a whole notebook runs, and Mol* draws without a graphics card
         surface.locator(".oem-map-stage[data-shown]").wait_for(timeout=120_000)
         surface.get_by_text(re.compile("^The level .* encloses")).wait_for()
         curve = shown.get_by_role("img", name=re.compile("^Fourier shell correlation: .* Å at"))
