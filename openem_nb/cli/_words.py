@@ -39,7 +39,10 @@ _CALLS: Final = (
     ("Say technique='cellular_tomo' or 'env_tomo'", "Say --technique cellular_tomo or env_tomo"),
     ("choose another folder=", "choose another --folder"),
     ("choose another folder with out=", "choose another folder with --output"),
-    ("Others are found by pattern, like *.hdf5.", "Others are found by --pattern '*.hdf5'."),
+    (
+        "Others are found by pattern, like *.hdf5.",
+        "Others are found by --pattern '*.hdf5', in a notebook by -p pattern='*.hdf5'.",
+    ),
     ("Give 'local', 'slurm', an address like", "Give --cluster local, slurm, or an address like"),
     (", or a distributed.Client; without one", "; without one"),
     ("copy it with .commands, then .verify()", "copy it as `openem retrievals` says"),

@@ -6,6 +6,7 @@ formats as much as their header needs. A file that cannot be read is a row with 
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import os
 import stat
@@ -27,15 +28,21 @@ if TYPE_CHECKING:
 
     from openem_nb.jobs import Progress
 
-__all__ = ["SUFFIXES", "scan"]
+__all__ = ["ENDINGS", "NAMES", "scan"]
 
-SUFFIXES: Final = frozenset(
-    (
-        *("mrc", "mrcs", "map", "ccp4", "st", "ali", "rec", "tif", "tiff", "eer", "gain"),
-        *("dm3", "dm4", "emd", "prz", "hdf5", "h5", "hdf"),
-    )
+_MRC: Final = (".mrc", ".mrcs", ".st", ".ali", ".map", ".rec", ".ccp4")
+_OTHERS: Final = (".tif", ".tiff", ".eer", ".gain", ".dm3", ".dm4", ".emd", ".prz")
+NAMES: Final = f"{', '.join(_MRC)} (also packed: .gz, .bz2), {', '.join(_OTHERS)}"
+"""The endings in words."""
+ENDINGS: Final = (
+    *(*_MRC, *_OTHERS),
+    *(f"{name}{packed}" for packed in (".gz", ".bz2") for name in _MRC),
 )
-"""How image files are named; pictures and archives are none, nor is what has another name."""
+"""How the image files end that are looked for in folders, data sets and entries.
+
+Pictures for people (PNG, JPEG), arrays (NPY) and HDF5 files, most of which hold something else, can
+be opened as well, and are found by a pattern.
+"""
 
 _COLUMNS: Final = (
     *("name", "format", "height", "width", "frames", "dtype"),
@@ -55,6 +62,7 @@ def scan(
     folder: Path | str | Iterable[Path | str],
     *,
     recursive: bool = True,
+    pattern: str | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Read the headers of all image files in a folder.
@@ -65,6 +73,9 @@ def scan(
         Folder, or paths of files.
     recursive :
         Whether folders in the folder are looked into; links to folders never are.
+    pattern :
+        Like ``*.hdf5``: only files whose name is like that, whatever they end in. By default those
+        that end as images do, :data:`ENDINGS`; references of the camera are among them.
 
     Returns
     -------
@@ -85,7 +96,7 @@ def scan(
         root = Path(folder).expanduser()
         if not root.is_dir():
             raise NotFound(f"There is no folder {root}.", hint="Check the path.")
-        files = sorted(_below(str(root), recursive))
+        files = sorted(_below(str(root), recursive, pattern))
         start = len(str(root)) + 1 if not str(root).endswith(os.sep) else len(str(root))
         names = [path[start:] for path in files]
     else:
@@ -128,7 +139,7 @@ def _threads() -> int:
     return min(4, os.cpu_count() or 1)
 
 
-def _below(folder: str, recursive: bool) -> Iterator[str]:
+def _below(folder: str, recursive: bool, pattern: str | None) -> Iterator[str]:
     left = [folder]
     while left:
         place = left.pop()
@@ -137,9 +148,10 @@ def _below(folder: str, recursive: bool) -> Iterator[str]:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
-                    if entry.name.rpartition(".")[2].lower() in SUFFIXES:
+                    folded = entry.is_dir(follow_symlinks=False)
+                    if _named(entry.name, pattern) and not (folded and pattern):
                         yield entry.path
-                    elif recursive and entry.is_dir(follow_symlinks=False):
+                    elif folded and recursive:
                         left.append(entry.path)
         except OSError as error:
             if place == folder:
@@ -147,6 +159,12 @@ def _below(folder: str, recursive: bool) -> Iterator[str]:
                     f"{place} cannot be listed: {error.strerror or error}.",
                     hint="Check the permissions and the network drive.",
                 ) from error
+
+
+def _named(name: str, pattern: str | None) -> bool:
+    if pattern is None:
+        return name.lower().endswith(ENDINGS)
+    return fnmatch.fnmatch(name, pattern)
 
 
 def _rows(files: list[str]) -> list[tuple[Any, ...]]:

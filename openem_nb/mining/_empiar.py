@@ -10,8 +10,9 @@ from urllib.parse import quote
 from openem_nb import empiar, settings, transfer
 from openem_nb.empiar.identifiers import number
 from openem_nb.errors import NotFound
+from openem_nb.images.scanning import NAMES
 from openem_nb.mining._far import AtAddress
-from openem_nb.mining.files import ENDINGS, ImageFile, ImageFiles, wanted
+from openem_nb.mining.files import ImageFile, ImageFiles, wanted
 from openem_nb.mining.sources import Facts
 from openem_nb.values import counted
 
@@ -88,7 +89,7 @@ class Entry:
             raise NotFound(
                 f"{self.entry.id} has no file {what}.",
                 hint=f"empiar.files({self.entry.id!r}) shows what there is. Images are known by "
-                f"their endings: {', '.join(ENDINGS)}.",
+                f"their endings: {NAMES}.",
             )
         here = sum(file.far is None for file in found)
         notes = (f"Downloaded before: {counted(here, 'image')}.",) if here else ()

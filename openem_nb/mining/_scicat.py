@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import scicat, units
 from openem_nb.errors import InvalidInput, NotFound, OpenEMError
+from openem_nb.images.scanning import NAMES
 from openem_nb.mining._far import InTar
-from openem_nb.mining.files import ENDINGS, ImageFile, ImageFiles, find, wanted
+from openem_nb.mining.files import ImageFile, ImageFiles, find, wanted
 from openem_nb.mining.sources import Facts
 from openem_nb.scicat.access import locate
 from openem_nb.values import counted, format_bytes
@@ -102,7 +103,7 @@ class Catalogued:
             what = f"like {pattern}" if pattern else "that is an image"
             raise NotFound(
                 f"{self.data_set.name} has no file {what}.",
-                hint=f"Images are known by their endings: {', '.join(ENDINGS)}.",
+                hint=f"Images are known by their endings: {NAMES}.",
             )
         return ImageFiles(far, place.notes, notice=self.notice)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
 from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.images.scanning import ENDINGS, NAMES
 from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
@@ -22,13 +23,8 @@ if TYPE_CHECKING:
     from openem_nb.images import Micrograph
     from openem_nb.jobs import Progress
 
-__all__ = ["ENDINGS", "Far", "ImageFile", "ImageFiles", "as_text", "find", "root_of", "wanted"]
+__all__ = ["Far", "ImageFile", "ImageFiles", "as_text", "find", "root_of", "wanted"]
 
-ENDINGS: Final = (
-    *(".mrc", ".mrcs", ".st", ".ali", ".map", ".rec", ".tif", ".tiff", ".eer"),
-    *(".dm3", ".dm4", ".emd", ".prz", ".mrc.gz", ".mrc.bz2", ".map.gz"),
-)
-"""How the files end that are measured; pictures for people (PNG, JPEG) only where asked for."""
 _NO_EXPOSURE: Final = re.compile(
     r"(?<![a-z])((gain|dark|defects?|flat)(_?ref(erence)?|_?map|_?image)?|(count|super)ref)(?![a-z])",
     re.IGNORECASE,
@@ -239,7 +235,7 @@ def find(
         raise NotFound(
             f"{root} holds no file {what}.",
             hint="Image files are known by their endings: "
-            f"{', '.join(ENDINGS)}. Others are found by pattern, like *.hdf5.",
+            f"{NAMES}. Others are found by pattern, like *.hdf5.",
         )
     return ImageFiles(found, notes)
 

@@ -194,11 +194,16 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
     from openem_nb.images.ctf import ctf
 
     parameters = exposure.parameters
-    needed = {"pixel size": exposure.pixel_size, "voltage": exposure.voltage, "Cs": parameters.cs}
-    missing = [name for name, value in needed.items() if value is None]
+    needed = {
+        "pixel size": (exposure.pixel_size, "pixel_size in Å"),
+        "voltage": (exposure.voltage, "voltage in kV"),
+        "Cs": (parameters.cs, "cs in mm"),
+    }
+    missing = {name: how for name, (value, how) in needed.items() if value is None}
     if missing or parameters.cs is None:
         known = "is not known" if len(missing) == 1 else "are not known"
-        raise InvalidInput(f"{' and '.join(missing)} {known}.")
+        give = " and ".join(missing.values())
+        raise InvalidInput(f"{' and '.join(missing)} {known}. Give {give}.")
     if exposure.found.frames > 1 and not exposure.found.is_movie:
         raise InvalidInput("Sections of a volume or tilt series are not fitted.")
     fit = ctf(

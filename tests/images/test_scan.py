@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import os
 import struct
@@ -18,6 +19,7 @@ from mrcfile.dtypes import get_ext_header_dtype
 from openem_nb import images, jobs
 from openem_nb.errors import NotFound
 from openem_nb.images import scanning
+from openem_nb.mining import files as mining
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +73,23 @@ def test_rows_are_those_of_each_file(folder: Path) -> None:
     assert table.name[table.problem != ""].tolist() == ["broken.mrc", "empty.mrcs"]
     assert images.scan(folder, recursive=False).name.tolist() == table.name.tolist()[:4]
     assert images.scan([folder / "b.tif"]).width.tolist() == [8]
+
+
+def test_names_are_those_that_are_mined_and_others_come_by_pattern(tmp_path: Path) -> None:
+    write(tmp_path / "one.mrc", np.zeros((4, 5), np.int16))
+    packed = gzip.compress((tmp_path / "one.mrc").read_bytes())
+    (tmp_path / "sub.npy").mkdir()
+    (tmp_path / "sub.npy" / "two.MRC.gz").write_bytes(packed)
+    np.save(tmp_path / "sub.npy" / "three.npy", np.zeros((6, 7), np.float32))
+    (tmp_path / "thumb.png").write_bytes(b"a picture for people")
+    (tmp_path / "camera.gain").write_bytes((tmp_path / "one.mrc").read_bytes())
+    found = images.scan(tmp_path)
+    assert found.name.tolist() == ["camera.gain", "one.mrc", "sub.npy/two.MRC.gz"]
+    assert set(found.problem) == {""}
+    mined = [file.name for file in mining.find(tmp_path)]
+    assert mined == found.name.tolist()[1:], "references of the camera are not mined"
+    arrays = images.scan(tmp_path, pattern="*.npy")
+    assert (arrays.name.tolist(), arrays.width.tolist()) == (["sub.npy/three.npy"], [7])
 
 
 def test_what_is_missing_is_a_problem_and_what_is_odd_is_a_note(tmp_path: Path) -> None:

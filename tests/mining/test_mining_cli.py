@@ -59,7 +59,7 @@ def test_what_is_wrong_is_told_with_what_to_do(
     assert "Give --cluster local, slurm, or an address like tcp://" in done.stderr
     done = openem("mine", tmp_path / "session", "--pattern", "*.eer")
     assert "holds no file like *.eer" in done.stderr
-    assert "--pattern '*.hdf5'" in done.stderr
+    assert "--pattern '*.hdf5', in a notebook by -p pattern='*.hdf5'" in done.stderr
 
 
 def test_options_of_a_cluster() -> None:

@@ -103,12 +103,14 @@ def test_ctf_of_simulated_micrographs(tmp_path: Path) -> None:
 def test_what_the_ctf_needs_is_not_assumed(session: Callable[..., Path], tmp_path: Path) -> None:
     folder = session(1)
     left = mine(folder, out=tmp_path / "a").frame.loc[0]
-    assert left["left_out"].startswith("ctf: voltage and Cs are not known.")
+    assert left["left_out"].startswith(
+        "ctf: voltage and Cs are not known. Give voltage in kV and cs in mm."
+    )
     assert "ctf_defocus" in left
     assert pd.isna(left["ctf_defocus"])
     assert left["mean"] > 0, "the other measurements are there"
     left = mine(folder, out=tmp_path / "a", voltage=300).frame.loc[0]
-    assert left["left_out"].startswith("ctf: Cs is not known.")
+    assert left["left_out"].startswith("ctf: Cs is not known. Give cs in mm.")
     assert left["voltage"] == 300
 
 
