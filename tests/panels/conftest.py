@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from openem_nb.practice import Facility
 
 
+ENOUGH = 60.0
+"""Seconds within which another thread or process does something, on a busy machine too."""
+
+
 @pytest.fixture
-def until() -> Callable[..., None]:
+def until() -> Callable[[Callable[[], Any]], None]:
     """Return ``until(condition)``, which waits for something that another thread does."""
 
-    def wait(condition: Callable[[], Any], *, seconds: float = 10.0) -> None:
-        deadline = time.monotonic() + seconds
+    def wait(condition: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + ENOUGH
         while not condition():
             assert time.monotonic() < deadline, "it did not happen in time"
             time.sleep(0.01)

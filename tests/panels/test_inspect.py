@@ -250,7 +250,7 @@ def test_practice_micrographs_are_written_whole(
     monkeypatch.setattr(inspect, "_PRACTICE", 2)
     panel = closing(InspectPanel())
     panel.practise()
-    until(lambda: panel.frame is not None and len(panel.frame) == 2, seconds=30)
+    until(lambda: panel.frame is not None and len(panel.frame) == 2)
     folder = settings.folders().data / "practice-micrographs"
     assert panel.folder == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

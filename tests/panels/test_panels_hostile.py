@@ -174,7 +174,7 @@ def test_search_card_facets_and_retrieval(
     assert "evilword" in panel.retrieve.plan.value
     assert_harmless(panel)
     panel.retrieve.confirm.click()
-    until(lambda: panel.retrieve.retrievals.rows, seconds=30)
+    until(lambda: panel.retrieve.retrievals.rows)
     (row,) = panel.retrieve.retrievals.rows
     assert not TRICKY.search(row["title"] + row["message"])
     (one,) = openem.retrievals(server=False)

@@ -93,9 +93,9 @@ def test_a_retrieval_is_followed_to_its_end_and_its_folder_can_be_opened(
     one = openem.retrieve(pid)
     until(lambda: one.refresh().state is State.READY)
     panel.refresh()
-    until(lambda: row(panel.active, one.id).get("state") == "Ready", seconds=20)
+    until(lambda: row(panel.active, one.id).get("state") == "Ready")
     press(ask, panel.active, "resume", one.id)
-    until(lambda: row(panel.past, one.id).get("state") == "Verified", seconds=40)
+    until(lambda: row(panel.past, one.id).get("state") == "Verified")
     until(lambda: panel.active.rows == [])
     shown = row(panel.past, one.id)
     assert shown["message"] == "Verified: 4 files, 262 kB"
@@ -122,15 +122,15 @@ def test_buttons_do_what_they_say(
     one = openem.retrieve(pid)
     one.start(pace=QUICK)
     panel.refresh()
-    until(lambda: "pause" in buttons(panel.active, one.id), seconds=20)
+    until(lambda: "pause" in buttons(panel.active, one.id))
     press(ask, panel.active, "pause", one.id)
-    until(lambda: row(panel.active, one.id).get("state") == "Paused", seconds=20)
+    until(lambda: row(panel.active, one.id).get("state") == "Paused")
     assert "Resume goes on" in row(panel.active, one.id)["message"]
     press(ask, panel.active, "resume", one.id)
-    until(lambda: one.working, seconds=20)
-    until(lambda: "cancel" in buttons(panel.active, one.id), seconds=20)
+    until(lambda: one.working)
+    until(lambda: "cancel" in buttons(panel.active, one.id))
     press(ask, panel.active, "cancel", one.id)
-    until(lambda: row(panel.past, one.id).get("state") == "Cancelled", seconds=20)
+    until(lambda: row(panel.past, one.id).get("state") == "Cancelled")
     assert one.state is State.CANCELLED
 
     press(ask, panel.past, "forget", one.id)
@@ -157,12 +157,12 @@ def test_what_failed_says_why_and_can_be_asked_for_again(
     with pytest.raises(NotOnDisk):
         one.run(pace=QUICK)
     panel.refresh()
-    until(lambda: row(panel.past, one.id).get("state") == "Failed", seconds=20)
+    until(lambda: row(panel.past, one.id).get("state") == "Failed")
     message = row(panel.past, one.id)["message"]
     assert str(one.error) in message
     assert message.count(str(one.error)) == 1
     press(ask, panel.past, "again", one.id)
-    until(lambda: row(panel.past, one.id).get("state") == "Verified", seconds=60)
+    until(lambda: row(panel.past, one.id).get("state") == "Verified")
 
 
 def test_verify_reads_every_byte_again(
@@ -171,13 +171,13 @@ def test_verify_reads_every_byte_again(
     pid = add()
     one = openem.retrieve(pid).run(pace=QUICK)
     panel.refresh()
-    until(lambda: row(panel.past, one.id).get("state") == "Verified", seconds=20)
+    until(lambda: row(panel.past, one.id).get("state") == "Verified")
     (damaged, *_) = sorted(one.folders[pid].rglob("*.mrc"))
     content = bytearray(damaged.read_bytes())
     content[-1] ^= 1
     damaged.write_bytes(content)
     press(ask, panel.past, "verify", one.id)
-    until(lambda: any(job["state"] == "Done" for job in panel.jobs.rows), seconds=20)
+    until(lambda: any(job["state"] == "Done" for job in panel.jobs.rows))
     (job,) = (job for job in panel.jobs.rows if job["state"] == "Done")
     assert "1 is not what was archived" in job["message"]
 
@@ -188,7 +188,7 @@ def test_files_that_are_fetched_by_hand_come_with_the_commands(
     pid = add()
     one = openem.retrieve(pid, option="PSI").run(pace=QUICK)
     panel.refresh()
-    until(lambda: row(panel.active, one.id).get("state") == "Ready", seconds=20)
+    until(lambda: row(panel.active, one.id).get("state") == "Ready")
     shown = row(panel.active, one.id)
     assert shown["code"].startswith("rsync ")
     assert "press Verify" in shown["message"]
@@ -210,10 +210,10 @@ def test_what_another_machine_asked_for_is_there_too_and_can_be_fetched_here(
         tokens.save("practice", ada)
         job = openem.retrieve(pid).jobs[0]
     panel.refresh()
-    until(lambda: row(panel.active, job), seconds=20)
+    until(lambda: row(panel.active, job))
     assert "resume" in buttons(panel.active, job)
     press(ask, panel.active, "resume", job)
-    until(lambda: any(one["state"] == "Verified" for one in panel.past.rows), seconds=60)
+    until(lambda: any(one["state"] == "Verified" for one in panel.past.rows))
 
 
 def test_nobody_logged_in_still_sees_what_this_machine_knows(
@@ -222,7 +222,7 @@ def test_nobody_logged_in_still_sees_what_this_machine_knows(
     one = openem.retrieve(add()).run(pace=QUICK)
     tokens.save("practice", catalogue.scicat["practice"].users.token("ada", seconds=-5))
     panel = closing(RetrievalPanel())
-    until(lambda: row(panel.past, one.id).get("state") == "Verified", seconds=20)
+    until(lambda: row(panel.past, one.id).get("state") == "Verified")
     until(lambda: panel.errors.login is not None)
     panel.errors.login.form.submit({"username": "ada", "secret": "practice"})
     until(lambda: panel.errors.login is None)
@@ -237,7 +237,7 @@ def test_names_from_the_server_are_text_and_no_token_shows(
 ) -> None:
     one = openem.retrieve(add(datasetName=EVIL)).run(pace=QUICK)
     panel.refresh()
-    until(lambda: row(panel.past, one.id), seconds=20)
+    until(lambda: row(panel.past, one.id))
     shown = row(panel.past, one.id)
     assert "\u202e" not in shown["title"]
     assert "\n" not in shown["title"]
@@ -251,7 +251,7 @@ def test_the_code_gives_the_same_retrievals(
 ) -> None:
     one = openem.retrieve(add()).run(pace=QUICK)
     panel.refresh()
-    until(lambda: row(panel.past, one.id), seconds=20)
+    until(lambda: row(panel.past, one.id))
     names: dict[str, Any] = {}
     exec(panel.code(), names)
     assert [found.id for found in names["found"]] == [found.id for found in panel.found]
@@ -294,7 +294,7 @@ def test_a_selection_is_retrieved_after_its_plan_was_shown(
     assert sum(request.method == "POST" for request in catalogue.requests) == jobs
     panel.retrieve.confirm.click()
     shown = panel.retrieve.retrievals
-    until(lambda: [one["state"] for one in shown.rows] == ["Verified"], seconds=60)
+    until(lambda: [one["state"] for one in shown.rows] == ["Verified"])
     assert sum(request.method == "POST" for request in catalogue.requests) == jobs + 1
     assert "2 data sets" in shown.rows[0]["detail"]
     (one,) = openem.retrievals(server=False)
@@ -314,7 +314,7 @@ def test_what_cannot_come_is_said_and_the_rest_comes(
     assert "<img" not in plan
     panel.retrieve.confirm.click()
     shown = panel.retrieve.retrievals
-    until(lambda: [one["state"] for one in shown.rows] == ["Verified"], seconds=60)
+    until(lambda: [one["state"] for one in shown.rows] == ["Verified"])
     assert openem.retrievals(server=False)[0].pids == (good,)
 
 
@@ -341,4 +341,4 @@ def test_public_data_come_without_a_log_in(
     until(lambda: panel.retrieve.plan.value)
     panel.retrieve.confirm.click()
     shown = panel.retrieve.retrievals
-    until(lambda: [one["state"] for one in shown.rows] == ["Verified"], seconds=60)
+    until(lambda: [one["state"] for one in shown.rows] == ["Verified"])

@@ -337,7 +337,7 @@ def test_a_practice_session_is_one_click_away(closing: Any, until: Any) -> None:
     panel = closing(SessionPanel())
     assert panel.place.practice.layout.display != "none"
     panel.place.practice.click()
-    until(lambda: panel.extraction is not None, seconds=30)
+    until(lambda: panel.extraction is not None)
     until(lambda: panel.job.done)
     assert panel.place.browser.layout.display == "none"
     panel.place.browse.click()
