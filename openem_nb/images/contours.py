@@ -91,15 +91,25 @@ class Contour:
         if self.touches_edge:
             found.append("The surface reaches the faces of the box, and is cut off there.")
         if self.molecular_weight is not None and self.mass is not None:
-            ratio = self.mass / self.molecular_weight
-            found.append(
-                f"That is {ratio:.2g} times the {self.molecular_weight:,.4g} kDa that should be "
-                "inside."
-            )
+            ratio, wanted = self.mass / self.molecular_weight, f"{self.molecular_weight:,.4g} kDa"
+            room = self.mass / self.fraction
+            if self.molecular_weight > room:
+                found.append(_no_room(wanted, room))
+            elif ratio < 0.1:
+                found.append(f"That is {_percent(ratio)} of the {wanted} that should be inside.")
+            else:
+                found.append(f"That is {ratio:.2g} times the {wanted} that should be inside.")
         return tuple(found)
 
     def __str__(self) -> str:
         return " ".join(self.words)
+
+
+def _no_room(wanted: str, room: float) -> str:
+    return (
+        f"{wanted} of protein do not fit in: the whole box has room for {room:,.3g} kDa. Mass or "
+        "size of a voxel are not those of this map."
+    )
 
 
 def _percent(part: float) -> str:
@@ -227,9 +237,12 @@ def _by_mass(source: Map, weight: float) -> SuggestedLevel:
         )
     wanted = round(weight * 1000 * CUBIC_ANGSTROM_PER_DALTON / math.prod(source.voxel_size))
     total = source.statistics.voxels - source.statistics.not_finite
-    if not 0 < wanted <= total:
+    if wanted > total:
+        room = total * math.prod(source.voxel_size) / CUBIC_ANGSTROM_PER_DALTON / 1000
+        return SuggestedLevel(None, _no_room(f"{weight:,.4g} kDa", room))
+    if not wanted:
         return SuggestedLevel(
-            None, f"{weight:,.4g} kDa of protein would take {wanted:,} of {total:,} voxels."
+            None, f"{weight:,.4g} kDa of protein take less than one voxel: is it given in kDa?"
         )
     values = np.concatenate([part[np.isfinite(part)] for part in slabs(source.stored)])
     level = float(np.partition(values, total - wanted)[total - wanted])

@@ -245,6 +245,21 @@ def test_a_ball_encloses_what_a_ball_does() -> None:
         assert found.contour(again.level).voxels == pytest.approx(got.voxels, abs=24)
 
 
+def test_a_mass_that_does_not_fit_into_the_box_is_told() -> None:
+    with images.open_map(packed(ball(), voxel=1.5)) as found:
+        room = 48**3 / CUBIC_ANGSTROM_PER_DALTON / 1000  # 91 kDa
+        words = str(found.contour(1.0, molecular_weight=480))
+        assert f"480 kDa of protein do not fit in: the whole box has room for {room:.3g}" in words
+        assert "times" not in words
+        assert "% of the 90 kDa" in str(found.contour(1.0, molecular_weight=90))
+        asked = found.suggest_level(molecular_weight=480)
+        assert asked.level is None
+        assert f"room for {room:.3g} kDa" in asked.words
+        little = found.suggest_level(molecular_weight=1e-4)
+        assert little.level is None
+        assert "less than one voxel" in little.words
+
+
 def test_pieces_and_faces() -> None:
     data = np.zeros((20, 20, 20), np.float32)
     data[5:15, 5:15, 5:15] = 1
