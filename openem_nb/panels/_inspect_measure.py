@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
@@ -12,8 +12,9 @@ from openem_nb.errors import NotFound, OpenEMError
 from openem_nb.mining.run import default_folder
 from openem_nb.mining.sources import Facts
 from openem_nb.panels import _html
-from openem_nb.panels._inspect_about import optics_words
-from openem_nb.panels.form import Field, Form, Values
+from openem_nb.panels._inspect_fields import OPTICS, measure_fields, read_fields
+from openem_nb.panels.error_view import ErrorView
+from openem_nb.panels.form import Form, Values
 from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
     from openem_nb.mining.sources import Source
 
 __all__ = ["MeasureBox"]
-
-_VALUES: Final = (
-    ("cs", "Spherical aberration, mm", "2.7", "Without it there is no CTF."),
-    ("voltage", "Voltage, kV", "300", "Where the files do not know it."),
-    ("pixel_size", "Pixel size, Å", "0.83", "Where the files do not know it."),
-)
 
 
 class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without types
@@ -57,19 +52,21 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
         self.given: dict[str, Any] = {}
         """The arguments of ``mine`` that were given last."""
         self.form = Form(
-            _fields(Facts(), values, {}),
+            measure_fields(Facts(), values, {}),
             label="Measurements",
             submit_label="Measure all",
             submit=self._submit,
         )
         self.words = _html.text_widget()
-        super().__init__([self.form, self.words])
+        self.problems = ErrorView()
+        """What came in between, below the form, where the person is."""
+        super().__init__([self.form, self.words, self.problems])
 
     @property
     def known(self) -> dict[str, float]:
         """Voltage (kV), Cs (mm) and pixel size (Å) in the form; what is wrong is left out."""
         found = {}
-        for name, *_ in _VALUES:
+        for name in OPTICS:
             with contextlib.suppress(ValueError):
                 number = float(str(self.form.values[name]))
                 if 0 < number < float("inf"):
@@ -80,6 +77,7 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
         """Measure another data set from now on; what was measured of it earlier is there again."""
         self._forget()
         self.form.busy = False
+        self.problems.clear()
         self._source, self._pattern = source, pattern
         self.mined, self.given, words = None, {}, ""
         try:
@@ -95,52 +93,39 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
             words = f"Measured earlier: {self.mined.words}"
         if files.far:
             words += f" To measure all of them, {format_bytes(files.size)} are fetched."
-        self.form.show(_fields(source.facts, self._values, self.given))
+        self.form.show(measure_fields(source.facts, self._values, self.given))
         self.words.value = _html.status(words.strip()) if words else ""
 
     def close(self) -> None:
         """End the widgets; what is being measured goes on."""
         self._forget()
         self.form.close()
+        self.problems.close()
         super().close()
 
     def _submit(self, values: Values) -> Mapping[str, str]:
-        given: dict[str, Any] = {}
-        wrong = {}
-        for name, _, example, _ in _VALUES:
-            text = str(values[name]).strip()
-            if not text:
-                continue
-            try:
-                number = float(text)
-            except ValueError:
-                number = 0.0
-            if not 0 < number < float("inf"):
-                wrong[name] = f"Write a number such as {example}."
-            given[name] = number
-        chosen = ["thumbnail", *(name for name in mining.MEASURES if values.get(name))]
-        if len(chosen) < 2:
-            wrong["statistics"] = "Choose one measurement at least."
+        given, wrong = read_fields(values)
         source, pattern = self._source, self._pattern
         if wrong or source is None:
             return wrong
-        if chosen != list(mining.DEFAULT):
-            given["measures"] = tuple(chosen)
+        self.problems.clear()
+        self.words.value = ""  # it was said of what was measured before
         self.form.busy = True
 
         try:
             mined = mining.mine(source, pattern=pattern or None, wait=False, **given)
         except OpenEMError as error:
             self.form.busy = False
-            return {"cs": f"{error} {error.hint}".strip()}
+            self.problems.show(error)
+            return {}
         self._forget()
         self.mined, self.given = mined, given
         self._unsubscribe = mined.subscribe(lambda _: self._measured())
 
         def finish() -> None:
             if mined is self.mined:
-                self.form.busy = False
                 self.words.value = _html.status(mined.words)
+                self.form.busy = False
                 self._measured()
 
         if mined.job is not None:
@@ -151,36 +136,3 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
     def _forget(self) -> None:
         self._unsubscribe()
         self._unsubscribe = lambda: None
-
-
-def _fields(
-    facts: Facts, values: Mapping[str, float | None], given: Mapping[str, Any]
-) -> list[Field]:
-    """Return the fields, filled with what was given; what the data set states stands in grey."""
-    stated = optics_words(facts)
-    fields = []
-    for name, label, example, words in _VALUES:
-        value = given.get(name, values.get(name))
-        fields.append(
-            Field(
-                name,
-                label,
-                kind="number",
-                value="" if value is None else f"{value:g}",
-                placeholder=stated.get(name, example),
-                help=f"The data set says {stated[name]}." if name in stated else words,
-            )
-        )
-    measures = given.get("measures", mining.DEFAULT)
-    fields += [
-        Field(
-            name,
-            f"{name.capitalize() if name != 'ctf' else 'CTF'}: {words}",
-            kind="check",
-            value=name in measures,
-            wide=True,
-        )
-        for name, words in mining.MEASURES.items()
-        if name != "thumbnail"
-    ]
-    return fields

@@ -44,6 +44,8 @@ class Field:
     """What may be meant, for a text field or for the names of ``conditions``."""
     wide: bool = False
     """Whether the field takes a whole line."""
+    when: str = ""
+    """Name of another field: this one shows only while that is ticked or filled."""
 
 
 class Form(FrontEnd):

@@ -376,14 +376,13 @@ class InspectPanel(Panel):
     def _follow(
         self, job: Job[Any], describe: Callable[[Any], str], finish: Callable[[], None]
     ) -> None:
-        """Show work that was begun elsewhere; an error of it goes to the error view."""
+        """Show work that was begun elsewhere; an error of it stands where it was begun."""
 
         def done(job: Job[Any]) -> None:
             if job.error is not None:
-                self.errors.show(job.error)
+                self.measure.problems.show(job.error)
             finish()
 
-        self.errors.clear()
         self.job = job
         self.jobs.follow(job, describe=describe, on_cancel=finish)
         job.when_done(done)

@@ -228,3 +228,25 @@ def test_a_text_field_can_suggest(mount: Any) -> None:
         "(one) => [...one.list.options].map((o) => o.value)"
     )
     assert options == ["Krios 1", "Krios 2"]
+
+
+def test_a_field_shows_while_the_one_that_needs_it_is_ticked_or_filled(mount: Any) -> None:
+    fields = [
+        Field("dose", "Dose", kind="check"),
+        Field("expected", "Expected dose", when="dose"),
+        Field("gain", "Gain reference"),
+        Field("turn", "Turn it", when="gain"),
+    ]
+    plain = [{name: getattr(one, name) for name in Field.__slots__} for one in fields]
+    values = {"dose": False, "expected": "", "gain": "", "turn": ""}
+    page = mount("form", **state(fields=plain, values=values))
+    expected, turn = page.get_by_label("Expected dose"), page.get_by_label("Turn it")
+    assert not expected.is_visible()
+    page.get_by_label("Dose", exact=True).check()
+    assert expected.is_visible()
+    assert not turn.is_visible()
+    page.get_by_label("Gain reference").fill("gain.mrc")
+    assert turn.is_visible()
+    page.evaluate("(values) => window.model.update({ values })", values)
+    assert not expected.is_visible()
+    assert not turn.is_visible()

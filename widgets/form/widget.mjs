@@ -15,6 +15,7 @@ import { request } from "../shared/request.mjs";
  * @property {boolean} wide
  * @property {[string, string][]} choices
  * @property {string[]} suggestions
+ * @property {string} [when]  a field that has to be ticked or filled for this one to show
  */
 
 /** @typedef {HTMLElement & { value: string }} Control */
@@ -64,6 +65,15 @@ function render({ model, el }) {
     return values;
   }
 
+  /** Hide what another field makes no use of. */
+  function showNeeded() {
+    for (const { field, input } of rows.values()) {
+      const other = field.when ? rows.get(field.when)?.input : undefined;
+      const box = /** @type {HTMLElement} */ (input.closest(".oem-form-field"));
+      if (other) box.hidden = !(isCheck(other) ? /** @type {HTMLInputElement} */ (other).checked : other.value.trim());
+    }
+  }
+
   function showValues() {
     for (const [name, value] of Object.entries(model.get("values"))) {
       const input = rows.get(name)?.input;
@@ -71,6 +81,7 @@ function render({ model, el }) {
       if (isCheck(input)) /** @type {HTMLInputElement} */ (input).checked = Boolean(value);
       else if (input.value !== value) input.value = String(value); // else the caret would jump
     }
+    showNeeded();
   }
 
   /** @param {Record<string, string>} errors */
@@ -132,6 +143,7 @@ function render({ model, el }) {
       model.set("errors", left);
       showErrors(left);
     }
+    showNeeded();
     model.set("values", collect(false));
     model.save_changes();
   };
