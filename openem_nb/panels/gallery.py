@@ -289,8 +289,11 @@ class Gallery(FrontEnd):
     # what the front end asks for
 
     def _on_rows(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        since = int(content["since"])
+        if not since:  # what was said while its page still connected is lost to it
+            self.send_state(["label", "opens", "hidden", "version", "pictures"])
         with self._lock:
-            return self._rows.since(int(content["since"]))
+            return self._rows.since(since)
 
     def _on_thumbnails(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         with self._lock:

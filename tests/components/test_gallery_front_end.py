@@ -13,6 +13,7 @@ import pytest
 from browser import contrast
 from PIL import Image
 
+from openem_nb.errors import InvalidInput
 from openem_nb.panels.gallery import Gallery
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ CONNECT = """() => {
     model.answered = (model.answered ?? 0) + 1;
   };
   model.save_changes = () => window.saved(model.get("view_state"));
+  for (const early of model.sent.splice(0)) model.send(early); // asked before there was a kernel
 }"""
 
 PICTURES = """() => {
@@ -350,3 +352,56 @@ def test_nothing_is_left_after_the_end(shown: Any) -> None:
     page.evaluate("window.end()")
     assert page.evaluate("window.model.count") == 0
     assert page.locator("#root").inner_html() == ""
+
+
+BUSY = """() => {
+  const { model } = window;
+  const asked = () => model.sent.filter((one) => one.action === "rows");
+  window.asked = () => asked().length;
+  model.fire("msg:custom", { type: "error", key: asked()[0].key, message: "It has other work." });
+}"""
+REST = {"label": "Gallery", "pictures": 0, "opens": False, "hidden": False, "view_state": {}}
+
+
+def test_rows_are_asked_for_whatever_version_is_known_and_until_they_come(mount: Any) -> None:
+    page = mount("gallery", version=0, **REST)  # as where the update of the version was lost
+    page.evaluate(BUSY)
+    page.get_by_text("It has other work.").wait_for()
+    page.wait_for_function("() => window.asked() === 2")
+    gallery = Gallery(pd.DataFrame({"name": ["one.mrc"]}))
+    answer = gallery._rows.since(0)
+    buffers = [base64.b64encode(bytes(one)).decode() for one in answer.pop("buffers")]
+    page.evaluate(
+        """([content, packed]) => {
+          const buffers = packed.map((text) =>
+            new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
+          const { key } = window.model.sent.findLast((one) => one.action === "rows");
+          window.model.fire("msg:custom", { type: "reply", key, content }, buffers);
+        }""",
+        [answer, buffers],
+    )
+    page.get_by_text("1 of 1 shown").wait_for()
+    gallery.close()
+    assert page.get_by_text("It has other work.").count() == 0
+    assert gallery.version > 0  # of which the model has not heard; it is not asked for again
+    assert page.evaluate("window.asked()") == 2
+    page.evaluate("(version) => window.model.update({ version })", gallery.version)
+    assert page.evaluate("window.asked()") == 2
+
+
+def test_pictures_are_asked_for_again_where_the_kernel_has_other_work(
+    shown: Any, folder: Path
+) -> None:
+    gallery = Gallery(table(20), thumbnails=folder)
+    real, busy = gallery._handlers["thumbnails"], [InvalidInput("It is busy.")]
+
+    def answer(content: Any) -> Any:
+        if busy:
+            raise busy.pop()
+        return real(content)
+
+    gallery.answer("thumbnails", answer)
+    page = shown(gallery)
+    page.wait_for_function("document.querySelectorAll('.oem-gallery-cell img').length === 20")
+    assert busy == []
+    assert page.get_by_text("It is busy.").count() == 0

@@ -274,3 +274,16 @@ def test_a_saved_notebook_keeps_a_picture(closing: Any, tmp_path: Path) -> None:
     assert (dark, bright) == (pytest.approx(10, abs=3), pytest.approx(240, abs=3))
     assert page[80, 80] == pytest.approx(225, abs=3)
     assert Gallery()._repr_mimebundle_() is not None
+
+
+def test_who_asks_for_all_rows_is_told_what_may_be_lost_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gallery = Gallery(table())
+    reply, told = replies(gallery, monkeypatch), []
+    monkeypatch.setattr(gallery, "send_state", told.extend)
+    reply("rows", since=gallery.version)
+    assert told == []
+    reply("rows", since=0)
+    assert {"hidden", "label", "opens", "version", "pictures"} == set(told)
+    gallery.close()

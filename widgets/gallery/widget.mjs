@@ -14,6 +14,7 @@ import { GalleryTools } from "../shared/gallery_tools.mjs";
 
 /** Room below a picture for its name and a value. */
 const TEXT = 44;
+const AGAIN_MS = 2_000;
 const KEYS = "Arrows move, G good, B bad, U no mark, with Shift on to the next; N writes a note, Space selects, Ctrl+A selects all, Enter opens.";
 
 /** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
@@ -25,7 +26,7 @@ function render({ model, el }) {
   let shown = [];
   /** @type {Map<number, number>} place of each row that is shown */
   let places = new Map();
-  let reading = false;
+  let [reading, waited, ended] = [false, false, false]; // waited: for a kernel that did not answer
   const trouble = make("p", { class: "oem-gallery-trouble", role: "alert" });
   const told = make("p", { class: "oem-muted", role: "status" });
 
@@ -154,19 +155,33 @@ function render({ model, el }) {
     told.textContent = answer?.told ?? "";
   }
 
-  /** Read what is new; one reading at a time. */
+  /**
+   * Read what is new; one reading at a time. A kernel that has other work is asked again until it
+   * answers: nothing else would bring the images of a gallery that came up empty.
+   */
   async function read() {
     if (reading) return;
     reading = true;
-    while (table.version !== model.get("version")) {
-      const answer = await ask("rows", { since: table.version });
-      if (!answer) break;
-      if (answer.whole) pictures.clear();
-      table.apply(answer);
-      show();
-    }
+    do {
+      try {
+        const answer = await request(model, "rows", { since: table.version });
+        if (ended) return;
+        if (waited) trouble.textContent = "";
+        waited = false;
+        if (answer.whole) pictures.clear();
+        table.apply(answer);
+        show();
+      } catch (error) {
+        if (ended) return;
+        waited = true;
+        trouble.textContent = error instanceof Error ? error.message : String(error);
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    } while (!ended && (waited || behind()));
     reading = false;
   }
+  // what is here may be newer than what the model says: an update gets lost while a page connects
+  const behind = () => table.version < model.get("version");
   const onPictures = () => pictures.retry();
   const onLabel = () => {
     heading.textContent = model.get("label");
@@ -180,7 +195,7 @@ function render({ model, el }) {
     show();
   };
   const listeners = /** @type {const} */ ([
-    ["change:version", () => void read()],
+    ["change:version", () => behind() && void read()],
     ["change:pictures", onPictures],
     ["change:label", onLabel],
     ["change:hidden", onLabel],
@@ -190,9 +205,10 @@ function render({ model, el }) {
 
   onLabel();
   grid.resize(168, 168 + TEXT - 8);
-  void read();
+  void read(); // whatever version is known
   for (const [name, listener] of listeners) model.on(name, listener);
   return () => {
+    ended = true;
     for (const [name, listener] of listeners) model.off(name, listener);
     for (const part of [pictures, grid, tools, ranges]) part.end();
     releaseKeys();

@@ -4,6 +4,7 @@ import { request } from "../shared/request.mjs";
 const GALLERY_BATCH = 64;
 const GALLERY_AT_ONCE = 2; // a slow kernel is not buried under requests for what was scrolled past
 const GALLERY_KEPT = 2000;
+const GALLERY_AGAIN_MS = 3_000; // until a kernel that did not answer is asked again
 
 /** Thumbnails that are there, asked for in batches as they come into sight. */
 export class GalleryPictures {
@@ -27,6 +28,9 @@ export class GalleryPictures {
     this.running = 0;
     this.turn = 0; // how often there were new pictures
     this.ended = false;
+    this.silent = false; // whether the last question had no answer
+    /** @type {number | undefined} */
+    this.timer = undefined;
   }
 
   /** @param {number} row */
@@ -68,9 +72,14 @@ export class GalleryPictures {
     try {
       const answer = await request(this.model, "thumbnails", { rows });
       if (!this.ended) this.#take(rows, answer, turn);
+      if (this.silent) this.failed("");
+      this.silent = false;
     } catch (error) {
       for (const row of rows) this.later.add(row);
-      this.failed(error instanceof Error ? error.message : String(error));
+      this.silent = true;
+      if (!this.ended) this.failed(error instanceof Error ? error.message : String(error));
+      clearTimeout(this.timer);
+      if (!this.ended) this.timer = setTimeout(() => this.retry(), GALLERY_AGAIN_MS);
     }
     for (const row of rows) this.asked.delete(row);
     this.running -= 1;
@@ -106,6 +115,7 @@ export class GalleryPictures {
 
   end() {
     this.ended = true;
+    clearTimeout(this.timer);
     this.wanted = [];
     this.clear();
   }

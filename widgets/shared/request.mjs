@@ -3,7 +3,8 @@
 /** How long a person is left waiting for an answer that does not come. */
 const PATIENCE_MS = 15_000;
 
-const REPEAT_MS = 3_000; // a message can get lost while a page that was loaded anew still connects
+// a message can get lost while a page that was loaded anew still connects: soon, then less often
+const REPEATS_MS = [1_000, 3_000, 6_000, 9_000, 12_000];
 let counter = 0;
 
 /**
@@ -25,7 +26,7 @@ export function request(model, action, content = {}) {
   return new Promise((resolve, reject) => {
     const finish = () => {
       clearTimeout(timer);
-      clearInterval(repeat);
+      for (const one of repeats) clearTimeout(one);
       model.off("msg:custom", listen);
     };
     /** @param {any} answer @param {DataView[]} [buffers] */
@@ -40,7 +41,7 @@ export function request(model, action, content = {}) {
       reject(new Error("The kernel does not answer. It may be busy, or it has been restarted: run the cell again."));
     }, PATIENCE_MS);
     const send = () => model.send({ type: "request", key, action, content });
-    const repeat = setInterval(send, REPEAT_MS);
+    const repeats = REPEATS_MS.map((pause) => setTimeout(send, pause));
     model.on("msg:custom", listen);
     send();
   });
