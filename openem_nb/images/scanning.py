@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "NAMES", "scan"]
 
 _MRC: Final = (".mrc", ".mrcs", ".st", ".ali", ".map", ".rec", ".ccp4")
-_OTHERS: Final = (".tif", ".tiff", ".eer", ".gain", ".dm3", ".dm4", ".emd", ".prz")
+_OTHERS: Final = (".tif", ".tiff", ".eer", ".dm3", ".dm4", ".emd", ".prz")
 NAMES: Final = f"{', '.join(_MRC)} (also packed: .gz, .bz2), {', '.join(_OTHERS)}"
-"""The endings in words."""
+"""The endings in words, without that of a reference of the camera."""
 ENDINGS: Final = (
-    *(*_MRC, *_OTHERS),
+    *(*_MRC, *_OTHERS, ".gain"),
     *(f"{name}{packed}" for packed in (".gz", ".bz2") for name in _MRC),
 )
 """How the image files end that are looked for in folders, data sets and entries.
