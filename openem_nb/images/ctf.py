@@ -21,8 +21,8 @@ import numpy as np
 from openem_nb.errors import InvalidInput
 from openem_nb.images import _ctf_fit, _ctf_profile, _ctf_rings
 from openem_nb.images._ctf_model import Optics, wavelength, zeros
+from openem_nb.images._holes import averaged
 from openem_nb.images._sources import known_pixel_size, pixels, positive
-from openem_nb.images.reduce import block_mean
 from openem_nb.images.spectrum import CELLS, Spectrum, periodogram
 from openem_nb.images.threads import plain_algebra
 
@@ -284,8 +284,7 @@ def _spectrum(
     image = pixels(source)
     by = 2 ** max(0, math.floor(math.log2(2 * _FINE / size)))
     if by > 1:
-        height, width = (side // by * by for side in image.shape)
-        image, size = block_mean(image[:height, :width], by), size * by
+        image, size = averaged(image, by), size * by
     limit = min(0.5, max(0.05, 1.02 * size / finest))
     if quick:
         return periodogram(image, pixel_size=size, limit=limit, cells=_QUICK_CELLS)

@@ -37,7 +37,7 @@ class Ice:
 
     ring: float | None
     """Strongest power between 3.95 and 3.4 Å over that of the spectrum around; 1 without ice, None
-    where pixels are too large to tell."""
+    where pixels are too large to tell, or the image too small or empty."""
     distance: float | None
     """Å at which it is strongest."""
 
@@ -50,7 +50,7 @@ class Ice:
     def words(self) -> str:
         """What was found, in a sentence."""
         if self.ring is None:
-            return "Pixels are too large to see a ring of ice."
+            return "No ring of ice can be told: pixels are too large, or the image small or empty."
         if self.crystalline:
             return f"Crystalline ice: a ring at {self.distance:.2f} Å, {self.ring:.2f} times above."
         return "No ring of ice."

@@ -9,7 +9,8 @@ Two estimates of the same quantity, on the same scale:
   blocks of spatial frequencies (P. J. Daniell, J. R. Stat. Soc. Suppl. 8, 1946, 88). It keeps
   finer rings, uses every pixel, and is faster; the defocus is measured on it.
 
-Power is scaled so that its mean over all frequencies is the variance of the image.
+Power is scaled so that its mean over all frequencies is the variance of the image. Pixels that hold
+no number are taken as the mean of the others.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import scipy.fft
 
 from openem_nb.errors import InvalidInput
 from openem_nb.images import _polar
+from openem_nb.images._holes import filled
 from openem_nb.images._sources import known_pixel_size, pixels
 from openem_nb.images.threads import once
 
@@ -141,7 +143,8 @@ def spectrum(
     Raises
     ------
     InvalidInput
-        If the image is smaller than 16 pixels, or the tile or overlap is impossible.
+        If the image is smaller than 16 pixels, most of it holds no numbers, or the tile or overlap
+        is impossible.
     """
     size_of_pixel = known_pixel_size(source, pixel_size)
     image = pixels(source)
@@ -154,7 +157,7 @@ def spectrum(
     step = max(1, round(side * (1 - overlap)))
     window = (0.5 - 0.5 * np.cos(2 * math.pi * np.arange(side) / side)).astype(np.float32)
     weight = window[:, None] * window
-    middle, cut = _range(image)
+    image, middle, cut = _range(image)
     columns = 2 * (side // 2 + 1)
     total = np.zeros((side, columns), np.float32)
     work = np.empty((side, side), np.float32)
@@ -204,13 +207,14 @@ def periodogram(
     Raises
     ------
     InvalidInput
-        If the image is smaller than 16 pixels, or the limit not between 0 and 0.5.
+        If the image is smaller than 16 pixels, most of it holds no numbers, or the limit is not
+        between 0.05 and 0.5.
     """
     size_of_pixel = known_pixel_size(source, pixel_size)
     image = pixels(source)
     if min(image.shape) < 16 or not 0.05 <= limit <= 0.5:
         raise InvalidInput(
-            f"An image of {image.shape} pixels has no spectrum up to {limit} cycles per pixel.",
+            f"An image of {image.shape} pixels has no spectrum up to {limit:.4g} cycles per pixel.",
             hint="Images have 16 pixels at least; limits are between 0.05 and 0.5.",
         )
     height, width = (scipy.fft.prev_fast_len(side) for side in image.shape)
@@ -246,17 +250,27 @@ def _odd(number: int) -> int:
     return max(1, number - 1 + number % 2)
 
 
-def _range(image: NDArray[Any]) -> tuple[np.float32, tuple[float, float] | None]:
-    """Return the mean of the image, and to what its pixels have to be cut, if any has to be."""
+def _range(
+    image: NDArray[Any],
+) -> tuple[NDArray[Any], np.float32, tuple[float, float] | None]:
+    """Return the image, its mean, and to what its pixels have to be cut, if any has to be.
+
+    Pixels that hold no number have the mean in what is returned.
+    """
+    lowest, highest = image.min(), image.max()
+    # both hand on what is no number, so that looking for it costs nothing
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        image = filled(image)
+        lowest, highest = image.min(), image.max()
     step = max(1, math.isqrt(image.size // 20_000))
     sample = image[::step, ::step].astype(np.float64)
     low, middle, high, top = np.percentile(sample, (15.87, 50, 84.13, 99.9))
     spread = max((high - low) / 2, float(np.minimum(sample, top).std()))
     low, high = middle - _FAR * spread, middle + _FAR * spread
     mean = np.float32(np.clip(sample, low, high).mean())
-    if spread == 0 or (image.min() >= low and image.max() <= high):
-        return mean, None
-    return mean, (float(low), float(high))
+    if spread == 0 or (lowest >= low and highest <= high):
+        return image, mean, None
+    return image, mean, (float(low), float(high))
 
 
 def _into(
@@ -306,7 +320,7 @@ def _buffer(height: int, columns: int) -> NDArray[np.complex64]:
 def _rows_transformed(image: NDArray[Any], out: NDArray[np.complex64]) -> None:
     """Transform the rows of an image that fades into its mean at the edges."""
     height, width = image.shape
-    middle, cut = _range(image)
+    image, middle, cut = _range(image)
     fade_y, fade_x = _fade(height), _fade(width)
     work = np.empty((_ROWS, width), np.float32)
     for y in range(0, height, _ROWS):

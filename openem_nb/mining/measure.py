@@ -124,13 +124,13 @@ class _Exposure:
     @once
     def spectrum(self) -> Spectrum:
         """Return the spectrum that all measurements of frequencies share."""
+        from openem_nb.images._holes import averaged
         from openem_nb.images.spectrum import periodogram
 
         image, size = self.image, self.pixel_size
         by = 1 if size is None else 2 ** max(0, math.floor(math.log2(2 * _FINE / size)))
         if by > 1 and size is not None:
-            height, width = (side // by * by for side in image.shape)
-            image, size = images.block_mean(image[:height, :width], by), size * by
+            image, size = averaged(image, by), size * by
         if self.parameters.quick:
             return periodogram(image, pixel_size=size, cells=_QUICK_CELLS)
         return periodogram(image, pixel_size=size)
