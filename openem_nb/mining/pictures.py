@@ -6,7 +6,10 @@ import base64
 import html
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.images.reliability import doubtful
 from openem_nb.mining.columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -40,7 +43,6 @@ def histograms(frame: pd.DataFrame) -> Figure:
     InvalidInput
         If the table has no measurement.
     """
-    import numpy as np
     from matplotlib.figure import Figure
 
     names = [name for name in _SHOWN if name in frame and frame[name].notna().any()]
@@ -85,10 +87,11 @@ def ranked(frame: pd.DataFrame) -> pd.DataFrame:
     measured = frame[frame["problem"].isna()]
     for name in _GOOD:
         if name in measured and measured[name].notna().any():
-            by = {name: name == "ctf_resolution", "name": True}
-            if "ctf_reliable" in measured and name == "ctf_resolution":
-                by = {"ctf_reliable": False, **by}
-            return measured.sort_values(list(by), ascending=list(by.values()))
+            ordered = measured.sort_values(
+                [name, "name"], ascending=[name == "ctf_resolution", True]
+            )
+            doubt = doubtful(ordered, name) | ordered[name].isna().to_numpy(bool)
+            return ordered.iloc[np.argsort(doubt, kind="stable")]
     return measured
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from openem_nb.errors import InvalidInput
 from openem_nb.images.outliers import outliers, unit_of
+from openem_nb.images.reliability import doubtful, rests_on
 from openem_nb.panels import _html
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ class View:
     sort: str = ""
     """Column, ``name``, or empty for the order of the table."""
     descending: bool = False
-    """Whether the largest value comes first; rows without a value come last both ways."""
+    """Whether the largest value comes first; rows without a value come last both ways, and before
+    them those whose value rests on a fit that is not reliable."""
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Smallest and largest value of columns; None where there is no limit."""
     find: str = ""
     """Words that the name contains, in any order."""
     only: str = "all"
-    """``all``, ``good``, ``bad``, ``unmarked``, ``noted`` or ``unlike`` (the others)."""
+    """``all``, ``good``, ``bad``, ``unmarked``, ``noted``, ``unlike`` (the others) or
+    ``doubtful`` (the CTF is not reliable)."""
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> View:
@@ -163,6 +166,8 @@ class Rows:
                 there &= ~np.isnan(values)
                 there &= (values >= low) if low is not None else True
                 there &= (values <= high) if high is not None else True
+        if view.only == "doubtful":
+            there &= doubtful(self.frame)
         words = view.find.lower().split()
         rows = [
             row
@@ -179,7 +184,7 @@ class Rows:
             return name in self.notes
         if only == "unlike":
             return name in self.reasons
-        return only == "all" or self.marks.get(name) == only
+        return only in {"all", "doubtful"} or self.marks.get(name) == only
 
     def _sorted(self, rows: list[int], view: View) -> list[int]:
         assert self.frame is not None  # noqa: S101  (asked by the caller)
@@ -195,6 +200,8 @@ class Rows:
         known = [row for row in rows if values[row] != "" and values[row] == values[row]]
         missing = [row for row in rows if values[row] == "" or values[row] != values[row]]
         known.sort(key=lambda row: values[row], reverse=view.descending)
+        doubt = doubtful(self.frame, view.sort)
+        known.sort(key=lambda row: bool(doubt[row]))
         return known + missing
 
 
@@ -207,7 +214,9 @@ def _columns(frame: pd.DataFrame, key: str) -> list[dict[str, str]]:
         number = frame[name].dtype.kind in "fiu"
         unit = unit_of(name)
         label = name.replace("_", " ") + (f" ({unit})" if unit else "")
-        found.append({"name": name, "label": label, "kind": "number" if number else "text"})
+        kind = "number" if number else "text"
+        rests = rests_on(name) if rests_on(name) in frame else ""
+        found.append({"name": name, "label": label, "kind": kind, "rests": rests})
     return found
 
 

@@ -32,7 +32,7 @@ def listed(files: Iterable[ImageFile], known: Mapping[str, Mapping[str, Any]]) -
     for column in _HEADERS:
         values = [known.get(file.name, {}).get(column) for file in rows]
         number = COLUMNS[column].type != "VARCHAR"
-        table[column] = pd.Series(values, dtype="float64" if number else "object")
+        table[column] = _typed(column, pd.Series(values, dtype="float64" if number else "object"))
     return pd.DataFrame(table)
 
 
@@ -44,6 +44,12 @@ def measured(table: pd.DataFrame, mined: pd.DataFrame) -> pd.DataFrame:
     for column in wanted:
         values = found[column]
         if values.dtype.kind in "iuf":
-            values = values.astype("float64")
+            values = _typed(column, values.astype("float64"))
         table[column] = values.fillna(table[column]) if column in table else values
     return table
+
+
+def _typed(column: str, values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return counts as whole numbers, also where some are missing: 1024, not 1024.0."""
+    known = COLUMNS.get(column)
+    return values.astype("Int64") if known is not None and known.type == "BIGINT" else values

@@ -405,3 +405,46 @@ def test_pictures_are_asked_for_again_where_the_kernel_has_other_work(
     page.wait_for_function("document.querySelectorAll('.oem-gallery-cell img').length === 20")
     assert busy == []
     assert page.get_by_text("It is busy.").count() == 0
+
+
+def test_fits_that_are_not_reliable_rank_last_and_say_so(shown: Any) -> None:
+    frame = table(20).drop(columns="notes")
+    frame["ctf_reliable"] = [row not in {3, 17} for row in range(20)]
+    frame.loc[3, "ctf_resolution"] = 1.0
+    gallery = Gallery(frame)
+    page = shown(gallery)
+    page.get_by_label("Sort by").select_option("ctf_resolution")
+    for button in ("Ascending", "Descending"):
+        grid(page).focus()
+        page.keyboard.press("Control+End")
+        assert "CTF not reliable" in active(page)
+        assert active(page).startswith(gallery.shown["name"].tolist()[-1])
+        page.get_by_role("button", name=button).click()
+    page.get_by_label("Show", exact=True).select_option("CTF not reliable")
+    page.get_by_text("2 of 20 shown").wait_for()
+    assert gallery.shown["name"].str[9:13].tolist() == ["1003", "1017"]
+    assert page.get_by_text("The CTF is not reliable").is_visible()
+    assert page.locator("dd", has_text="1 (not reliable)").is_visible()
+    assert page.locator(".oem-gallery-doubtful").count() == 2
+
+
+def test_a_table_without_the_column_of_the_order_says_which_order_it_has(shown: Any) -> None:
+    gallery = Gallery(table(20))
+    page = shown(gallery)
+    sort = page.get_by_label("Sort by")
+    sort.select_option("ctf_resolution")
+    gallery.show(pd.DataFrame({"name": ["a.mrc", "b.mrc"], "std": [2.0, 1.0]}))
+    page.evaluate("(version) => window.model.update({ version })", gallery.version)
+    page.get_by_text("2 of 2 shown").wait_for()
+    assert sort.evaluate("(one) => one.selectedOptions[0]?.textContent") == "Order of the table"
+    assert page.get_by_label("Show", exact=True).locator("option", has_text="CTF").count() == 0
+
+
+def test_no_mark_does_not_look_like_the_main_button(shown: Any) -> None:
+    page = shown(Gallery(table(20), open=lambda name: None))
+    edge = "(one) => [getComputedStyle(one).borderTopColor, getComputedStyle(one).borderTopWidth]"
+    nothing = page.get_by_role("button", name="No mark")
+    assert nothing.get_attribute("aria-pressed") == "true"
+    main = page.get_by_role("button", name="Open").evaluate(edge)
+    assert nothing.evaluate(edge) != main
+    assert nothing.evaluate(edge)[1] == "1px"

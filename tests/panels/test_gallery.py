@@ -287,3 +287,22 @@ def test_who_asks_for_all_rows_is_told_what_may_be_lost_to_it(
     reply("rows", since=0)
     assert {"hidden", "label", "opens", "version", "pictures"} == set(told)
     gallery.close()
+
+
+def doubtful_table() -> pd.DataFrame:
+    reliable = pd.array([True, False, True, None], dtype="boolean")
+    return table(4, ctf_resolution=[5.0, 4.0, 3.0, np.nan], ctf_reliable=reliable)
+
+
+def test_fits_that_are_not_reliable_come_after_those_that_are_both_ways() -> None:
+    gallery = Gallery(doubtful_table())
+    for descending, names in ((False, "2013"), (True, "0213")):
+        gallery.look(View("ctf_resolution", descending))
+        assert "".join(name[2] for name in gallery.shown["name"]) == names
+    gallery.look(View("std", descending=True))  # rests on no fit
+    assert "".join(name[2] for name in gallery.shown["name"]) == "3210"
+    gallery.look(View(only="doubtful"))
+    assert gallery.shown["name"].tolist() == ["m_1.mrc"]
+    gallery.show(table(4))
+    assert not len(gallery.shown)
+    gallery.close()

@@ -172,3 +172,16 @@ def test_fields_of_one_measurement_show_with_it(panel: InspectPanel) -> None:
         "phase_plate": "ctf",
         "expected_dose": "dose",
     }
+
+
+def test_counts_are_whole_numbers_also_in_the_marks(
+    panel: InspectPanel, until: Any, tmp_path: Path
+) -> None:
+    measured(panel, until)
+    until(lambda: "hot_pixels" in panel.gallery.table)
+    panel.gallery.mark(["mic_0.mrc"], "good")
+    lines = panel.gallery.save(tmp_path / "marks.csv").read_text().splitlines()
+    row = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
+    assert (row["name"], row["mark"], row["height"], row["hot_pixels"]) == (
+        *("mic_0.mrc", "good", "128", "0"),
+    )

@@ -25,12 +25,14 @@ function galleryShort(name, width) {
  */
 export function galleryCell(cell, table, row, picture, { selected, column, width }) {
   const mark = table.marks[row];
-  const value = column && column !== "name" ? galleryAmount(table.at(column, row)) : "";
+  const amount = column && column !== "name" ? galleryAmount(table.at(column, row)) : "";
+  const value = amount && table.doubtful(row, column) ? `${amount} (not reliable)` : amount;
   const badges = make("span", { class: "oem-gallery-badges" });
   for (const [name, text] of [
     ["mark", GALLERY_MARKS[mark] ?? ""],
     ["note", table.notes[row] ? "✎" : ""],
     ["unlike", table.reasons[row] ? "⚠" : ""],
+    ["doubtful", table.doubtful(row) ? "CTF ?" : ""],
   ])
     if (text) badges.append(make("span", { class: `oem-gallery-badge oem-gallery-${name}` }, text));
   /** @type {HTMLElement} */
@@ -60,6 +62,7 @@ function gallerySpoken(table, row, picture, column, value) {
     table.marks[row],
     value && `${table.label(column)} ${value}`,
     table.notes[row] && `note: ${table.notes[row]}`,
+    table.doubtful(row) && "CTF not reliable",
     table.reasons[row] && `unlike the others: ${table.reasons[row]}`,
     picture?.error && `cannot be read: ${picture.error}`,
   ]

@@ -49,12 +49,14 @@ export class GalleryDetails {
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(selected < 2 && table.marks[row] === button.dataset.mark));
     this.opener.hidden = !opens;
     if (document.activeElement !== this.note) this.note.value = table.notes[row] ?? "";
-    this.reasons.textContent = [table.reasons[row], error && `Its picture cannot be made: ${error}`].filter(Boolean).join(" ");
+    const doubt = table.doubtful(row) && "The CTF is not reliable: what it says of the image may be wrong.";
+    this.reasons.textContent = [doubt, table.reasons[row], error && `Its picture cannot be made: ${error}`].filter(Boolean).join(" ");
     this.values.replaceChildren();
     if (selected > 1) this.values.append(make("dt", {}, "Of them"), make("dd", {}, table.names[row])); // whose values follow
     for (const column of table.columns) {
       const text = galleryAmount(table.at(column.name, row));
-      if (text) this.values.append(make("dt", {}, column.label), make("dd", {}, text));
+      const value = table.doubtful(row, column.name) ? `${text} (not reliable)` : text;
+      if (text) this.values.append(make("dt", {}, column.label), make("dd", {}, value));
     }
   }
 }

@@ -8,10 +8,13 @@
  * @property {boolean} descending
  * @property {Record<string, [number | null, number | null]>} ranges  smallest and largest value
  * @property {string} find  words that the name has to contain
- * @property {string} only  all, good, bad, unmarked, noted, unlike
+ * @property {string} only  all, good, bad, unmarked, noted, unlike, doubtful
  */
 
-/** @typedef {{ name: string, label: string, kind: "number" | "text" }} GalleryColumn */
+/** @typedef {{ name: string, label: string, kind: "number" | "text", rests?: string }} GalleryColumn  and the column that says whether its values hold */
+
+/** Says whether the CTF of an image can be relied on. */
+const GALLERY_RELIABLE = "ctf_reliable";
 
 /** Measurements of all images, column by column, and what a person has said of them. */
 export class GalleryTable {
@@ -88,6 +91,21 @@ export class GalleryTable {
     return this.values.get(name)?.[row] ?? NaN;
   }
 
+  /** Whether there is a word on how far the CTF of images is to be relied on. */
+  get judged() {
+    return this.values.has(GALLERY_RELIABLE);
+  }
+
+  /**
+   * Whether the CTF of an image is not reliable, so that the value of a column says little.
+   *
+   * @param {number} row @param {string} [name]  a column; without one, whether that is so at all
+   */
+  doubtful(row, name) {
+    const told = name === undefined ? GALLERY_RELIABLE : this.columns.find((column) => column.name === name)?.rests;
+    return Boolean(told) && this.values.get(told ?? "")?.[row] === "no";
+  }
+
   /** Values of a column of numbers. @param {string} name @returns {Float64Array} */
   numbers(name) {
     const found = this.values.get(name);
@@ -95,8 +113,8 @@ export class GalleryTable {
   }
 
   /**
-   * Return the rows that a view shows, in its order. Missing values come last both ways, and no
-   * range contains them.
+   * Return the rows that a view shows, in its order. Missing values come last both ways, before
+   * them those of fits that are not reliable; no range contains a missing one.
    *
    * @param {GalleryView} view
    * @param {string} [except]  a column whose range does not count
@@ -118,6 +136,7 @@ export class GalleryTable {
 
   /** @param {number[]} found @param {GalleryView} view */
   #sorted(found, view) {
+    const holds = this.values.get(this.columns.find(({ name }) => name === view.sort)?.rests ?? "");
     const values = view.sort === "name" ? this.names : this.values.get(view.sort);
     if (!values) return found;
     const sign = view.descending ? -1 : 1;
@@ -125,6 +144,7 @@ export class GalleryTable {
     return found.sort((a, b) => {
       const [one, two] = [values[a], values[b]];
       if (missing(one) || missing(two)) return Number(missing(one)) - Number(missing(two)) || a - b;
+      if (holds && holds[a] !== holds[b] && (holds[a] === "no" || holds[b] === "no")) return holds[a] === "no" ? 1 : -1;
       return one < two ? -sign : one > two ? sign : a - b;
     });
   }
@@ -134,6 +154,7 @@ export class GalleryTable {
     if (only === "unmarked") return !this.marks[row];
     if (only === "noted") return Boolean(this.notes[row]);
     if (only === "unlike") return Boolean(this.reasons[row]);
+    if (only === "doubtful") return this.doubtful(row);
     return only === "all" || this.marks[row] === only;
   }
 }

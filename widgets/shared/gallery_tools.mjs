@@ -12,6 +12,7 @@ const GALLERY_ONLY = [
   ["noted", "With a note"],
   ["unlike", "Unlike the others"],
 ];
+const GALLERY_DOUBTFUL = ["doubtful", "CTF not reliable"]; // where a CTF was measured
 const GALLERY_SIZES = [
   ["112", "Small"],
   ["168", "Medium"],
@@ -74,12 +75,14 @@ export class GalleryTools {
   /** @param {GalleryTable} table @param {GalleryView} view @param {number} shown */
   show(table, view, shown) {
     galleryChoices(this.sort, [["", "Order of the table"], ["name", "Name"], ...table.columns.map((one) => [one.name, one.label])]);
-    this.sort.value = view.sort;
+    const sorted = [...this.sort.options].some((option) => option.value === view.sort); // other tables have other columns
+    this.sort.value = sorted ? view.sort : "";
+    galleryChoices(this.only, table.judged || view.only === GALLERY_DOUBTFUL[0] ? [...GALLERY_ONLY, GALLERY_DOUBTFUL] : GALLERY_ONLY);
     this.only.value = view.only;
     if (document.activeElement !== this.find) this.find.value = view.find;
     this.direction.dataset.down = String(view.descending);
     this.direction.textContent = view.descending ? "↓ Descending" : "↑ Ascending";
-    this.direction.disabled = !view.sort;
+    this.direction.disabled = !this.sort.value;
     const number = (/** @type {number} */ count) => count.toLocaleString("en");
     const count = (/** @type {string} */ mark) => table.marks.reduce((sum, one) => sum + Number(one === mark), 0);
     const unlike = table.reasons.reduce((sum, one) => sum + Number(Boolean(one)), 0);
