@@ -57,15 +57,18 @@ def half_phase(
 def equal_phase(
     k2: NDArray[Any], defocus: NDArray[Any], middle: float, optics: Optics
 ) -> NDArray[Any]:
-    """Return the squared frequency at which the mean defocus has the phase that is at k² here."""
-    if optics.cs == 0:
-        flat: NDArray[Any] = k2 * defocus / middle
-        return flat
+    """Return the squared frequency at which the mean defocus has the phase that is at k² here.
+
+    Below 0 where there is none, as at a defocus of 0.
+    """
     half = 0.5 * optics.wavelength**2 * optics.cs
     target = k2 * defocus - half * k2**2
     inside = np.maximum(middle**2 - 4 * half * target, 0)
     # the smaller root, in the form that does not cancel
-    found: NDArray[Any] = 2 * target / (middle + np.sqrt(inside))
+    below = middle + np.sqrt(inside)
+    found: NDArray[Any] = np.divide(
+        2 * target, below, out=np.full_like(target, -1), where=below > 0
+    )
     return found
 
 

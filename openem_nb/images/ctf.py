@@ -56,6 +56,9 @@ _WEAK: Final = 0.5
 """Score below which a fit is not to be relied on."""
 _FEW: Final = 1.5
 """Rings that have to follow the fit at least: one alone may be any bend of the spectrum."""
+_CHANCE: Final = 40.0
+"""Twice the logarithm of the ratio of likelihoods with rings and without, from which rings are
+there. The best of all trials reaches it in noise of no size: see docs/explanation/ctf.md."""
 _OFF: Final = 100.0
 """Å that a fit may end beyond the range in which it was looked for."""
 _RANGE: Final = (3000.0, 50_000.0)
@@ -92,7 +95,8 @@ class Ctf:
     """The same of :attr:`angle`, degrees; 52 where nothing is known of the axis."""
     reliable: bool
     """Whether the defocus can be relied on: the score is 0.5 at least, more than one ring follows
-    the fit, and it ended in the range in which it was looked for."""
+    the fit, noise alone would not fit as well, and it ended in the range in which it was looked
+    for."""
     voltage: float
     """KV."""
     cs: float
@@ -104,6 +108,8 @@ class Ctf:
     profile: pd.DataFrame
     """Equiphase average: ``frequency`` (1/Å), ``power`` (over its smooth decline), ``fit`` on the
     same scale, ``ctf`` (the squared transfer function) and ``cc`` (correlation around there)."""
+    doubt: str = ""
+    """Why the defocus cannot be relied on, in words; empty where it can, or nobody knows why."""
 
     @property
     def defocus(self) -> float:
@@ -119,9 +125,10 @@ class Ctf:
     def words(self) -> str:
         """What was found, in a sentence."""
         if not self.reliable:
+            doubt = self.doubt or "its rings follow the spectrum too little or not far enough"
             return (
-                f"No defocus to rely on: the rings follow the best fit, {self.defocus / 1e4:.2f} "
-                f"µm underfocus, too little or not far enough (score {self.score:.2f})."
+                f"No defocus to rely on: {doubt}. The best fit has {self.defocus / 1e4:.2f} µm "
+                f"underfocus and a score of {self.score:.2f}."
             )
         shift = f", phase shift {self.phase_shift:.0f}°" if self.phase_shift else ""
         return (
@@ -231,9 +238,7 @@ def ctf(
     shown = _ctf_profile.profile(rings, found, optics)
     half = math.hypot(found.along, found.across)
     errors = _errors(found)
-    # a fit that runs off the range follows something else
-    inside = low - _OFF <= found.defocus <= high + _OFF
-    reliable = inside and shown.score >= _WEAK and shown.followed >= _FEW
+    doubt = _doubt(found, shown, (low, high), 1 / float(rings.k[-1]))
     return Ctf(
         defocus_u=found.defocus + half,
         defocus_v=found.defocus - half,
@@ -242,13 +247,37 @@ def ctf(
         score=shown.score,
         resolution=shown.resolution,
         **errors,
-        reliable=reliable,
+        reliable=not doubt,
         voltage=float(kilovolts),
         cs=float(cs),
         pixel_size=size,
         amplitude_contrast=float(amplitude_contrast),
         profile=shown.frame,
+        doubt=doubt,
     )
+
+
+def _doubt(
+    found: _ctf_fit.Fit,
+    shown: _ctf_profile.Profile,
+    defocus: tuple[float, float],
+    finest: float,
+) -> str:
+    """Return why a fit is not to be relied on; empty where it is."""
+    low, high = defocus
+    # a fit that runs off the range follows something else
+    if not low - _OFF <= found.defocus <= high + _OFF:
+        return f"the fit ran out of the {low / 1e4:g} to {high / 1e4:g} µm that were searched"
+    if shown.score < _WEAK:
+        return "its rings follow the spectrum too little"
+    if found.gain < _CHANCE:
+        return "its rings do not stand out of the noise"
+    if shown.followed < _FEW:
+        if shown.resolution is None:
+            return f"not even the rings at {_COARSEST:g} Å follow the spectrum"
+        end = f"the fit ends at {shown.resolution:.1f} Å, with less than two rings"
+        return end if shown.resolution > 1.1 * finest else f"{end}: pixels show no finer ones"
+    return ""
 
 
 def _optics(voltage: float, cs: float, amplitude_contrast: float) -> Optics:

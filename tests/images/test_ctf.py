@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -225,6 +227,63 @@ def test_images_without_rings_are_flagged(make, phase_shift, seed) -> None:
     found = images.ctf(image, voltage=300, pixel_size=1.0, phase_shift=phase_shift)
     assert not found.reliable
     assert found.words.startswith("No defocus to rely on")
+
+
+@pytest.mark.parametrize("side", [64, 96, 128, 192, 256])
+@pytest.mark.parametrize("quick", [False, True])
+def test_noise_of_few_pixels_is_flagged(side: int, quick: bool) -> None:
+    rng = np.random.default_rng(side)
+    if quick and side == 64:
+        with pytest.raises(InvalidInput, match="too few rings"):
+            images.ctf(rng.normal(size=(side, side)), voltage=300, pixel_size=1.5, quick=True)
+        return
+    # a fifth to two fifths of such images have a score above 0.5 over more than one ring
+    found = [
+        images.ctf(rng.normal(size=(side, side)), voltage=300, pixel_size=1.5, quick=quick)
+        for _ in range(30)
+    ]
+    assert not any(one.reliable for one in found)
+    assert any("do not stand out of the noise" in one.words for one in found)
+
+
+def test_strong_rings_of_few_pixels_are_reliable() -> None:
+    for seed in range(3):
+        image, truth = micrographs.simulate(
+            (512, 512), defocus_u=14_000, signal=1.5, dose=50, b_factor=30, seed=seed
+        )
+        found = images.ctf(image, voltage=300, pixel_size=truth.pixel_size)
+        assert found.reliable, found.words
+        assert found.defocus == pytest.approx(14_000, abs=5 * found.deviation)
+
+
+def test_words_say_why_a_fit_is_not_relied_on() -> None:
+    coarse = model(defocus=(35_000, 35_000, 0), pixel_size=7, side=1024, depth=1.0, samples=4000)
+    found = images.ctf(coarse)
+    assert not found.reliable
+    assert found.score > 0.9
+    assert found.words.startswith(
+        "No defocus to rely on: the fit ran out of the 0.3 to 5 µm that were searched. The best"
+    )
+    few = images.ctf(model(defocus=(15_000, 15_000, 0), pixel_size=9.0, side=1024))
+    assert few.words.startswith("No defocus to rely on: its rings follow the spectrum too little.")
+
+
+@pytest.mark.parametrize(
+    ("gain", "resolution", "followed", "finest", "words"),
+    [
+        (39.0, 4.0, 5.0, 3.0, "its rings do not stand out of the noise"),
+        (90.0, None, 0.0, 3.0, "not even the rings at 25 Å follow the spectrum"),
+        (90.0, 12.3, 1.0, 3.0, "the fit ends at 12.3 Å, with less than two rings"),
+        (90.0, 12.3, 1.0, 12.0, "less than two rings: pixels show no finer ones"),
+        (90.0, 4.0, 5.0, 3.0, ""),
+    ],
+)
+def test_doubts_are_told_apart(gain, resolution, followed, finest, words) -> None:
+    fit = SimpleNamespace(defocus=15_000.0, gain=gain)
+    shown = SimpleNamespace(score=0.99, resolution=resolution, followed=followed)
+    found = import_module("openem_nb.images.ctf")._doubt(fit, shown, (3_000.0, 50_000.0), finest)
+    assert found.endswith(words)
+    assert bool(found) == bool(words)
 
 
 @pytest.mark.parametrize("seed", range(20))
