@@ -78,12 +78,13 @@ def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ct
     # a table need not hold how exact each of them is
     told = [one.name for one in fields(Ctf) if one.name.startswith("deviation_")]
     exact: dict[str, Any] = {one: float(row.get(f"ctf_{one}", np.nan)) for one in told}
+    found: dict[str, Any] = {one: float(value) for one, value in zip(_NEEDED, values, strict=True)}
+    found |= {one: float(value) for one, value in known.items()}
     return Ctf(
-        **{one: float(value) for one, value in zip(_NEEDED, values, strict=True)},
+        **found,
         phase_shift=0.0 if shift is None or pd.isna(shift) else float(shift),
         resolution=None if resolution is None or pd.isna(resolution) else float(resolution),
         reliable=bool(row["ctf_reliable"]),
-        **{one: float(value) for one, value in known.items()},
         amplitude_contrast=float(contrast),
         **exact,
         profile=pd.DataFrame({one: np.empty(0) for one in names}),

@@ -12,17 +12,22 @@ const GALLERY_BINS = 40;
  * The scale that shows what is usual: what lies far from the quartiles stands at its ends.
  *
  * @param {Float64Array} values
+ * @param {string} column
  * @returns {import("./gallery_plot.mjs").GalleryScale}
  */
-function galleryScale(values) {
+function galleryScale(values, column) {
   const finite = values.filter(Number.isFinite).sort();
   if (!finite.length) return { low: 0, high: 1, below: false, above: false };
   const [least, most] = [finite[0], finite[finite.length - 1]];
   const [first, third] = [0.25, 0.75].map((part) => finite[Math.floor(part * (finite.length - 1))]);
   const reach = 4 * (third - first) || Infinity;
   const [low, high] = [Math.max(least, first - reach), Math.min(most, third + reach)];
-  if (low === high) return { low: low - 0.5, high: high + 0.5, below: false, above: false };
-  return { low, high, below: low > least, above: high < most };
+  if (low === high) {
+    const [below, above] = [low > least, high < most];
+    const half = Math.abs(low) < 1 ? 0.5 : 0.5 * Math.abs(low); // a bar in the middle
+    return { low: low - half, high: high + half, below, above, only: low, column };
+  }
+  return { low, high, below: low > least, above: high < most, column };
 }
 
 /**
@@ -52,7 +57,7 @@ export class GalleryHistogram {
   show(table, view, column) {
     this.column = column;
     const values = table.numbers(column);
-    const scale = galleryScale(values);
+    const scale = galleryScale(values, column);
     const { low, high } = scale;
     const bin = (/** @type {number} */ value) => Math.max(0, Math.min(GALLERY_BINS - 1, Math.floor(((value - low) / (high - low)) * GALLERY_BINS)));
     const all = new Float64Array(GALLERY_BINS);
@@ -125,7 +130,7 @@ export class GalleryScatter {
     this.names = [across, up];
     const { plot } = this;
     const [xs, ys] = [table.numbers(across), table.numbers(up)];
-    [plot.x, plot.y] = [galleryScale(xs), galleryScale(ys)];
+    [plot.x, plot.y] = [galleryScale(xs, across), galleryScale(ys, up)];
     const [one, two] = [view.ranges[across], view.ranges[up]];
     plot.range = one || two ? { x: [one?.[0] ?? plot.x.low, one?.[1] ?? plot.x.high], y: [two?.[0] ?? plot.y.low, two?.[1] ?? plot.y.high] } : null;
     plot.content = (context) => {

@@ -1,10 +1,14 @@
 // @ts-check
 import { make } from "../shared/dom.mjs";
-import { galleryAmount } from "../shared/gallery_table.mjs";
+import { galleryTicks } from "../shared/gallery_ticks.mjs";
 
-const GALLERY_PLOT = { left: 52, right: 8, top: 8, bottom: 22 };
+const GALLERY_PLOT = { left: 34, right: 8, top: 8, bottom: 22 };
 
-/** @typedef {{ low: number, high: number, below: boolean, above: boolean }} GalleryScale  and whether values lie outside */
+/**
+ * The ends of a scale, whether values lie outside, the value where there is one only, and the column.
+ *
+ * @typedef {{ low: number, high: number, below: boolean, above: boolean, only?: number, column?: string }} GalleryScale
+ */
 /** @typedef {{ x: [number, number], y: [number, number] }} GalleryBox  in values of the axes */
 
 /** How far along a scale a value is, 0 to 1. @param {number} value @param {GalleryScale} scale */
@@ -12,10 +16,14 @@ function galleryShare(value, { low, high }) {
   return Math.max(0, Math.min(1, (value - low) / (high - low)));
 }
 
-/** The text at an end of a scale. @param {number} value @param {GalleryScale} scale */
-function galleryEnd(value, { low, high, below, above }) {
-  const text = galleryAmount(Number(value.toPrecision(3)));
-  return (below && value === low) ? `≤ ${text}` : above && value === high ? `≥ ${text}` : text;
+/** Places on a scale and their texts. @param {GalleryScale} scale @param {number} count @returns {[number, string][]} */
+function galleryLabels({ low, high, below, above, only, column }, count) {
+  if (only !== undefined) return [[only, galleryTicks([only], 0, column)[0]]];
+  const places = Array.from({ length: count }, (_, place) => low + (place / (count - 1)) * (high - low));
+  return galleryTicks(places, high - low, column).map((text, place) => {
+    const sign = below && place === 0 ? "≤ " : above && place === count - 1 ? "≥ " : "";
+    return [places[place], `${sign}${text}`];
+  });
 }
 
 /**
@@ -38,6 +46,7 @@ export class GalleryPlot {
     this.canvas.style.height = `${height}px`;
     this.height = height;
     this.width = 300;
+    this.left = GALLERY_PLOT.left; // room for the texts of the axis
     /** @type {GalleryScale} */
     this.x = { low: 0, high: 1, below: false, above: false };
     /** @type {GalleryScale} */
@@ -60,8 +69,8 @@ export class GalleryPlot {
 
   /** Pixel of a value; what is off the scale is drawn at its end. @param {number} value */
   px(value) {
-    const inside = this.width - GALLERY_PLOT.left - GALLERY_PLOT.right;
-    return GALLERY_PLOT.left + galleryShare(value, this.x) * inside;
+    const inside = this.width - this.left - GALLERY_PLOT.right;
+    return this.left + galleryShare(value, this.x) * inside;
   }
 
   /** @param {number} value */
@@ -72,8 +81,8 @@ export class GalleryPlot {
 
   /** Value under a pixel. @param {number} pixel */
   vx(pixel) {
-    const inside = this.width - GALLERY_PLOT.left - GALLERY_PLOT.right;
-    return this.x.low + ((pixel - GALLERY_PLOT.left) / inside) * (this.x.high - this.x.low);
+    const inside = this.width - this.left - GALLERY_PLOT.right;
+    return this.x.low + ((pixel - this.left) / inside) * (this.x.high - this.x.low);
   }
 
   /** @param {number} pixel */
@@ -85,7 +94,7 @@ export class GalleryPlot {
   /** @param {PointerEvent} event */
   #place(event) {
     const box = this.canvas.getBoundingClientRect();
-    const x = Math.max(GALLERY_PLOT.left, Math.min(event.clientX - box.left, this.width - GALLERY_PLOT.right));
+    const x = Math.max(this.left, Math.min(event.clientX - box.left, this.width - GALLERY_PLOT.right));
     return { x, y: Math.max(GALLERY_PLOT.top, Math.min(event.clientY - box.top, this.height - GALLERY_PLOT.bottom)) };
   }
 
@@ -141,8 +150,10 @@ export class GalleryPlot {
     if (!context) return;
     context.scale(sharp, sharp);
     context.font = "11px system-ui, sans-serif";
+    const up = galleryLabels(this.y, 2);
+    this.left = Math.max(GALLERY_PLOT.left, ...up.map(([, text]) => Math.ceil(context.measureText(text).width) + 8));
     this.content(context);
-    this.#axes(context);
+    this.#axes(context, up);
     const { drag, range } = this;
     if (drag) this.#shade(context, [drag.x0, drag.x1], [drag.y0, drag.y1]);
     else if (range) this.#shade(context, [this.px(range.x[0]), this.px(range.x[1])], [this.py(range.y[0]), this.py(range.y[1])]);
@@ -160,9 +171,10 @@ export class GalleryPlot {
     context.strokeRect(x0 + 0.5, y0 + 0.5, Math.max(1, x1 - x0 - 1), Math.max(1, y1 - y0 - 1));
   }
 
-  /** @param {CanvasRenderingContext2D} context */
-  #axes(context) {
-    const { left, right, top, bottom } = GALLERY_PLOT;
+  /** @param {CanvasRenderingContext2D} context @param {[number, string][]} up  what stands at the upright axis */
+  #axes(context, up) {
+    const { right, top, bottom } = GALLERY_PLOT;
+    const { left } = this;
     context.fillStyle = this.colour("--jp-ui-font-color1", "#222");
     context.strokeStyle = this.colour("--jp-border-color1", "#999");
     context.beginPath();
@@ -171,15 +183,18 @@ export class GalleryPlot {
     context.lineTo(this.width - right, this.height - bottom + 0.5);
     context.stroke();
     context.textBaseline = "top";
-    for (const [value, align] of /** @type {const} */ ([[this.x.low, "left"], [(this.x.low + this.x.high) / 2, "center"], [this.x.high, "right"]])) {
-      context.textAlign = align;
-      context.fillText(galleryEnd(value, this.x), this.px(value), this.height - bottom + 5);
-    }
+    const across = galleryLabels(this.x, 3);
+    across.forEach(([value, text], place) => {
+      context.textAlign = across.length === 1 ? "center" : /** @type {const} */ (["left", "center", "right"])[place];
+      context.fillText(text, this.px(value), this.height - bottom + 5);
+    });
     context.textAlign = "right";
-    for (const [value, line] of /** @type {const} */ ([[this.y.low, "bottom"], [this.y.high, "top"]])) {
-      context.textBaseline = line;
-      context.fillText(galleryEnd(value, this.y), left - 5, this.py(value));
-    }
+    up.forEach(([value, text], place) => {
+      context.textBaseline = up.length === 1 ? "middle" : place ? "top" : "bottom";
+      context.fillText(text, left - 5, this.py(value));
+    });
+    // pixels cannot be read: who looks at the page with a program finds the texts here
+    this.canvas.dataset.ticks = [across, up].map((one) => one.map(([, text]) => text).join(" | ")).join(" || ");
   }
 
   end() {

@@ -6,6 +6,27 @@ import { GalleryHistogram, GalleryScatter } from "../shared/gallery_charts.mjs";
 /** @typedef {import("./gallery_table.mjs").GalleryTable} GalleryTable */
 /** @typedef {import("./gallery_table.mjs").GalleryView} GalleryView */
 
+/** What tells images apart best, the first that there is. */
+const GALLERY_TELLING = ["ctf_resolution", "ctf_defocus", "motion_total", "ice_ring", "std", "mean"];
+/** What says more of the camera than of the image. */
+const GALLERY_PLAIN = ["bytes", "fetched", "height", "width", "frames", "pixel_size", "voltage"];
+
+/** The two columns that are plotted as long as nobody has chosen others: measured, and not all the same. @param {GalleryTable} table */
+function galleryUsual(table) {
+  const names = table.measured.map(({ name }) => name);
+  const varies = names.filter((name) => {
+    const known = table.numbers(name).filter(Number.isFinite);
+    return known.some((value) => value !== known[0]);
+  });
+  const rank = (/** @type {string} */ name) => {
+    const place = GALLERY_TELLING.indexOf(name);
+    return place < 0 ? GALLERY_TELLING.length + Number(GALLERY_PLAIN.includes(name)) : place;
+  };
+  varies.sort((one, two) => rank(one) - rank(two));
+  const [first, second] = [...new Set([...varies, ...names])];
+  return [first, second ?? first];
+}
+
 /** Plots of the measurements, and the ranges that they or a person set. */
 export class GalleryRanges {
   /**
@@ -32,7 +53,10 @@ export class GalleryRanges {
     this.element.open = true;
     this.again = () => {};
     this.element.addEventListener("toggle", () => this.again());
-    for (const select of [this.column, this.across, this.up]) select.addEventListener("change", () => this.again());
+    for (const select of [this.column, this.across, this.up]) select.addEventListener("change", () => {
+        select.dataset.chosen = "yes";
+        this.again();
+      });
   }
 
   /** @param {[string, [number | null, number | null] | null][]} pairs */
@@ -52,9 +76,13 @@ export class GalleryRanges {
     const pairs = table.measured.map(({ name, label }) => [name, label]);
     this.element.hidden = !pairs.length;
     if (!pairs.length) return;
-    const fresh = !this.across.dataset.pairs;
-    for (const select of [this.column, this.across, this.up]) galleryChoices(select, pairs);
-    if (fresh && pairs.length > 1) this.up.value = pairs[1][0];
+    const usual = galleryUsual(table);
+    for (const [select, name] of /** @type {const} */ ([[this.column, usual[0]], [this.up, usual[0]], [this.across, usual[1]]])) {
+      const before = select.value;
+      galleryChoices(select, pairs);
+      if (select.value !== before) delete select.dataset.chosen; // what was chosen is not there
+      if (!select.dataset.chosen) select.value = name;
+    }
     this.again = () => this.show(table, view, shown, active);
     if (!this.element.open) return;
     this.histogram.show(table, view, this.column.value);
