@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from openem_nb.errors import InvalidInput
+from openem_nb.images._given import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,10 +49,11 @@ def pixels(source: NDArray[Any] | ImageLike) -> NDArray[Any]:
     Raises
     ------
     InvalidInput
-        If it is not one image of real numbers.
+        If it is not one image of real numbers, or the path of one that is not open.
     """
     if isinstance(source, ImageLike):
         return source.average() if source.frames > 1 else source.frame(0)
+    _no_path(source)
     array = np.asarray(source)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "buif":
         raise InvalidInput(
@@ -62,7 +65,14 @@ def pixels(source: NDArray[Any] | ImageLike) -> NDArray[Any]:
 
 
 def known_pixel_size(source: object, given: float | None) -> float | None:
-    """Return the pixel size in Å that was given, else that of the micrograph, else None."""
+    """Return the pixel size in Å that was given, else that of the micrograph, else None.
+
+    Raises
+    ------
+    InvalidInput
+        If it is impossible, or the source is the path of an image that is not open.
+    """
+    _no_path(source)
     value = getattr(source, "pixel_size", None) if given is None else given
     return None if value is None else positive(value, "pixel size", "Å")
 
@@ -75,9 +85,18 @@ def positive(value: float, name: str, unit: str) -> float:
     InvalidInput
         If it is not, or is no number at all.
     """
-    number = float(value)
-    if not (np.isfinite(number) and number > 0):
+    found = number(f"The {name}", value, f"Give it in {unit}.")
+    if found <= 0:
         raise InvalidInput(
             f"The {name} is {value}, and has to be above 0 {unit}.", hint=f"Give it in {unit}."
         )
-    return number
+    return found
+
+
+def _no_path(source: object) -> None:
+    if isinstance(source, str | bytes | PurePath):
+        shown = "…" if isinstance(source, bytes) else repr(str(source))
+        raise InvalidInput(
+            "A measurement needs an image, not the name of its file.",
+            hint=f"Open it first: images.open_image({shown}).",
+        )

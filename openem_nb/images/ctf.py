@@ -21,8 +21,9 @@ import numpy as np
 from openem_nb.errors import InvalidInput
 from openem_nb.images import _ctf_fit, _ctf_profile, _ctf_rings
 from openem_nb.images._ctf_model import Optics, wavelength, zeros
+from openem_nb.images._given import checked, checked_range
 from openem_nb.images._holes import averaged
-from openem_nb.images._sources import known_pixel_size, pixels, positive
+from openem_nb.images._sources import known_pixel_size, pixels
 from openem_nb.images.spectrum import CELLS, Spectrum, periodogram
 from openem_nb.images.threads import plain_algebra
 
@@ -61,6 +62,8 @@ _CHANCE: Final = 40.0
 there. The best of all trials reaches it in noise of no size: see docs/explanation/ctf.md."""
 _OFF: Final = 100.0
 """Å that a fit may end beyond the range in which it was looked for."""
+_USUAL_CS: Final = 2.7
+"""Mm; of the lenses of most microscopes for cryo-EM."""
 _RANGE: Final = (3000.0, 50_000.0)
 """Å between which the defocus is looked for."""
 
@@ -110,6 +113,8 @@ class Ctf:
     same scale, ``ctf`` (the squared transfer function) and ``cc`` (correlation around there)."""
     doubt: str = ""
     """Why the defocus cannot be relied on, in words; empty where it can, or nobody knows why."""
+    cs_assumed: bool = False
+    """Whether nobody gave :attr:`cs`, so that it was assumed."""
 
     @property
     def defocus(self) -> float:
@@ -123,17 +128,18 @@ class Ctf:
 
     @property
     def words(self) -> str:
-        """What was found, in a sentence."""
+        """What was found, in a sentence; another one where Cs was assumed."""
+        assumed = f" Cs was assumed to be {self.cs:g} mm." if self.cs_assumed else ""
         if not self.reliable:
             doubt = self.doubt or "its rings follow the spectrum too little or not far enough"
             return (
                 f"No defocus to rely on: {doubt}. The best fit has {self.defocus / 1e4:.2f} µm "
-                f"underfocus and a score of {self.score:.2f}."
+                f"underfocus and a score of {self.score:.2f}.{assumed}"
             )
         shift = f", phase shift {self.phase_shift:.0f}°" if self.phase_shift else ""
         return (
             f"Underfocus {self.defocus / 1e4:.2f} µm, astigmatism {self.astigmatism / 10:.0f} nm "
-            f"at {self.angle:.0f}°{shift}; rings fit to {self.resolution:.1f} Å."
+            f"at {self.angle:.0f}°{shift}; rings fit to {self.resolution:.1f} Å.{assumed}"
         )
 
     def zeros(self, count: int = 10, *, azimuth: float | None = None) -> NDArray[np.float64]:
@@ -161,7 +167,7 @@ def ctf(
     source: NDArray[Any] | ImageLike | Spectrum,
     *,
     voltage: float | None = None,
-    cs: float = 2.7,
+    cs: float | None = None,
     pixel_size: float | None = None,
     amplitude_contrast: float = 0.07,
     phase_shift: float | tuple[float, float] | bool | None = None,
@@ -177,8 +183,8 @@ def ctf(
     voltage :
         KV; by default what the micrograph knows.
     cs :
-        Spherical aberration, mm; 2.7 is that of most microscopes for cryo-EM, near 0 for those with
-        a corrector.
+        Spherical aberration, mm; near 0 for microscopes with a corrector. Where it is not given,
+        2.7 is assumed, that of most microscopes for cryo-EM, and the words of the result say so.
     pixel_size :
         Å; by default what the micrograph or spectrum knows.
     amplitude_contrast :
@@ -208,13 +214,11 @@ def ctf(
             f"A defocus cannot be measured without the {missing}, which the image does not know.",
             hint="Give pixel_size in Å and voltage in kV.",
         )
-    optics = _optics(kilovolts, cs, amplitude_contrast)
+    size = checked("pixel_size", size)
+    aberration = _USUAL_CS if cs is None else cs
+    optics = _optics(kilovolts, aberration, amplitude_contrast)
     shifts = _phase_range(phase_shift)
-    low, high = (positive(end, "defocus", "Å") for end in defocus)
-    if low >= high:
-        raise InvalidInput(
-            f"No defocus lies between {low} and {high} Å.", hint="Give the lower one first."
-        )
+    low, high = checked_range(defocus)
     finest = _QUICK if quick else _FINEST
     power = _spectrum(source, size, finest, quick=quick)
     size = power.pixel_size or size
@@ -249,11 +253,12 @@ def ctf(
         **errors,
         reliable=not doubt,
         voltage=float(kilovolts),
-        cs=float(cs),
+        cs=float(aberration),
         pixel_size=size,
         amplitude_contrast=float(amplitude_contrast),
         profile=shown.frame,
         doubt=doubt,
+        cs_assumed=cs is None,
     )
 
 
@@ -281,13 +286,9 @@ def _doubt(
 
 
 def _optics(voltage: float, cs: float, amplitude_contrast: float) -> Optics:
-    if not (math.isfinite(cs) and abs(cs) <= 20 and 0 <= amplitude_contrast <= 1):
-        raise InvalidInput(
-            f"A spherical aberration of {cs} mm with an amplitude contrast of "
-            f"{amplitude_contrast} is impossible.",
-            hint="Cs is given in mm, 2.7 for example; amplitude contrast is between 0 and 1.",
-        )
-    return Optics(wavelength(voltage), cs * 1e7, math.asin(amplitude_contrast))
+    length = wavelength(checked("voltage", voltage))
+    contrast = math.asin(checked("amplitude_contrast", amplitude_contrast))
+    return Optics(length, checked("cs", cs) * 1e7, contrast)
 
 
 def _phase_range(given: float | tuple[float, float] | bool | None) -> tuple[float, float]:

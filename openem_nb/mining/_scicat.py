@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import scicat, units
 from openem_nb.errors import InvalidInput, NotFound, OpenEMError
+from openem_nb.images._given import possible
 from openem_nb.images.scanning import NAMES
 from openem_nb.mining._far import InTar
 from openem_nb.mining.files import ImageFile, ImageFiles, find, wanted
@@ -137,14 +138,14 @@ def of_retrieval(retrieval: Any, *, progress: Progress | None = None) -> Source:
 def optics(metadata: Mapping[str, Any]) -> dict[str, float | None]:
     """Return voltage (kV), Cs (mm) and pixel size (Å) of an OSC-EM document; None if not stated.
 
-    A value without a unit that is known is not used.
+    A value without a unit that is known, or that is impossible, is not used.
     """
     found: dict[str, float | None] = {}
     for name, (place, unit) in _PLACES.items():
         node: Any = metadata
         for key in place:
             node = node.get(key) if isinstance(node, Mapping) else None
-        found[name] = _number(node, unit)
+        found[name] = possible(name, _number(node, unit))
     return found
 
 

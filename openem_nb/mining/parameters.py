@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.images._given import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +31,6 @@ DEFAULT: Final = ("thumbnail", "statistics", "spectrum", "ctf", "ice")
 
 _VERSION: Final = 1
 """Raised when a measurement changes, so that files are measured again."""
-_HOW: Final = "Give it as a number in the unit that the documentation names."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +79,10 @@ class Parameters:
                 f"{unknown[0]!r} cannot be measured." if unknown else "Nothing is to be measured.",
                 hint=f"Choose from {', '.join(MEASURES)}.",
             )
-        for name, unit in (("voltage", "kV"), ("cs", "mm"), ("pixel_size", "Å"), ("dose", "e⁻/Å²")):
+        for name in ("voltage", "cs", "pixel_size", "amplitude_contrast", "dose"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InvalidInput(f"{name} is {value}, and has to be above 0 {unit}.", hint=_HOW)
-        if self.voltage is not None and self.voltage > 5000:
-            raise InvalidInput(
-                f"A voltage of {self.voltage:g} kV is none of an electron microscope.",
-                hint="Give it in kV: 300, not 300000.",
-            )
-        if not 0 <= self.amplitude_contrast <= 1:
-            raise InvalidInput(
-                f"The amplitude contrast is {self.amplitude_contrast}, and has to be 0 to 1.",
-                hint="Usual for ice are 0.07 to 0.1, for stain 0.2 and more.",
-            )
+            if value is not None or name == "amplitude_contrast":
+                checked(name, value)
         if not 16 <= self.size <= 2048:
             raise InvalidInput(
                 f"Thumbnails of {self.size} pixels are not made.", hint="Give 16 to 2048."

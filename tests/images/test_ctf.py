@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -360,24 +362,57 @@ def test_what_is_not_known_has_to_be_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "words", "unit"),
     [
-        {"voltage": -300},
-        {"pixel_size": 0},
-        {"pixel_size": float("nan")},
-        {"cs": float("inf")},
-        {"cs": 2700},
-        {"amplitude_contrast": 7},
-        {"defocus": (20_000, 10_000)},
-        {"defocus": (-1, 10_000)},
-        {"phase_shift": (90, 10)},
-        {"phase_shift": float("nan")},
+        ({"voltage": -300}, "voltage is -300 kV", "kV"),
+        ({"voltage": 300_000}, "voltage is 300000 kV", "300, not 300000"),
+        ({"voltage": "high"}, "voltage is 'high', and has to be a number", "kV"),
+        ({"pixel_size": 0}, "pixel size is 0", "Å"),
+        ({"pixel_size": float("nan")}, "pixel size is nan", "Å"),
+        ({"pixel_size": 8.3e-11}, "pixel_size is 8.3e-11 Å", "Å"),
+        ({"cs": float("inf")}, "cs is inf", "mm"),
+        ({"cs": 2700}, "cs is 2700 mm", "2.7, not 2700"),
+        ({"cs": -2.7}, "cs is -2.7 mm", "mm"),
+        ({"amplitude_contrast": 7}, "amplitude_contrast is 7,", "part of 1"),
+        ({"amplitude_contrast": None}, "amplitude_contrast is None", "part of 1"),
+        ({"defocus": (20_000, 10_000)}, "No defocus lies between", "lower one first"),
+        ({"defocus": (-1, 10_000)}, "defocus is -1 Å", "Å"),
+        ({"defocus": (0.5, 3)}, "defocus of 0.5 to 3 Å leaves no rings", "in Å"),
+        ({"defocus": (5e-7, 3e-6)}, "defocus is 5e-07 Å", "in Å"),
+        ({"defocus": 15_000}, "has to be a pair", "in Å"),
+        ({"defocus": (None, 3_000)}, "defocus is None", "in Å"),
+        ({"phase_shift": (90, 10)}, "phase shift", "lower"),
+        ({"phase_shift": float("nan")}, "phase shift", "lower"),
     ],
 )
-def test_impossible_values_are_refused(wrong: dict[str, Any]) -> None:
+def test_impossible_values_are_refused(wrong: dict[str, Any], words: str, unit: str) -> None:
     image = np.random.default_rng(0).standard_normal((256, 256))
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=re.escape(words)) as caught:
         images.ctf(image, **{"voltage": 300, "pixel_size": 1.0, **wrong})
+    assert unit in (caught.value.hint or "")
+
+
+def test_what_is_assumed_is_said() -> None:
+    spectrum = model(defocus=(15_500, 14_500, 30))
+    for one in (images.ctf(spectrum), images.ctf(spectrum, cs=None)):
+        assert (one.cs, one.cs_assumed) == (2.7, True)
+        assert one.words.endswith(" Cs was assumed to be 2.7 mm.")
+    given = images.ctf(spectrum, cs=2.7)
+    assert not given.cs_assumed
+    assert given.words.endswith("Å.")
+    assert given.defocus == one.defocus
+    flat_words = images.ctf(flat(np.random.default_rng(0)), voltage=300, pixel_size=1.0).words
+    assert flat_words.endswith("assumed to be 2.7 mm.")
+
+
+@pytest.mark.parametrize("path", ["x.mrc", Path("x.mrc")])
+@pytest.mark.parametrize(
+    "measure", [images.ctf, images.ice, images.spectrum, images.periodogram, images.statistics]
+)
+def test_a_path_has_to_be_opened_first(measure: Any, path: Any) -> None:
+    with pytest.raises(InvalidInput, match="not the name of its file") as caught:
+        measure(path)
+    assert "images.open_image('x.mrc')" in caught.value.hint
 
 
 @pytest.mark.parametrize(

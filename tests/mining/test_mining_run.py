@@ -317,8 +317,12 @@ def test_a_folder_where_nothing_was_mined(tmp_path: Path) -> None:
         ({"measures": ()}, "Nothing is to be measured"),
         ({"voltage": 300_000}, "300000 kV"),
         ({"cs": -2.7}, "cs is -2.7"),
+        ({"cs": 2700}, "cs is 2700 mm, and has to be -1 to 20 mm"),
+        ({"cs": "2.7 mm"}, "cs is '2.7 mm', and has to be a number"),
+        ({"amplitude_contrast": None}, "amplitude_contrast is None"),
+        ({"voltage": 0.3}, "voltage is 0.3 kV"),
         ({"pixel_size": float("nan")}, "pixel_size is nan"),
-        ({"amplitude_contrast": 7}, "amplitude contrast"),
+        ({"amplitude_contrast": 7}, "amplitude_contrast is 7, and has to be 0 to 1"),
         ({"size": 5}, "5 pixels"),
         ({"workers": 0}, "0 workers"),
         ({"cluster": "threads", "options": {"queue": "x"}}, "options such as queue"),
@@ -332,6 +336,7 @@ def test_wrong_parameters_are_told(
 ) -> None:
     with pytest.raises(InvalidInput, match=words):
         mine(session(1), out=tmp_path / "out", **wrong)
+    assert not list(tmp_path.glob("out/**/*.parquet")), "it is told before anything is measured"
 
 
 def test_a_gain_reference_that_is_not_there(session: Callable[..., Path], tmp_path: Path) -> None:

@@ -282,6 +282,7 @@ def test_the_metadata_tell_what_no_file_knows(archive: Any) -> None:
         ({"instrument": {"acceleration_voltage": {"value": "300", "unit": "kV"}}}, None),
         ({"instrument": {"acceleration_voltage": {"value": 300, "unit": "parsec"}}}, None),
         ({"instrument": {"acceleration_voltage": {"value": -1, "unit": "kV"}}}, None),
+        ({"instrument": {"acceleration_voltage": {"value": 300000, "unit": "kV"}}}, None),
         ({"instrument": {"acceleration_voltage": {"value": True, "unit": "kV"}}}, None),
     ],
 )
