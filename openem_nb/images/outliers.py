@@ -46,6 +46,8 @@ _GOOD: Final = {
     "unevenness": "low",
     "dark": "low",
     "deviation": "low",
+    "deviation_u": "low",
+    "deviation_v": "low",
 }
 """The side of a measurement on which no value is too good."""
 _UNITS: Final = {
@@ -54,6 +56,9 @@ _UNITS: Final = {
     "defocus": "Å",
     "astigmatism": "Å",
     "deviation": "Å",
+    "deviation_u": "Å",
+    "deviation_v": "Å",
+    "deviation_angle": "°",
     "distance": "Å",
     "counted": "e⁻/Å²",
     "resolution": "Å",
@@ -66,8 +71,11 @@ _UNITS: Final = {
     "phase_shift": "°",
 }
 _GROUPS: Final = ("ctf_", "motion_", "ice_", "dose_", "statistics_", "spectrum_")
-_NO_JUDGEMENT: Final = frozenset({"angle", "distance", "measured", "mtime", "seconds"})
-"""Columns that may be anything: directions are spread over the circle, times are of the reading."""
+_NO_JUDGEMENT: Final = frozenset(
+    {"angle", "deviation_angle", "distance", "measured", "mtime", "seconds"}
+)
+"""Columns that may be anything: directions are spread over the circle, that of little astigmatism
+is not known; times are of the reading."""
 _PROBLEMS: Final = ("problem", "error")
 
 

@@ -215,7 +215,8 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
         quick=parameters.quick,
     )
     names = ("defocus_u", "defocus_v", "defocus", "astigmatism", "angle", "score", "resolution")
-    values = _fields(fit, *names, "deviation", "reliable", before="ctf_")
+    deviations = ("deviation", "deviation_u", "deviation_v", "deviation_angle")
+    values = _fields(fit, *names, *deviations, "reliable", before="ctf_")
     values |= _fields(fit, "cs", "amplitude_contrast", before="ctf_")
     if parameters.phase_plate:
         values["ctf_phase_shift"] = fit.phase_shift

@@ -178,3 +178,9 @@ def test_names_that_are_no_text_can_be_written(tmp_path: Path) -> None:
         found = read_selection(write_selection(tmp_path / f"s.{suffix}", frame))
         assert found["name"].tolist() == ["m_\\xff.mrc"]
         assert found["note"].tolist() == ["é"]
+
+
+def test_an_axis_that_is_not_known_is_no_outlier() -> None:
+    frame = pd.DataFrame({"ctf_deviation_angle": [1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.0, 52.0]})
+    assert len(outliers(frame)) == 0
+    assert len(outliers(frame.rename(columns={"ctf_deviation_angle": "ctf_deviation_u"}))) == 1

@@ -93,6 +93,10 @@ def test_ctf_of_simulated_micrographs(tmp_path: Path) -> None:
         assert found.loc[name, "ctf_defocus"] == pytest.approx(known.defocus_u, abs=400)
         assert found.loc[name, "ctf_score"] > 0.5
         assert found.loc[name, "ctf_resolution"] < 12
+        row = found.loc[name]
+        assert 0 < row["ctf_deviation"] < row["ctf_deviation_u"] < 500
+        assert 0 < row["ctf_deviation_v"] < 500
+        assert 0 < row["ctf_deviation_angle"] <= 52
     assert set(found["left_out"]) == {None}
     assert Image.open(io.BytesIO(mined.picture(found["spectrum"].iloc[0]))).size == (256, 256)
     shifted = mine(tmp_path / "in", voltage=300, cs=2.7, phase_plate=True, out=tmp_path / "out")
