@@ -178,7 +178,7 @@ class MicrographCanvas(FrontEnd):
         if self._power is None or self._power[0] != key:
             found = measured(image, pixel_size=self.pixel_size, voltage=micrograph.voltage)
             self._power = key, found
-        return shown(self._power[1], self.ctf)
+        return shown(self._power[1], self.ctf, up=micrograph.origin == "lower")
 
 
 def _is_plain(settings: Mapping[str, Any], views: Views) -> bool:

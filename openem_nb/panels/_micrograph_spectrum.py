@@ -29,6 +29,9 @@ _RINGS: Final = 12
 _AZIMUTHS: Final = 72
 """Directions in which a ring is drawn; the rings mirror themselves after half of them."""
 
+_BLURRED: Final = 20.0
+"""Degrees of standard deviation beyond which an axis of astigmatism is not drawn."""
+
 
 def measured(image: NDArray[Any], *, pixel_size: float | None, voltage: float | None) -> Spectrum:
     """Return the spectrum of a whole image."""
@@ -51,8 +54,14 @@ def fitted(image: NDArray[Any], settings: Mapping[str, Any]) -> Ctf:
     return ctf(image, **known, phase_shift=True if settings.get("phase_shift") else None)
 
 
-def shown(power: Spectrum, found: Ctf | None) -> dict[str, Any]:
-    """Return what the front end draws: picture, rings in cycles per pixel, curves and numbers."""
+def shown(power: Spectrum, found: Ctf | None, *, up: bool) -> dict[str, Any]:
+    """Return what the front end draws: picture, rings in cycles per pixel, curves and numbers.
+
+    Parameters
+    ----------
+    up :
+        Whether the first row is at the bottom: only then angles are seen counter-clockwise.
+    """
     edge = 0.5
     if power.pixel_size is not None:
         edge = min(edge, power.pixel_size / _FINEST)
@@ -67,7 +76,8 @@ def shown(power: Spectrum, found: Ctf | None) -> dict[str, Any]:
         "columns": list(columns),
         "words": words,
         "rings": [] if found is None else _rings(found, power.pixel_size),
-        "rows": [] if found is None else _rows(found),
+        "axis": None if found is None or found.deviation_angle > _BLURRED else found.angle,
+        "rows": [] if found is None else _rows(found, up),
         "resolution": None if found is None else found.resolution,
     }
     buffers = [picture.levels.tobytes()]
@@ -105,11 +115,13 @@ def _rings(found: Ctf, pixel_size: float | None) -> list[list[float]]:
     return [[round(float(one), 6) for one in ring] for ring in rings if ring.min() < math.sqrt(0.5)]
 
 
-def _rows(found: Ctf) -> list[list[str]]:
+def _rows(found: Ctf, up: bool) -> list[list[str]]:
+    turn = "counter-clockwise from x" if up else "clockwise from x: the first row is on top"
     rows = [
         ("Defocus U", f"{found.defocus_u:,.0f} Å"),
         ("Defocus V", f"{found.defocus_v:,.0f} Å"),
         ("Astigmatism", f"{found.astigmatism:,.0f} Å at {found.angle:.1f}°"),
+        ("Its angle", f"of the axis of U, {turn}"),
     ]
     if found.phase_shift:
         rows.append(("Phase shift", f"{found.phase_shift:.1f}°"))

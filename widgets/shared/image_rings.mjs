@@ -10,6 +10,7 @@ import { imagePaint, imageTable } from "../shared/image_paint.mjs";
  * @property {number | null} pixel_size
  * @property {number} edge  cycles per pixel at the edge of the picture
  * @property {number[][]} rings  radii in cycles per pixel, by direction from +x towards later rows
+ * @property {number | null} [axis]  degrees from +x towards later rows, of the larger defocus
  */
 
 /** Draw the spectrum itself. @param {HTMLCanvasElement} canvas @param {ImagePower} power @param {boolean} up */
@@ -88,6 +89,24 @@ export function drawImageRings(canvas, power, up, colours, mark) {
       path.lineTo(middle + radius * Math.cos(angle), middle + (up ? -down : down));
     }
     stroke(colours.fit, 1.25, path);
+  }
+  if (typeof power.axis === "number" && power.rings.length) {
+    const turn = ((up ? -1 : 1) * power.axis * Math.PI) / 180;
+    const [x, y] = [Math.cos(turn), Math.sin(turn)];
+    const path = new Path2D();
+    const [near, far] = [0.9, 0.98].map((part) => (part * width) / 2);
+    for (const side of [-1, 1]) {
+      path.moveTo(middle + side * near * x, middle + side * near * y);
+      path.lineTo(middle + side * far * x, middle + side * far * y);
+    }
+    stroke(colours.fit, 3, path);
+    const at = 0.84 * middle;
+    context.textBaseline = "middle";
+    context.fillStyle = colours.paper;
+    context.fillRect(middle + at * x - 8, middle + at * y - 8, 16, 16);
+    context.fillStyle = colours.ink;
+    context.fillText("U", middle + at * x, middle + at * y);
+    context.textBaseline = "alphabetic";
   }
   if (mark !== null) stroke(colours.ink, 1.5, circle(mark));
 }

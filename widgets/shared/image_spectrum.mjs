@@ -108,7 +108,7 @@ export class ImageSpectrum {
   show(answer) {
     const [first, ...others] = answer.buffers;
     const levels = new ImageLevels(imageData(first), answer.scale, answer.offset);
-    this.power = { size: answer.size, levels, pixel_size: answer.pixel_size, edge: answer.edge, rings: answer.rings };
+    this.power = { size: answer.size, levels, pixel_size: answer.pixel_size, edge: answer.edge, rings: answer.rings, axis: answer.axis };
     const floats = others.map(
       (/** @type {DataView} */ one) => new Float32Array(one.buffer.slice(one.byteOffset, one.byteOffset + one.byteLength)),
     );
