@@ -95,6 +95,7 @@ def measure_fields(
                     kind="check",
                     value=bool(given.get(_PHASE)),
                     help="Fit a phase shift, too; without one it is taken as 0.",
+                    wide=True,
                     when=name,
                 )
             )

@@ -76,12 +76,14 @@ def test_all_images_are_seen(page: Any, opened: Any) -> None:
 
 
 def test_they_are_measured_while_one_looks(page: Any, opened: Any) -> None:
-    opened.get_by_role("button", name="Measure all").click()
+    form = opened.get_by_role("form", name="Measurements")
+    dose, expected = form.get_by_label(re.compile("^Dose:")), form.get_by_label("Expected dose")
+    assert not expected.is_visible()  # nothing asks for it
+    dose.check()
+    expected.fill("40")
+    form.get_by_role("button", name="Measure all").click()
     opened.get_by_text(f"{COUNT} files measured").first.wait_for()
     opened.get_by_label("Sort by").select_option("ctf_resolution")
-    opened.get_by_label("Histogram of", exact=True).select_option("ctf_resolution")
-    opened.get_by_label("Plot", exact=True).select_option("ctf_resolution")
-    opened.get_by_label("against", exact=True).select_option("ctf_defocus")
     words = re.compile(r"^Histogram of ctf resolution \(Å\): ([6-9]|1\d) values")
     opened.get_by_role("img", name=words).wait_for()
 

@@ -159,7 +159,7 @@ def test_impossible_values_are_said_at_their_fields(panel: InspectPanel, tmp_pat
     panel.measure.form.submit({**wrong, "gain": str(tmp_path / "none.mrc"), "voltage": "300000"})
     errors = panel.measure.form.errors
     assert set(errors) == {"amplitude_contrast", "expected_dose", "gain", "voltage"}
-    assert "0 to 1" in errors["amplitude_contrast"]
+    assert "0.07 to 0.1" in errors["amplitude_contrast"]
     assert "none.mrc" in errors["gain"]
     assert panel.mined is None
 
