@@ -62,6 +62,7 @@ class Row(NamedTuple):
     resolution: float
     covered: bool
     """Whether the defocus lies within two of its standard deviations."""
+    score: float
 
 
 def drawn(number: int, group: int = 5) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def measured(
         first=first,
         resolution=found.resolution or np.inf,
         covered=abs(found.defocus - (truth.defocus_u + truth.defocus_v) / 2) < 2 * found.deviation,
+        score=found.score,
     )
     return row, found
 
@@ -180,6 +182,7 @@ def report(name: str, rows: list[Row], limit: float) -> None:
     lost = error > LOST
     angle = [row.angle for row in rows if row.astigmatism > 300]
     seconds = np.array([row.seconds for row in rows])
+    scores = [row.score for row in rows]
     print(
         f"{name:8s} within {LOST:.0f} Å {int((~lost).sum())}/{len(rows)}, lost and flagged "
         f"{int((lost & flagged).sum())}, lost and not flagged {int((lost & ~flagged).sum())}, "
@@ -188,6 +191,7 @@ def report(name: str, rows: list[Row], limit: float) -> None:
         f"{_angles(angle)}, {np.mean(np.array(angle) < 3) if angle else 0:.0%} within 3°; "
         f"{np.mean([row.covered for row in rows]):.0%} within two deviations; fit to "
         f"{np.median([row.resolution for row in rows]):.1f} Å; "
+        f"score {np.median(scores):.2f} median, {min(scores):.2f} to {max(scores):.2f}; "
         f"{np.median(seconds):.3f} s median, {seconds.min():.3f} s best, {seconds.max():.3f} s "
         f"longest, {np.median([row.first for row in rows]):.3f} s for the first of a size, "
         f"{np.median(seconds) / limit:.1f} x the bare transform"
