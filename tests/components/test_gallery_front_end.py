@@ -494,7 +494,7 @@ def test_labels_have_as_many_digits_as_tell_them_apart(shown: Any) -> None:
 
 def test_plots_begin_with_what_tells_images_apart_until_a_person_chooses(shown: Any) -> None:
     names = [f"m_{row}.mrc" for row in range(8)]
-    plain = pd.DataFrame({"name": names, "bytes": range(8), "height": 1024})
+    plain = pd.DataFrame({"name": names, "bytes": range(8), "frames": np.nan, "height": 1024})
     gallery = Gallery(plain)
     page = shown(gallery)
     fields = ("Histogram of", "Plot", "against")
@@ -516,3 +516,6 @@ def test_plots_begin_with_what_tells_images_apart_until_a_person_chooses(shown: 
     page.get_by_label("Histogram of", exact=True).select_option("height")
     show(measured.assign(std=np.arange(8.0)))
     assert chosen() == ["height", "ctf_resolution", "ctf_defocus"]
+    page.get_by_label("Histogram of", exact=True).select_option("frames")
+    across, _ = ticks(page, "Histogram of frames")
+    assert across == [""]  # there is nothing to measure off

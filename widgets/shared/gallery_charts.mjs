@@ -17,7 +17,7 @@ const GALLERY_BINS = 40;
  */
 function galleryScale(values, column) {
   const finite = values.filter(Number.isFinite).sort();
-  if (!finite.length) return { low: 0, high: 1, below: false, above: false };
+  if (!finite.length) return { low: 0, high: 1, below: false, above: false, only: NaN };
   const [least, most] = [finite[0], finite[finite.length - 1]];
   const [first, third] = [0.25, 0.75].map((part) => finite[Math.floor(part * (finite.length - 1))]);
   const reach = 4 * (third - first) || Infinity;

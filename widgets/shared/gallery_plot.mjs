@@ -5,7 +5,8 @@ import { galleryTicks } from "../shared/gallery_ticks.mjs";
 const GALLERY_PLOT = { left: 34, right: 8, top: 8, bottom: 22 };
 
 /**
- * The ends of a scale, whether values lie outside, the value where there is one only, and the column.
+ * The ends of a scale, whether values lie outside, the value where there is one only (NaN where
+ * there is none), and the column.
  *
  * @typedef {{ low: number, high: number, below: boolean, above: boolean, only?: number, column?: string }} GalleryScale
  */
@@ -18,6 +19,7 @@ function galleryShare(value, { low, high }) {
 
 /** Places on a scale and their texts. @param {GalleryScale} scale @param {number} count @returns {[number, string][]} */
 function galleryLabels({ low, high, below, above, only, column }, count) {
+  if (Number.isNaN(only)) return []; // there are no values
   if (only !== undefined) return [[only, galleryTicks([only], 0, column)[0]]];
   const places = Array.from({ length: count }, (_, place) => low + (place / (count - 1)) * (high - low));
   return galleryTicks(places, high - low, column).map((text, place) => {

@@ -14,16 +14,15 @@ const GALLERY_PLAIN = ["bytes", "fetched", "height", "width", "frames", "pixel_s
 /** The two columns that are plotted as long as nobody has chosen others: measured, and not all the same. @param {GalleryTable} table */
 function galleryUsual(table) {
   const names = table.measured.map(({ name }) => name);
-  const varies = names.filter((name) => {
-    const known = table.numbers(name).filter(Number.isFinite);
-    return known.some((value) => value !== known[0]);
-  });
+  const known = new Map(names.map((name) => [name, table.numbers(name).filter(Number.isFinite)]));
+  const there = names.filter((name) => known.get(name)?.length);
+  const varies = there.filter((name) => known.get(name)?.some((value) => value !== known.get(name)?.[0]));
   const rank = (/** @type {string} */ name) => {
     const place = GALLERY_TELLING.indexOf(name);
     return place < 0 ? GALLERY_TELLING.length + Number(GALLERY_PLAIN.includes(name)) : place;
   };
   varies.sort((one, two) => rank(one) - rank(two));
-  const [first, second] = [...new Set([...varies, ...names])];
+  const [first, second] = [...new Set([...varies, ...there, ...names])];
   return [first, second ?? first];
 }
 
