@@ -233,8 +233,8 @@ def ctf(
     if fine is None:
         raise InvalidInput(
             f"A spectrum with pixels of {size:.4g} Å has too few rings between {_COARSEST:g} and "
-            f"{finest:g} Å, or no power in some of them.",
-            hint="Give an image that is larger and not empty, and check the pixel size.",
+            f"{max(finest, 2 * size / _EDGE):.3g} Å, or no power in some of them.",
+            hint="Give an image that is larger, finer and not empty, and check the pixel size.",
         )
     rings = _ctf_rings.merged(fine, _WIDTH)
     with plain_algebra():

@@ -422,3 +422,9 @@ def test_a_path_has_to_be_opened_first(measure: Any, path: Any) -> None:
 def test_images_that_cannot_have_rings_are_refused(image: np.ndarray, pixel_size: float) -> None:
     with pytest.raises(InvalidInput, match="too few rings"):
         images.ctf(image, voltage=300, pixel_size=pixel_size)
+
+
+def test_the_finest_distance_that_pixels_show_is_named() -> None:
+    image = np.random.default_rng(0).normal(size=(256, 256))
+    with pytest.raises(InvalidInput, match=r"pixels of 11 Å .* between 25 and 23\.2 Å"):
+        images.ctf(image, voltage=300, pixel_size=11.0)
