@@ -8,6 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import _gallery
 import pytest
 from _viewer import CONNECT
 from image_files import write_mrc
@@ -18,6 +19,8 @@ from openem_nb.panels.micrograph import MicrographView
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from openem_nb.panels.gallery import Gallery
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>component</title>
@@ -146,3 +149,43 @@ def viewer(mount: Any) -> Iterator[Callable[..., tuple[Any, MicrographView]]]:
     yield show
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def gallery_page(
+    mount: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[Any, Gallery]]]:
+    """Return ``gallery_page(gallery)``: the page in which it is shown, joined with it."""
+    opened: list[Gallery] = []
+
+    def show(gallery: Gallery) -> Any:
+        opened.append(gallery)
+        names = ("label", "version", "pictures", "opens", "hidden", "view_state")
+        page = mount(
+            "gallery",
+            **{name: 0 if name == "version" else getattr(gallery, name) for name in names},
+        )
+        page.set_viewport_size({"width": 1240, "height": 900})
+        page.add_style_tag(content="body { width: 1180px !important; }")
+
+        def kernel(message: dict[str, Any]) -> dict[str, Any]:
+            sent: list[tuple[Any, Any]] = []
+            monkeypatch.setattr(
+                gallery, "send", lambda answer, buffers=(): sent.append((answer, buffers))
+            )
+            gallery._handle_custom_msg(message, [])
+            ((answer, buffers),) = sent
+            state = {name: getattr(gallery, name) for name in names[:-1]}
+            packed = [base64.b64encode(bytes(one)).decode() for one in buffers]
+            return {"answer": answer, "buffers": packed, "state": state}
+
+        page.expose_function("kernel", kernel)
+        page.expose_function("saved", lambda view: setattr(gallery, "view_state", view))
+        page.evaluate(_gallery.CONNECT)
+        page.evaluate("(version) => window.model.update({ version })", gallery.version)
+        page.get_by_text(f"{len(gallery.table):,} of {len(gallery.table):,} shown").wait_for()
+        return page
+
+    yield show
+    for gallery in opened:
+        gallery.close()

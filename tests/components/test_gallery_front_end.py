@@ -7,9 +7,9 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pytest
+from _gallery import active, grid, table
 from browser import contrast
 from PIL import Image
 
@@ -17,30 +17,11 @@ from openem_nb.errors import InvalidInput
 from openem_nb.panels.gallery import Gallery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.component
 
 EVIL = '<img src=x onerror="window.hacked = 1">\n\u202egpj.exe'
-CONNECT = """() => {
-  const bytes = (text) => {
-    const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    return new DataView(raw.buffer);
-  };
-  const model = window.model;
-  model.send = async (message) => {
-    model.sent.push(message);
-    const { answer, buffers, state } = await window.kernel(message);
-    for (const name in state)
-      if (model.get(name) !== state[name]) model.update({ [name]: state[name] });
-    model.fire("msg:custom", answer, buffers.map(bytes));
-    model.answered = (model.answered ?? 0) + 1;
-  };
-  model.save_changes = () => window.saved(model.get("view_state"));
-  for (const early of model.sent.splice(0)) model.send(early); // asked before there was a kernel
-}"""
-
 PICTURES = """() => {
   const { model } = window;
   model.update({ pictures: model.get("pictures") + 1 }); // as the kernel says it
@@ -54,57 +35,6 @@ def picture(shade: int) -> bytes:
     return out.getvalue()
 
 
-def table(count: int = 3000) -> pd.DataFrame:
-    rng = np.random.default_rng(4)
-    names = [f"FoilHole_{1000 + row}_Data.mrc" for row in range(count)]
-    resolution = rng.normal(4.0, 0.3, count)
-    resolution[17] = 19.0
-    defocus = rng.uniform(5000, 25000, count)
-    defocus[5] = np.nan
-    frame = {"name": names, "ctf_resolution": resolution, "ctf_defocus": defocus}
-    return pd.DataFrame({**frame, "notes": [f"hole {row % 7}" for row in range(count)]})
-
-
-@pytest.fixture
-def shown(
-    mount: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., tuple[Any, Gallery]]]:
-    """Return ``shown(gallery)``: the page in which it is shown, joined with it."""
-    opened: list[Gallery] = []
-
-    def show(gallery: Gallery) -> Any:
-        opened.append(gallery)
-        names = ("label", "version", "pictures", "opens", "hidden", "view_state")
-        page = mount(
-            "gallery",
-            **{name: 0 if name == "version" else getattr(gallery, name) for name in names},
-        )
-        page.set_viewport_size({"width": 1240, "height": 900})
-        page.add_style_tag(content="body { width: 1180px !important; }")
-
-        def kernel(message: dict[str, Any]) -> dict[str, Any]:
-            sent: list[tuple[Any, Any]] = []
-            monkeypatch.setattr(
-                gallery, "send", lambda answer, buffers=(): sent.append((answer, buffers))
-            )
-            gallery._handle_custom_msg(message, [])
-            ((answer, buffers),) = sent
-            state = {name: getattr(gallery, name) for name in names[:-1]}
-            packed = [base64.b64encode(bytes(one)).decode() for one in buffers]
-            return {"answer": answer, "buffers": packed, "state": state}
-
-        page.expose_function("kernel", kernel)
-        page.expose_function("saved", lambda view: setattr(gallery, "view_state", view))
-        page.evaluate(CONNECT)
-        page.evaluate("(version) => window.model.update({ version })", gallery.version)
-        page.get_by_text(f"{len(gallery.table):,} of {len(gallery.table):,} shown").wait_for()
-        return page
-
-    yield show
-    for gallery in opened:
-        gallery.close()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for row in range(3000):
@@ -112,22 +42,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def grid(page: Any) -> Any:
-    return page.get_by_role("grid", name="Gallery")
-
-
-def active(page: Any) -> str:
-    return str(
-        page.evaluate(
-            """() => document.getElementById(
-            document.querySelector('[role=grid]').getAttribute('aria-activedescendant')
-            ).getAttribute('aria-label')"""
-        )
-    )
-
-
-def test_only_what_is_in_sight_is_asked_for_and_drawn(shown: Any, folder: Path) -> None:
-    page = shown(Gallery(table(), thumbnails=folder))
+def test_only_what_is_in_sight_is_asked_for_and_drawn(gallery_page: Any, folder: Path) -> None:
+    page = gallery_page(Gallery(table(), thumbnails=folder))
     page.wait_for_function("document.querySelectorAll('.oem-gallery-cell img').length > 10")
     assert page.locator(".oem-gallery-cell").count() < 60
     assert grid(page).get_attribute("aria-rowcount") == "750"
@@ -145,9 +61,9 @@ def test_only_what_is_in_sight_is_asked_for_and_drawn(shown: Any, folder: Path) 
     assert width == 64
 
 
-def test_rows_are_sorted_and_filtered_as_python_says(shown: Any) -> None:
+def test_rows_are_sorted_and_filtered_as_python_says(gallery_page: Any) -> None:
     gallery = Gallery(table(400))
-    page = shown(gallery)
+    page = gallery_page(gallery)
     page.get_by_label("Sort by").select_option("ctf_defocus")
     page.get_by_role("button", name="Ascending").click()
     page.get_by_label("Name").fill("hole_11 data")
@@ -169,8 +85,8 @@ def test_rows_are_sorted_and_filtered_as_python_says(shown: Any) -> None:
     assert spoken == expected["name"].tolist()
 
 
-def test_missing_values_come_last_both_ways(shown: Any) -> None:
-    page = shown(Gallery(table(20)))
+def test_missing_values_come_last_both_ways(gallery_page: Any) -> None:
+    page = gallery_page(Gallery(table(20)))
     page.get_by_label("Sort by").select_option("ctf_defocus")
     grid(page).focus()
     for button in ("Ascending", "Descending"):
@@ -180,10 +96,10 @@ def test_missing_values_come_last_both_ways(shown: Any) -> None:
         grid(page).focus()
 
 
-def test_images_are_judged_by_keyboard(shown: Any) -> None:
+def test_images_are_judged_by_keyboard(gallery_page: Any) -> None:
     told: list[str] = []
     gallery = Gallery(table(100), open=lambda name: told.append(name) or f"Opened {name}.")
-    page = shown(gallery)
+    page = gallery_page(gallery)
     grid(page).focus()
     page.keyboard.press("g")
     page.keyboard.press("ArrowRight")
@@ -205,9 +121,9 @@ def test_images_are_judged_by_keyboard(shown: Any) -> None:
     page.get_by_text("0 good, 1 bad").wait_for()
 
 
-def test_a_selection_is_marked_at_once(shown: Any) -> None:
+def test_a_selection_is_marked_at_once(gallery_page: Any) -> None:
     gallery = Gallery(table(50))
-    page = shown(gallery)
+    page = gallery_page(gallery)
     grid(page).focus()
     page.keyboard.press("Space")
     page.keyboard.press("Shift+ArrowRight")
@@ -221,9 +137,9 @@ def test_a_selection_is_marked_at_once(shown: Any) -> None:
     assert page.get_by_role("gridcell", selected=True).count() == 0
 
 
-def test_a_range_drawn_on_the_histogram_filters(shown: Any) -> None:
+def test_a_range_drawn_on_the_histogram_filters(gallery_page: Any) -> None:
     gallery = Gallery(table(500))
-    page = shown(gallery)
+    page = gallery_page(gallery)
     page.get_by_label("Histogram of", exact=True).select_option("ctf_defocus")
     plot = page.get_by_role("img", name="Histogram of ctf defocus (Å): 499 values")
     box = plot.bounding_box()
@@ -240,9 +156,9 @@ def test_a_range_drawn_on_the_histogram_filters(shown: Any) -> None:
     page.get_by_text("500 of 500 shown").wait_for()
 
 
-def test_another_order_begins_at_its_top_and_a_range_keeps_the_place(shown: Any) -> None:
+def test_another_order_begins_at_its_top_and_a_range_keeps_the_place(gallery_page: Any) -> None:
     frame = table(300)
-    page = shown(Gallery(frame))
+    page = gallery_page(Gallery(frame))
     grid(page).focus()
     page.keyboard.press("Control+End")
     last = active(page).split(",")[0]
@@ -265,8 +181,8 @@ def test_another_order_begins_at_its_top_and_a_range_keeps_the_place(shown: Any)
     )
 
 
-def test_a_picture_does_not_blink_when_it_is_marked(shown: Any) -> None:
-    page = shown(Gallery(table(30), thumbnails=lambda _: picture(90)))
+def test_a_picture_does_not_blink_when_it_is_marked(gallery_page: Any) -> None:
+    page = gallery_page(Gallery(table(30), thumbnails=lambda _: picture(90)))
     page.wait_for_function(PICTURES, polling=100)
     page.evaluate("window.first = document.querySelector('.oem-gallery-cell img')")
     grid(page).focus()
@@ -275,17 +191,17 @@ def test_a_picture_does_not_blink_when_it_is_marked(shown: Any) -> None:
     assert page.evaluate("document.querySelector('.oem-gallery-cell img') === window.first")
 
 
-def test_what_is_unlike_the_others_is_said_in_words(shown: Any) -> None:
-    page = shown(Gallery(table(300)))
+def test_what_is_unlike_the_others_is_said_in_words(gallery_page: Any) -> None:
+    page = gallery_page(Gallery(table(300)))
     page.get_by_label("Show", exact=True).select_option("unlike")
     page.get_by_text("1 unlike the others").wait_for()
     page.get_by_text("Ctf resolution is 19 Å, much higher than in the others").wait_for()
     assert page.get_by_role("gridcell").count() == 1
 
 
-def test_a_table_that_grows_sends_what_is_new(shown: Any) -> None:
+def test_a_table_that_grows_sends_what_is_new(gallery_page: Any) -> None:
     gallery = Gallery(table(40))
-    page = shown(gallery)
+    page = gallery_page(gallery)
     grid(page).focus()
     page.keyboard.press("ArrowDown")
     before = active(page)
@@ -296,19 +212,52 @@ def test_a_table_that_grows_sends_what_is_new(shown: Any) -> None:
     assert page.evaluate("window.model.sent.filter((one) => one.action === 'rows').length") == 2
 
 
-def test_pictures_that_are_made_later_appear(shown: Any) -> None:
+def test_the_active_image_stays_where_it_is_on_screen_while_values_come(gallery_page: Any) -> None:
+    frame = table(300)
+    gallery = Gallery(frame)
+    page = gallery_page(gallery)
+    page.get_by_label("Sort by").select_option("ctf_defocus")
+    grid(page).focus()
+    for _ in range(2):
+        page.keyboard.press("PageDown")
+    cell = page.locator(".oem-gallery-active")
+    before, name = cell.bounding_box(), active(page).split(",")[0]
+    value = frame.loc[frame["name"] == name, "ctf_defocus"].item()
+    later = frame.assign(ctf_defocus=frame["ctf_defocus"].mask(frame["ctf_defocus"] < value, 3e4))
+    gallery.show(later)
+    page.evaluate("(version) => window.model.update({ version })", gallery.version)
+    page.wait_for_function("(many) => window.model.answered >= many", arg=2)
+    # it is the first of the order now, with nothing above it to scroll to
+    assert active(page).split(",")[0] == name
+    gallery.show(frame)
+    page.evaluate("(version) => window.model.update({ version })", gallery.version)
+    page.wait_for_function("(many) => window.model.answered >= many", arg=3)
+    assert active(page).split(",")[0] == name
+    after, around = cell.bounding_box(), grid(page).bounding_box()
+    assert around["y"] - 1 <= after["y"] <= around["y"] + around["height"]
+    fewer = frame.assign(ctf_defocus=frame["ctf_defocus"].mask(frame["ctf_defocus"] < 8000, 3e4))
+    depth = after["y"]
+    gallery.show(fewer)
+    page.evaluate("(version) => window.model.update({ version })", gallery.version)
+    page.wait_for_function("(many) => window.model.answered >= many", arg=4)
+    assert active(page).split(",")[0] == name
+    assert cell.bounding_box()["y"] == pytest.approx(depth, abs=1)
+    assert before["height"] == after["height"]
+
+
+def test_pictures_that_are_made_later_appear(gallery_page: Any) -> None:
     made = picture(90)
     there: set[str] = set()
     gallery = Gallery(table(30), thumbnails=lambda name: made if name in there else None)
-    page = shown(gallery)
+    page = gallery_page(gallery)
     page.get_by_role("gridcell").first.get_by_text("…", exact=True).wait_for()
     there.update(table(30)["name"])
     page.wait_for_function(PICTURES, polling=100)
     page.get_by_role("gridcell").first.locator("img").wait_for()
 
 
-def test_news_of_pictures_that_come_before_an_answer_are_not_lost(shown: Any) -> None:
-    page = shown(Gallery(table(30), thumbnails=lambda _: None))
+def test_news_of_pictures_that_come_before_an_answer_are_not_lost(gallery_page: Any) -> None:
+    page = gallery_page(Gallery(table(30), thumbnails=lambda _: None))
     page.wait_for_function("window.model.sent.some((one) => one.action === 'thumbnails')")
     page.wait_for_function("window.model.answered === window.model.sent.length")
     page.evaluate(
@@ -329,16 +278,16 @@ def test_news_of_pictures_that_come_before_an_answer_are_not_lost(shown: Any) ->
     )
 
 
-def test_names_and_reasons_from_files_are_text(shown: Any) -> None:
+def test_names_and_reasons_from_files_are_text(gallery_page: Any) -> None:
     frame = pd.DataFrame({"name": [EVIL, "b"], "problem": [EVIL, ""], "voltage": [300, 300]})
-    page = shown(Gallery(frame))
+    page = gallery_page(Gallery(frame))
     assert page.locator("img").count() == 0
     assert page.evaluate("window.hacked") is None
     assert page.get_by_role("gridcell").first.get_attribute("aria-label").count("\u202e") == 0
 
 
-def test_it_can_be_read_in_a_narrow_window(shown: Any) -> None:
-    page = shown(Gallery(table(30)))
+def test_it_can_be_read_in_a_narrow_window(gallery_page: Any) -> None:
+    page = gallery_page(Gallery(table(30)))
     page.add_style_tag(content="body { width: 560px !important; }")
     page.set_viewport_size({"width": 600, "height": 900})
     wide = page.locator(".oem-gallery").evaluate("(one) => one.scrollWidth - one.clientWidth")
@@ -347,8 +296,8 @@ def test_it_can_be_read_in_a_narrow_window(shown: Any) -> None:
         assert contrast(page.locator(selector).first) >= 4.5, selector
 
 
-def test_nothing_is_left_after_the_end(shown: Any) -> None:
-    page = shown(Gallery(table(30)))
+def test_nothing_is_left_after_the_end(gallery_page: Any) -> None:
+    page = gallery_page(Gallery(table(30)))
     page.evaluate("window.end()")
     assert page.evaluate("window.model.count") == 0
     assert page.locator("#root").inner_html() == ""
@@ -390,7 +339,7 @@ def test_rows_are_asked_for_whatever_version_is_known_and_until_they_come(mount:
 
 
 def test_pictures_are_asked_for_again_where_the_kernel_has_other_work(
-    shown: Any, folder: Path
+    gallery_page: Any, folder: Path
 ) -> None:
     gallery = Gallery(table(20), thumbnails=folder)
     real, busy = gallery._handlers["thumbnails"], [InvalidInput("It is busy.")]
@@ -401,18 +350,18 @@ def test_pictures_are_asked_for_again_where_the_kernel_has_other_work(
         return real(content)
 
     gallery.answer("thumbnails", answer)
-    page = shown(gallery)
+    page = gallery_page(gallery)
     page.wait_for_function("document.querySelectorAll('.oem-gallery-cell img').length === 20")
     assert busy == []
     assert page.get_by_text("It is busy.").count() == 0
 
 
-def test_fits_that_are_not_reliable_rank_last_and_say_so(shown: Any) -> None:
+def test_fits_that_are_not_reliable_rank_last_and_say_so(gallery_page: Any) -> None:
     frame = table(20).drop(columns="notes")
     frame["ctf_reliable"] = [row not in {3, 17} for row in range(20)]
     frame.loc[3, "ctf_resolution"] = 1.0
     gallery = Gallery(frame)
-    page = shown(gallery)
+    page = gallery_page(gallery)
     page.get_by_label("Sort by").select_option("ctf_resolution")
     for button in ("Ascending", "Descending"):
         grid(page).focus()
@@ -428,9 +377,9 @@ def test_fits_that_are_not_reliable_rank_last_and_say_so(shown: Any) -> None:
     assert page.locator(".oem-gallery-doubtful").count() == 2
 
 
-def test_a_table_without_the_column_of_the_order_says_which_order_it_has(shown: Any) -> None:
+def test_a_table_without_the_column_of_the_order_says_which_order_it_has(gallery_page: Any) -> None:
     gallery = Gallery(table(20))
-    page = shown(gallery)
+    page = gallery_page(gallery)
     sort = page.get_by_label("Sort by")
     sort.select_option("ctf_resolution")
     gallery.show(pd.DataFrame({"name": ["a.mrc", "b.mrc"], "std": [2.0, 1.0]}))
@@ -440,82 +389,11 @@ def test_a_table_without_the_column_of_the_order_says_which_order_it_has(shown: 
     assert page.get_by_label("Show", exact=True).locator("option", has_text="CTF").count() == 0
 
 
-def test_no_mark_does_not_look_like_the_main_button(shown: Any) -> None:
-    page = shown(Gallery(table(20), open=lambda name: None))
+def test_no_mark_does_not_look_like_the_main_button(gallery_page: Any) -> None:
+    page = gallery_page(Gallery(table(20), open=lambda name: None))
     edge = "(one) => [getComputedStyle(one).borderTopColor, getComputedStyle(one).borderTopWidth]"
     nothing = page.get_by_role("button", name="No mark")
     assert nothing.get_attribute("aria-pressed") == "true"
     main = page.get_by_role("button", name="Open").evaluate(edge)
     assert nothing.evaluate(edge) != main
     assert nothing.evaluate(edge)[1] == "1px"
-
-
-def ticks(page: Any, label: str) -> list[list[str]]:
-    text = page.get_by_label(label).get_attribute("data-ticks")
-    return [axis.split(" | ") for axis in text.split(" || ")]
-
-
-def test_labels_have_as_many_digits_as_tell_them_apart(shown: Any) -> None:
-    size = [4_195_328] * 19 + [8_389_632]
-    frame = table(20).assign(height=1024, bytes=size, gradient=np.linspace(1e-4, 5e-4, 20))
-    frame["shift"] = np.linspace(1_000_000, 1_000_040, 20)
-    page = shown(Gallery(frame))
-    choice = page.get_by_label("Histogram of", exact=True)
-    for column, label, across in (
-        ("height", "Histogram of height", ["1,024"]),
-        ("bytes", "Histogram of bytes", ["4.2 MB", "6.29 MB", "8.39 MB"]),
-        ("shift", "Histogram of shift", ["1,000,000", "1,000,020", "1,000,040"]),
-        ("gradient", "Histogram of gradient", ["1.00e-4", "3.00e-4", "5.00e-4"]),
-    ):
-        choice.select_option(column)
-        found = [text.removeprefix("≤ ") for text in ticks(page, label)[0]]
-        assert found == across
-    page.get_by_label("Plot", exact=True).select_option("shift")
-    assert ticks(page, "shift against")[1] == ["1,000,000", "1,000,040"]
-    # the widest of them fits beside the axis
-    wide, left = page.get_by_label("shift against").evaluate(
-        """(canvas) => {
-          const context = canvas.getContext("2d");
-          context.font = "11px system-ui, sans-serif";
-          const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
-          const filled = (x) => {
-            for (let y = 0; y < canvas.height; y += 1)
-              if (pixels[4 * (y * canvas.width + x) + 3] > 100) return true;
-            return false;
-          };
-          let left = 0;
-          while (!filled(left)) left += 1;
-          return [context.measureText("1,000,040").width, left];
-        }"""
-    )
-    assert wide > 40
-    assert left >= 1
-
-
-def test_plots_begin_with_what_tells_images_apart_until_a_person_chooses(shown: Any) -> None:
-    names = [f"m_{row}.mrc" for row in range(8)]
-    plain = pd.DataFrame({"name": names, "bytes": range(8), "frames": np.nan, "height": 1024})
-    gallery = Gallery(plain)
-    page = shown(gallery)
-    fields = ("Histogram of", "Plot", "against")
-
-    def chosen() -> list[str]:
-        return [page.get_by_label(name, exact=True).input_value() for name in fields]
-
-    def show(frame: pd.DataFrame) -> None:
-        gallery.show(frame)
-        page.evaluate("(version) => window.model.update({ version })", gallery.version)
-        page.wait_for_function("(many) => window.model.answered >= many", arg=gallery.version)
-
-    assert chosen() == ["bytes", "bytes", "height"]
-    show(plain.assign(mean=1.0, std=np.arange(8.0)))
-    assert chosen() == ["std", "std", "bytes"]
-    measured = plain.assign(ctf_defocus=np.arange(8.0), ctf_resolution=np.arange(8.0))
-    show(measured)
-    assert chosen() == ["ctf_resolution", "ctf_resolution", "ctf_defocus"]
-    page.get_by_label("Histogram of", exact=True).select_option("height")
-    show(measured.assign(std=np.arange(8.0)))
-    assert chosen() == ["height", "ctf_resolution", "ctf_defocus"]
-    page.get_by_label("Histogram of", exact=True).select_option("frames")
-    across, _ = ticks(page, "Histogram of frames")
-    assert across == [""]  # there is nothing to measure off

@@ -103,7 +103,7 @@ function render({ model, el }) {
    * @param {boolean} top  whether the first one is looked at instead: who sorts wants the ends of the order
    */
   function show(top = false) {
-    const [before, were] = [active(), shown];
+    const [before, were, depth] = [active(), shown, grid.depth];
     shown = table.rows(view);
     const same = shown.length === were.length && shown.every((row, place) => row === were[place]);
     places = new Map(shown.map((row, place) => [row, place]));
@@ -112,6 +112,7 @@ function render({ model, el }) {
     if (top) grid.element.scrollTop = 0;
     if (same && !top) grid.refresh();
     else grid.show(shown.length);
+    if (!top && places.get(before) === grid.active) grid.keep(depth); // new values move what lies around it
     tools.show(table, view, shown.length);
     ranges.show(table, view, shown, active());
     showDetails();

@@ -147,6 +147,18 @@ export class GalleryGrid {
     this.moved();
   }
 
+  /** How far below the upper edge the active cell begins; undefined where it is out of sight. */
+  get depth() {
+    const depth = Math.floor(this.active / this.columns) * this.size.height - this.element.scrollTop;
+    return depth > -this.size.height && depth < this.element.clientHeight ? depth : undefined;
+  }
+
+  /** Scroll until the active cell is where it was on screen. @param {number | undefined} depth */
+  keep(depth) {
+    if (depth === undefined) return; // the person looks at something else
+    this.element.scrollTop = Math.floor(this.active / this.columns) * this.size.height - depth;
+  }
+
   reveal() {
     const top = Math.floor(this.active / this.columns) * this.size.height;
     const { scrollTop, clientHeight } = this.element;
