@@ -283,6 +283,9 @@ class RemoteFile:
     def stream(self, offset: int, count: int) -> Iterator[bytes]:
         """Yield the bytes from a place on as they come; a connection that breaks is taken up again.
 
+        Those that are kept are not fetched a second time: of pixels behind a header that was read
+        these are the first.
+
         Raises
         ------
         InvalidInput
@@ -290,6 +293,11 @@ class RemoteFile:
         """
         if offset + count > self._size:
             raise truncated(self.name, offset + count, self._size)
+        with self._lock:
+            held = self._kept(offset)[:count]
+        if held:
+            offset, count = offset + len(held), count - len(held)
+            yield held
         resumed = 0
         while count > 0:
             began = offset

@@ -59,10 +59,26 @@ def test_header_and_preview(server: Server, micrograph: np.ndarray) -> None:
         small = found.thumbnail(256)
         assert np.allclose(small, images.block_mean(micrograph, 7), rtol=1e-5)
         assert len(server.asked) == 2
-        assert found.bytes_fetched == pytest.approx(len(data) + (1 << 16), rel=0.01)
+        assert found.bytes_fetched == len(data)  # the head was here
         found.thumbnail(256)
         assert len(server.asked) == 2
         assert np.array_equal(found.window(700, 720, 100, 200), micrograph[700:720, 100:200])
+
+
+@pytest.mark.parametrize("shape", [(512, 1024), (150, 100), (2500, 2600)])
+@pytest.mark.parametrize("taken", ["thumbnail", "frame"])
+def test_no_byte_comes_twice(server: Server, shape: tuple[int, int], taken: str) -> None:
+    """Neither the head, which was read to open the file, nor anything behind its end."""
+    pixels = RNG.integers(0, 900, shape).astype(np.int16)
+    data = server.files["a.mrc"] = mrc(pixels)
+    with images.open_image(server.url("a.mrc")) as found:
+        got = getattr(found, taken)()
+        assert found.bytes_fetched == len(data)
+        if taken == "frame":
+            assert np.array_equal(got, pixels)
+    ends = [int(one.partition("-")[2]) for one in server.asked[1:]]
+    assert all(end < len(data) for end in ends)
+    assert len(server.asked) == (1 if len(data) <= 1 << 16 else 2)
 
 
 def test_a_server_without_ranges_is_noticed_before_the_file_is_pulled(
