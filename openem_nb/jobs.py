@@ -25,6 +25,7 @@ from enum import StrEnum
 from typing import Any, Final, Generic, TextIO, TypeVar
 
 from openem_nb._amounts import format_bytes, format_duration
+from openem_nb._exits import stop_at_exit
 from openem_nb._texts import one_line
 from openem_nb.errors import Cancelled
 
@@ -383,7 +384,8 @@ class Job(Generic[T]):
 class JobRunner:
     """Threads for work that waits for networks and disks.
 
-    The threads are daemons: a job never keeps a finished program alive.
+    The threads are daemons: a job never keeps a finished program alive. What still runs when the
+    program ends is cancelled.
 
     Parameters
     ----------
@@ -395,6 +397,7 @@ class JobRunner:
         self._places = threading.BoundedSemaphore(workers)
         self._running: dict[threading.Thread, Job[Any]] = {}
         self._lock = threading.Lock()
+        stop_at_exit(self)
 
     def submit(self, work: Callable[[Progress], T], /, *, title: str) -> Job[T]:
         """Run ``work(progress)`` in the background and return its job at once."""
@@ -416,12 +419,16 @@ class JobRunner:
 
     def close(self) -> None:
         """Cancel what runs or queues and wait until all threads have ended."""
+        for thread in self.stop():
+            thread.join()
+
+    def stop(self) -> list[threading.Thread]:
+        """Cancel what runs or queues, without waiting; return the threads that still run."""
         with self._lock:
             running = dict(self._running)
         for job in running.values():
             job.cancel()
-        for thread in running:
-            thread.join()
+        return list(running)
 
 
 _shared = JobRunner()

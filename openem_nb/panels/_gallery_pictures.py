@@ -7,6 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from openem_nb._exits import stop_at_exit
 from openem_nb.errors import InvalidInput, OpenEMError
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Made:
         self._bytes = 0
         self._thread: threading.Thread | None = None
         self._closed = False
+        stop_at_exit(self)
 
     def picture(self, name: str, row: Mapping[str, object]) -> bytes | None:
         """Return the picture if it was made; else make it soon, the newest wish first."""
@@ -128,12 +130,16 @@ class Made:
 
     def close(self) -> None:
         """Make no more, and wait for the one that is being made."""
+        for thread in self.stop():
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def stop(self) -> list[threading.Thread]:
+        """Make no more, without waiting; return the thread that makes one."""
         with self._lock:
             self._closed = True
             self._waiting.clear()
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            return [] if self._thread is None else [self._thread]
 
     def _run(self) -> None:
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from openem_nb._exits import stop_at_exit
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,9 +29,11 @@ class Refresher:
         self._draw = draw
         self._interval = interval
         self._lock = threading.Lock()
-        self._asked = False
+        self._drawn = threading.Condition(self._lock)
+        self._asked = self._drawing = False
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+        stop_at_exit(self)
 
     def ask(self) -> None:
         """Ask for a drawing soon; returns at once, in any thread."""
@@ -43,26 +47,43 @@ class Refresher:
                 )
                 self._thread.start()
 
+    def settle(self) -> None:
+        """Wait until everything is drawn that was asked for before; not in a drawing itself."""
+        with self._drawn:
+            self._drawn.wait_for(lambda: self._thread is None or not (self._asked or self._drawing))
+
     def close(self) -> None:
         """Stop, and wait until the thread has ended."""
+        for thread in self.stop():
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def stop(self) -> list[threading.Thread]:
+        """Draw no more, without waiting for a drawing that goes on; return the thread of that."""
         with self._lock:
             self._closed.set()
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            return [] if self._thread is None else [self._thread]
 
     def _run(self) -> None:
         more = True
         try:
             while not self._closed.is_set():
-                with self._lock:
+                with self._drawn:
                     if not (more or self._asked):
                         self._thread = None
                         return
-                    self._asked = False
+                    self._asked, self._drawing = False, True
                 more = self._draw()
+                with self._drawn:
+                    self._drawing = False
+                    self._drawn.notify_all()
                 self._closed.wait(self._interval)
+            self._end()
         except BaseException:
-            with self._lock:  # the next request starts a new thread; this error is reported
-                self._thread = None
+            self._end()  # the next request starts a new thread; this error is reported
             raise
+
+    def _end(self) -> None:
+        with self._drawn:
+            self._thread, self._drawing = None, False
+            self._drawn.notify_all()

@@ -203,6 +203,8 @@ class InspectPanel(Panel):
         self.pictures()  # asks for those that are far away
         if self.fetching is not None:
             _ended(self.fetching, progress)
+        self._refresher.settle()  # headers, measurements and marks are in the table, too
+        self.jobs.settle()
         return self
 
     def show_image(self, name: str) -> None:

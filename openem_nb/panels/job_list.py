@@ -167,6 +167,10 @@ class JobList(RowList):
                     del self._followed[key]
         self._refresher.ask()
 
+    def settle(self) -> None:
+        """Wait until what is known of the jobs is shown."""
+        self._refresher.settle()
+
     def close(self) -> None:
         """End the updates and the widget; the jobs themselves go on."""
         self._refresher.close()

@@ -88,3 +88,21 @@ def test_a_failed_drawing_is_reported_and_the_next_one_works(until: Any) -> None
     refresher.ask()
     assert good.wait(5)
     refresher.close()
+
+
+def test_settling_waits_for_what_was_asked_for() -> None:
+    go_on, drawn = threading.Event(), [0]
+
+    def draw() -> bool:
+        go_on.wait(5)
+        drawn[0] += 1
+        return True
+
+    refresher = Refresher(draw, interval=0.01)
+    refresher.settle()  # nothing was asked for
+    refresher.ask()
+    threading.Timer(0.1, go_on.set).start()
+    refresher.settle()
+    assert drawn[0] >= 1
+    refresher.close()
+    refresher.settle()
