@@ -105,6 +105,8 @@ class Entry:
             int(when) * 10**9,
             far=AtAddress(item.url),
             pixel_size=self._pixel_size(item.path),
+            source=self.key,
+            uncertainty=item.uncertainty,
         )
         try:
             state = place.stat()

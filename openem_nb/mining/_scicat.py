@@ -80,7 +80,7 @@ class Catalogued:
         if place.folder is not None:
             here = find(place.folder, pattern=pattern, progress=progress)
             files = [
-                replace(file, pixel_size=size, voltage=voltage)
+                replace(file, pixel_size=size, voltage=voltage, source=self.key)
                 for file in here.files
                 if place.only is None or file.name in place.only
             ]
@@ -95,6 +95,7 @@ class Catalogued:
                 far=InTar(replace(tar, files=()), file.path),
                 pixel_size=size,
                 voltage=voltage,
+                source=self.key,
             )
             for tar in place.tars
             for file in tar.files

@@ -36,8 +36,9 @@ def _number(unit: str, text: str, measure: str = "") -> Column:
 
 
 COLUMNS: Final = {
-    "path": Column("VARCHAR", "", "absolute path of the file"),
-    "name": Column("VARCHAR", "", "path in the folder that was mined"),
+    "path": Column("VARCHAR", "", "absolute path of the file, or where it was far away"),
+    "name": Column("VARCHAR", "", "path in the folder, data set or entry that was mined"),
+    "source": Column("VARCHAR", "", "the data set or entry; empty for files of a folder"),
     "bytes": Column("BIGINT", "bytes", "size of the file"),
     "mtime": Column("BIGINT", "ns", "when the file was changed, since 1970"),
     "parameters": Column("VARCHAR", "", "which parameters it was measured with"),

@@ -63,6 +63,10 @@ class ImageFile:
     """Å by the word of its data set, for files that do not know it."""
     voltage: float | None = None
     """KV by the word of its data set, for files that do not know it."""
+    source: str = ""
+    """The data set or entry that it belongs to, wherever it lies; empty for files of a folder."""
+    uncertainty: int = 0
+    """Bytes by which the size that its archive tells may be wrong."""
 
     @property
     def text(self) -> str:
@@ -91,6 +95,17 @@ class ImageFile:
     def state(self) -> tuple[str, int, int]:
         """Path, size and time: what is the same while the file is."""
         return (self.text, self.size, self.mtime)
+
+    def was(self, path: str, size: int, mtime: int) -> bool:
+        """Return whether what was measured in that state, here or elsewhere, is this image.
+
+        In the same place size and time have to be the same. In another one the size is enough:
+        archives do not change the files of a data set or entry, whether these are still there or
+        were brought here.
+        """
+        if path == self.text:
+            return (size, mtime) == (self.size, self.mtime)
+        return bool(self.source) and abs(size - self.size) <= self.uncertainty
 
 
 def as_text(path: str) -> str:

@@ -55,6 +55,7 @@ def measure(file: ImageFile, parameters: Parameters, folder: Path) -> dict[str, 
     started = time.perf_counter()
     row: dict[str, Any] = {
         "path": file.text,
+        "source": file.source,
         "name": file.name,
         "bytes": file.size,
         "mtime": file.mtime,

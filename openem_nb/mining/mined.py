@@ -122,6 +122,7 @@ class Mined:
         """Return the row of a file whose workers ended, each in its turn."""
         return {
             "path": file.text,
+            "source": file.source,
             "name": file.name,
             "bytes": file.size,
             "mtime": file.mtime,

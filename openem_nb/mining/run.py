@@ -160,8 +160,7 @@ def mine(
         found = where.find(pattern=pattern, progress=progress)
         mined.files, mined.notes = len(found.files), found.notes
         with mined.store.writing(parameters):
-            done = mined.store.done(parameters.key, retry=retry)
-            todo = [file for file in found.files if file.state not in done]
+            todo = _todo(found.files, mined.store, parameters.key, retry=retry)
             progress.update(0, total=len(found.files), unit="files", message="Measuring")
             progress.advance(len(found.files) - len(todo), earlier=True)
             if todo:
@@ -176,6 +175,19 @@ def mine(
     else:
         mined.job = jobs.runner().submit(run, title=f"Measuring {where.title}")
     return mined
+
+
+def _todo(files: Iterable[ImageFile], store: Store, key: str, *, retry: bool) -> list[ImageFile]:
+    """Return the files that were not measured as they are now."""
+    done, newest = store.done(key, retry=retry), store.newest(key, retry=retry)
+
+    def known(file: ImageFile) -> bool:
+        if not file.source:
+            return file.state in done
+        last = newest.get((file.source, file.name)) or newest.get(("", file.name))
+        return last is not None and file.was(*last)
+
+    return [file for file in files if not known(file)]
 
 
 def default_folder(source: Source) -> Path:

@@ -20,12 +20,14 @@ import glob
 import hashlib
 import json
 import os
+import re
 import secrets
 import threading
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 import duckdb
 
+from openem_nb import settings
 from openem_nb._folders import write_whole
 from openem_nb.errors import CannotWrite, Conflict, DamagedFile, NotFound
 from openem_nb.mining.columns import COLUMNS, LASTING, table, tidy
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from openem_nb.mining.files import ImageFile
     from openem_nb.mining.parameters import Parameters
 
+    _State: TypeAlias = tuple[str, int, int]
+
 __all__ = ["Store", "picture_name", "write_picture"]
 
 PART: Final = 2000
@@ -54,14 +58,30 @@ _ROWS: Final = """
 CREATE VIEW rows AS SELECT * FROM waiting UNION ALL BY NAME SELECT * FROM parts
 """
 _NEWEST: Final = """
-SELECT * FROM rows WHERE $key IS NULL OR parameters = $key
-QUALIFY row_number() OVER (PARTITION BY path ORDER BY measured DESC) = 1
+WITH last AS (
+    SELECT * FROM rows WHERE $key IS NULL OR parameters = $key
+    QUALIFY row_number() OVER (PARTITION BY path ORDER BY measured DESC) = 1
+)
+SELECT * FROM last
+QUALIFY row_number() OVER (
+    PARTITION BY CASE
+        WHEN $own AND name IS NOT NULL THEN [name]
+        WHEN source IS NOT NULL AND name IS NOT NULL THEN [source, name]
+        ELSE [path, '', '']
+    END
+    ORDER BY measured DESC
+) = 1
 ORDER BY name, path
+"""
+"""An image of a data set or entry is one wherever it was read: its address may be another one in
+each process, and once it was brought here it is a path. Files of a folder are known by their path.
 """
 _DONE: Final = """
 SELECT path, bytes, mtime FROM rows
 WHERE parameters = $key AND (problem_kind IS NULL OR list_contains($kinds, problem_kind))
 """
+_OWN: Final = re.compile(r".+-[0-9a-f]{8}")
+"""How the folders are called that are one source's own."""
 _SPACE: Final = "Free some space or choose another folder with out=."
 
 
@@ -166,6 +186,13 @@ class Store:
 
     # reading
 
+    @property
+    def own(self) -> bool:
+        """Whether the folder is one source's own, where each name is one image."""
+        if not _OWN.fullmatch(self.folder.name):
+            return False
+        return self.folder.absolute().parent == settings.folders().data.absolute() / "mining"
+
     def _finished(self) -> list[Path]:
         return sorted(self._parts.glob("part-*.parquet"))
 
@@ -178,7 +205,9 @@ class Store:
         return [row for row in map(_row, lines[:-1]) if row]
 
     def frame(self, key: str | None = None) -> pd.DataFrame:
-        """Return the newest row of each file, by name.
+        """Return the newest row of each image, by name.
+
+        An image of a data set or entry is the same one on its server and on the disk.
 
         Parameters
         ----------
@@ -190,7 +219,7 @@ class Store:
         DamagedFile
             If a part cannot be read.
         """
-        return self._asked(_NEWEST, {"key": key})
+        return self._asked(_NEWEST, {"key": key, "own": self.own})
 
     def done(self, key: str, *, retry: bool = False) -> set[tuple[str, int, int]]:
         """Return path, size and time of the files that need not be measured again.
@@ -202,6 +231,30 @@ class Store:
         """
         found = self._asked(_DONE, {"key": key, "kinds": [] if retry else list(LASTING)})
         return set(found.itertuples(index=False, name=None))
+
+    def newest(self, key: str, *, retry: bool = False) -> dict[tuple[str, str], _State]:
+        """Return path, size and time of images of data sets and entries that were measured last.
+
+        Parameters
+        ----------
+        retry :
+            Leave out all images with a problem, not only those where it may have been an accident.
+
+        Returns
+        -------
+        By source and name. The source is empty in rows of a release that did not write it down,
+        which are told where no other can be meant.
+        """
+        found = self.frame(key)
+        kinds = [] if retry else list(LASTING)
+        found = found[found["problem_kind"].isna() | found["problem_kind"].isin(kinds)]
+        if not self.own:
+            found = found[found["source"].notna()]
+        columns = [
+            found["source"].fillna(""),
+            *(found[n] for n in ("name", "path", "bytes", "mtime")),
+        ]
+        return {(a, b): (c, int(d), int(e)) for a, b, c, d, e in zip(*columns, strict=True)}
 
     def _asked(self, query: str, values: dict[str, Any]) -> pd.DataFrame:
         rows = self._noted()  # before the parts are listed: what moves meanwhile is in both

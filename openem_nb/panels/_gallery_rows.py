@@ -222,7 +222,7 @@ def _columns(frame: pd.DataFrame, key: str) -> list[dict[str, str]]:
 
 _INTERNAL: Final = frozenset(
     {
-        *("path", "parameters", "mtime", "measured", "seconds", "thumbnail", "spectrum"),
+        *("path", "source", "parameters", "mtime", "measured", "seconds", "thumbnail", "spectrum"),
         *("problem", "problem_kind"),
     }
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["listed", "measured"]
 
 _HEADERS: Final = ("format", "height", "width", "frames", "pixel_size", "voltage", "notes")
-_FILE: Final = frozenset({"path", "name", "bytes", "mtime", "fetched"})
+_FILE: Final = frozenset({"path", "name", "source", "bytes", "mtime", "fetched"})
 
 
 def listed(files: Iterable[ImageFile], known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from openem_nb import settings as app_settings
 from openem_nb.errors import CannotWrite, Conflict, DamagedFile, NotFound
 from openem_nb.mining import COLUMNS, Parameters
 from openem_nb.mining import store as stores
@@ -123,6 +124,39 @@ def test_the_newest_row_of_a_file_counts(tmp_path: Path) -> None:
     assert store.frame(PARAMETERS.key)["mean"].tolist() == [2.0]
 
 
+def test_an_image_of_a_data_set_is_one_wherever_it_was_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.writing(PARAMETERS):
+        far = row("a", path="http://127.0.0.1:4000/1/a", source="empiar:x:1", measured=1.0)
+        near = row("a", path="/disk/1/a", source="empiar:x:1", measured=2.0, mean=3.0)
+        store.add([far, near, row("a", path="/disk/2/a", source="empiar:x:2")])
+        store.add([row("a", path="/one/a"), row("a", path="/two/a")])  # of two folders
+    paths = sorted(store.frame(PARAMETERS.key)["path"])
+    assert paths == ["/disk/1/a", "/disk/2/a", "/one/a", "/two/a"]
+    assert set(store.newest(PARAMETERS.key)) == {("empiar:x:1", "a"), ("empiar:x:2", "a")}
+
+
+def test_the_last_row_of_an_image_says_whether_it_is_done(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.writing(PARAMETERS):
+        store.add([row("a", path="http://h/a", source="s", measured=1.0)])
+        assert list(store.newest(PARAMETERS.key).values()) == [
+            ("http://h/a", 10, 1_700_000_000_123_456_789)
+        ]
+        lost = {"problem": "The worker ended.", "problem_kind": "KilledWorker"}
+        store.add([row("a", path="/disk/a", source="s", measured=2.0, **lost)])
+    assert store.newest(PARAMETERS.key) == {}
+
+
+def test_rows_without_a_source_in_a_folder_of_ones_own() -> None:
+    store = Store(app_settings.folders().data / "mining" / "EMPIAR-1-0123abcd")
+    with store.writing(PARAMETERS):
+        store.add([row("a", path=f"http://h:{port}/a", measured=port) for port in (1.0, 2.0)])
+        store.add([row("a", path="/disk/a", measured=3.0)])
+    assert store.frame()["path"].tolist() == ["/disk/a"]
+    assert set(store.newest(PARAMETERS.key)) == {("", "a")}
+
+
 def test_what_is_done_depends_on_parameters_and_on_the_problem(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.writing(PARAMETERS):
@@ -221,7 +255,10 @@ VALUES = {
 def test_any_row_is_read_as_it_was_written(
     rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    given = [{**one, "path": f"/data/{number}"} for number, one in enumerate(rows)]
+    given = [
+        {**one, "path": f"/data/{number}", "name": f"{number}{one.get('name', '')}"}
+        for number, one in enumerate(rows)
+    ]
     store = Store(tmp_path_factory.mktemp("out"))
     with store.writing(PARAMETERS):
         store.add(given)

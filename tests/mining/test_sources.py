@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 import openem_nb as openem
@@ -159,6 +160,59 @@ def test_an_entry_is_mined_over_the_network(here: Facility) -> None:
     assert not [path for path in fetched(here, "world_availability", since) if ".mrc" in path]
 
 
+def test_an_image_of_an_entry_is_one_row_wherever_it_is_read(
+    here: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mined(**more: Any) -> tuple[Any, set[str]]:
+        since = len(here.requests)
+        found = mining.mine(ENTRY, pattern=MICROGRAPHS, measures=["statistics"], **more)
+        return found, {one.rpartition("/")[2] for one in fetched(here, ".mrc", since)}
+
+    first, read = mined()
+    assert len(first.frame) == len(read) == 12
+    empiar.download(ENTRY, pattern=MICROGRAPHS, limit=5)
+    again, read = mined()
+    assert not read
+    assert again.words == "12 files measured. Downloaded before: 5 images."
+    assert again.frame["measured"].equals(first.frame["measured"]), "files of archives never change"
+    # the practice facility has another address in each process
+    monkeypatch.setenv("OPENEM_PRACTICE_URL", here.url.replace("127.0.0.1", "localhost"))
+    again, read = mined()
+    assert not read
+    assert again.frame["measured"].equals(first.frame["measured"])
+    for one in images_of(ENTRY, pattern=MICROGRAPHS):
+        if one.far is None:
+            break
+    other, read = mined(size=99)
+    before = other.frame.set_index("name")["measured"]
+    assert len(before) == 12
+    assert len(read) == 7
+    one.path.touch()
+    again, read = mined(size=99)
+    assert not read
+    after = again.frame.set_index("name")["measured"]
+    assert after.index.is_unique
+    assert after.index[after > before].tolist() == [one.name]
+    assert mining.open_mined(again.folder).frame["name"].is_unique
+
+
+def test_tables_of_a_release_without_sources_have_one_row_for_each_image(here: Facility) -> None:
+    first = mining.mine(ENTRY, pattern=MICROGRAPHS, measures=["statistics"])
+    (part,) = (first.folder / "parts").glob("*.parquet")
+    rows = duckdb.sql(f"SELECT * EXCLUDE source FROM '{part}'").df()
+    old = rows.assign(path="http://127.0.0.1:1/" + rows["name"], measured=1.0, mean=-1.0)
+    part.unlink()
+    for number, content in enumerate((rows, old), start=1):
+        place = part.with_name(f"part-{number:06d}.parquet")
+        duckdb.from_df(content).write_parquet(str(place))
+    found = mining.open_mined(first.folder)
+    assert len(found.frame) == 12
+    assert (found.frame["mean"] != -1).all()
+    since = len(here.requests)
+    assert len(mining.mine(ENTRY, pattern=MICROGRAPHS, measures=["statistics"]).frame) == 12
+    assert not fetched(here, ".mrc", since)
+
+
 def test_entries_that_are_not_there_say_so(here: Facility) -> None:
     with pytest.raises(NotFound, match="no entry EMPIAR-99999"):
         images_of("EMPIAR-99999")
@@ -212,6 +266,21 @@ def test_files_that_were_retrieved_are_read_on_disk(archive: Any) -> None:
     assert not fetched(archive.facility, "/s3/", since)
     retrieval.forget()
     assert not images_of(data_set).far  # the files are there all the same
+
+
+def test_an_image_of_a_data_set_is_one_row_before_and_after_it_is_fetched(archive: Any) -> None:
+    data_set = added(archive)
+    retrieval = brought_out(data_set.pid)
+    first = mining.mine(data_set.pid, measures=["statistics"])
+    retrieval.run()
+    again = mining.mine(data_set.pid, measures=["statistics"])
+    assert again.words.startswith("4 files measured.")
+    assert again.frame["measured"].equals(first.frame["measured"])
+    assert set(again.frame["source"]) == {source_of(data_set).key}
+    other = mining.mine(data_set.pid, measures=["statistics"], size=99, out=again.folder)
+    assert len(other.frame) == 4
+    assert not other.frame["path"].str.contains(data_set.pid).any()
+    assert mining.open_mined(again.folder).frame["name"].is_unique
 
 
 def test_a_retrieval_of_some_files_says_how_many(archive: Any) -> None:
