@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.practice._empiar_images import PIXEL_SIZE, SIDE
 from openem_nb.practice._vocabulary import EXAMPLE_RAW
+from openem_nb.practice._volumes import NOISE_PIXEL, NOISE_SIDE
 
 if TYPE_CHECKING:
     from openem_nb.practice.truth import EmpiarTruth
@@ -45,6 +46,15 @@ _JUDGED: Final[Json] = {
     "voxel_type": "UNSIGNED 16 BIT INTEGER",
     "details": "Practice data: simulated micrographs at 300 kV with a Cs of 2.7 mm.",
 }
+_NOISE: Final[Json] = {
+    "pixel_width": NOISE_PIXEL,
+    "pixel_height": NOISE_PIXEL,
+    "image_width": str(NOISE_SIDE),
+    "image_height": str(NOISE_SIDE),
+    "voxel_type": "SIGNED BYTE",
+}
+"""What the MRC files of the other sets of that entry hold: elsewhere the record is of the real
+files, which are not here, but this entry is looked at."""
 _FIRST_NAMES: Final = ("Ada", "Bruno", "Chiara", "David", "Elena", "Fatima", "Goro", "Hanna")
 
 
@@ -71,6 +81,8 @@ def image_sets(entry: EmpiarTruth, seed: int) -> tuple[ImageSet, ...]:
     """Return one to three image sets of an entry."""
     rng = random.Random((seed * 100_003 + int(entry.empiar_id[7:])) * 8 + 5)
     folder = rng.choice(("data", f"data/{rng.randrange(150101, 261101)}", "data"))
+    if entry.empiar_id == EXAMPLE_RAW:
+        folder = "data"  # as in the entry that it stands for: what is written for one works in both
     sets = []
     for number in range(1, rng.choices((1, 2, 3), (60, 28, 12))[0] + 1):
         name, category, file_format, voxel, suffix = rng.choice(_CATEGORIES)
@@ -130,8 +142,14 @@ def _imageset(rng: random.Random, entry: EmpiarTruth, part: ImageSet, *, first: 
         "picked_particles_file_pattern": empty,
         "picked_particles_directory": empty,
         "details": "Practice data: small images of noise in place of the real ones.",
-        **(_JUDGED if first and entry.empiar_id == EXAMPLE_RAW else {}),
+        **(_as_in_its_files(part, first=first) if entry.empiar_id == EXAMPLE_RAW else {}),
     }
+
+
+def _as_in_its_files(part: ImageSet, *, first: bool) -> Json:
+    if first:
+        return _JUDGED
+    return _NOISE if part.suffix in ("mrc", "mrcs") else {}
 
 
 def _person(rng: random.Random, entry: EmpiarTruth) -> Json:

@@ -15,7 +15,7 @@ from openem_nb.practice.truth import EmdbTruth, Truth
 
 __all__ = ["GENERATION", "MOST_ENTRIES", "advanced", "generate"]
 
-GENERATION = 3
+GENERATION = 4
 """Raised with every change of what is drawn: a local archive of the practice data that another
 generation drew must not be taken for one of these, whose name has this number."""
 

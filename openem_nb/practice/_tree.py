@@ -270,7 +270,8 @@ def _image_files(entry: EmpiarTruth, part: ImageSet, number: int) -> Files:
         if suffix in ("tif", "eer"):  # by their content these are TIFF alike
             return lambda: _volumes.tiff(48, 32, seed)
         if suffix in ("mrc", "mrcs"):
-            return lambda: _volumes.mrc_image(32, 32, 2 if suffix == "mrcs" else 1, seed)
+            side = _volumes.NOISE_SIDE
+            return lambda: _volumes.mrc_image(side, side, 2 if suffix == "mrcs" else 1, seed)
         return lambda: _volumes.noise(1500, seed)
 
     if part.is_file:

@@ -10,12 +10,29 @@ import sys
 import zlib
 from array import array
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["gif", "gzipped", "mrc", "mrc_image", "mrc_map", "noise", "png", "tiff"]
+__all__ = [
+    "NOISE_PIXEL",
+    "NOISE_SIDE",
+    "gif",
+    "gzipped",
+    "mrc",
+    "mrc_image",
+    "mrc_map",
+    "noise",
+    "png",
+    "tiff",
+]
+
+
+NOISE_SIDE: Final = 32
+"""Pixels of each side of an image of noise."""
+NOISE_PIXEL: Final = 1.06
+"""Å."""
 
 
 def mrc(
@@ -83,7 +100,7 @@ def mrc_image(width: int, height: int, frames: int, seed: int) -> bytes:
     body = random.Random(seed).randbytes(width * height * frames)
     values = [byte - 256 if byte > 127 else byte for byte in body]
     shape = (width, height, frames)
-    return mrc(shape, 0, values, body, voxel=1.06, label="practice data", space_group=0)
+    return mrc(shape, 0, values, body, voxel=NOISE_PIXEL, label="practice data", space_group=0)
 
 
 def gzipped(data: bytes) -> bytes:

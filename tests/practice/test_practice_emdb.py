@@ -56,7 +56,7 @@ def test_every_answer_is_marked_as_practice_data(practice: Facility, api: str) -
 def test_description(practice: Facility) -> None:
     data = requests.get(practice.url, timeout=10).json()
     assert data == practice.description()
-    assert data["name"] == "practice3-400-7"
+    assert data["name"] == "practice4-400-7"
     assert "not from EMDB" in data["notice"]
     assert not any(url.endswith("/") for url in data["services"].values())
 

@@ -277,7 +277,7 @@ def test_an_archive_belongs_to_one_service(
     facility(entries=100, seed=1)
     statistics.harvest(path=tmp_path / "a.duckdb")
     facility(entries=100, seed=2)
-    with pytest.raises(InvalidInput, match="practice3-100-1"):
+    with pytest.raises(InvalidInput, match="practice4-100-1"):
         statistics.harvest(path=tmp_path / "a.duckdb")
 
 

@@ -165,7 +165,7 @@ def test_the_practice_facility_of_a_process_ends_with_it() -> None:
         "found = settings.services()\n"
         "assert found == settings.services()\n"
         "assert settings.catalogue().scicat_api.startswith(found.emdb_api[:16])\n"
-        "assert found.name == 'practice3-50-3', found\n"
+        "assert found.name == 'practice4-50-3', found\n"
         "http.session().json(found.emdb_api + '/search/*?rows=1')\n"
         "print(found.emdb_api)\n"
     )
