@@ -143,6 +143,16 @@ class ImageFiles(Sequence[ImageFile]):
         return sum(file.size for file in self.files)
 
     @property
+    def far_count(self) -> int:
+        """How many images have to come over the network."""
+        return sum(file.far is not None for file in self.files)
+
+    @property
+    def far_size(self) -> int:
+        """Bytes of the files that have to come over the network."""
+        return sum(file.size for file in self.files if file.far is not None)
+
+    @property
     def frame(self) -> pd.DataFrame:
         """One row for each file: ``name``, ``bytes``, ``far``, and ``path`` where it is."""
         import pandas as pd
@@ -176,6 +186,9 @@ class ImageFiles(Sequence[ImageFile]):
 
     def __repr__(self) -> str:
         where = ", over the network" if self.far else ""
+        if 0 < self.far_count < len(self):
+            amount = format_bytes(self.far_size)
+            where = f", {self.far_count:,} of {len(self):,} over the network, {amount}"
         return f"<ImageFiles {counted(len(self), 'image')}, {format_bytes(self.size)}{where}>"
 
     def _repr_html_(self) -> str:

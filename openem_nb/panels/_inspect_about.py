@@ -37,9 +37,12 @@ def far_words(files: ImageFiles, fetched: int, *, waiting: bool) -> str:
     """Say how much has come over the network; empty where all images are on this machine."""
     if not files.far:
         return ""
+    which, these = "They are", "all of them"
+    if (many := files.far_count) < len(files):
+        which, these = f"{many:,} of them {'is' if many == 1 else 'are'}", "what is not here"
     words = (
-        f"They are read over the network as you look at them: {format_bytes(fetched)} fetched; "
-        f"all of them have {format_bytes(files.size)}."
+        f"{which} read over the network as you look at them: {format_bytes(fetched)} fetched; "
+        f"{these} {'has' if many < len(files) else 'have'} {format_bytes(files.far_size)}."
     )
     return f"{words} No more is fetched unasked." if waiting else words
 

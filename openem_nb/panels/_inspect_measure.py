@@ -92,7 +92,7 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
                 self.given.pop("cs", None)
             words = f"Measured earlier: {self.mined.words}"
         if files.far:
-            words += f" To measure all of them, {format_bytes(files.size)} are fetched."
+            words += f" To measure all of them, {format_bytes(files.far_size)} are fetched."
         self.form.show(measure_fields(source.facts, self._values, self.given))
         self.words.value = _html.status(words.strip()) if words else ""
 

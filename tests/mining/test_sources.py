@@ -20,6 +20,7 @@ from openem_nb.mining.run import default_folder
 from openem_nb.mining.sources import source_of
 from openem_nb.practice import serve
 from openem_nb.tokens import Secret
+from openem_nb.values import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +104,8 @@ def test_what_was_downloaded_is_not_fetched_again(here: Facility) -> None:
     near = [file for file in files if file.far is None]
     assert [file.path for file in near] == [path]
     assert files.notes == ("Downloaded before: 1 image.",)
+    assert files.far_size == files.size - path.stat().st_size
+    assert repr(files).endswith(f", 11 of 12 over the network, {format_bytes(files.far_size)}>")
     since = len(here.requests)
     with near[0].open() as micrograph:
         assert micrograph.thumbnail(64).shape == (64, 64)

@@ -86,6 +86,19 @@ def test_only_what_comes_into_sight_is_fetched(
     assert not list(settings.folders().data.rglob("*.mrc"))
 
 
+def test_of_an_entry_that_is_here_in_part_the_rest_is_counted(
+    closing: Any, until: Any, here: Facility
+) -> None:
+    empiar.download(ENTRY, pattern=ONLY, limit=10)
+    panel = listed(closing, until, ENTRY, pattern=ONLY)
+    rest = format_bytes(panel.files.far_size)
+    assert rest == format_bytes(sum(one.size for one in panel.files if one.far is not None))
+    assert panel.files.far_size < panel.files.size / 5
+    assert "2 of them are read over the network as you look at them" in panel.summary.value
+    assert f"0 B fetched; what is not here has {rest}." in panel.summary.value
+    assert f"To measure all of them, {rest} are fetched" in panel.measure.words.value
+
+
 def test_facts_of_the_entry_stand_beside_the_images(
     closing: Any, until: Any, here: Facility
 ) -> None:
