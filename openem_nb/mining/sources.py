@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from openem_nb.errors import InvalidInput
+from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.mining.files import find, root_of
 
 if TYPE_CHECKING:
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "Folder", "Source", "images_of", "is_asked_for", "source_of"]
 
 _EMPIAR: Final = re.compile(r"EMPIAR-[0-9]+", re.IGNORECASE)
+_PAGE: Final = re.compile(
+    r"https?://(?:www\.)?ebi\.ac\.uk/(?:empiar|pdbe/emdb/empiar/entry)/"
+    r"(?:entry/)?(?:EMPIAR-)?([0-9]+)/?(?:[?#].*)?",
+    re.IGNORECASE,
+)
+"""The address of an entry's page in a browser."""
+_LIKE_EMPIAR: Final = re.compile(r"(?:EMPIAR[\s_:‐-―−-]*)?([0-9]{4,6})", re.IGNORECASE)
+"""Numbers of entries have five digits so far."""
+_LIKE_EMDB: Final = re.compile(r"EMDB?[\s_:‐-―−-]*([0-9]{4,6})", re.IGNORECASE)
 _PID: Final = re.compile(r"[0-9]+(\.[0-9]+)+/\S+")
 """A handle or DOI: a prefix of numbers with dots, and what follows the first slash."""
 
@@ -145,8 +154,9 @@ def source_of(given: Any, *, progress: Progress | None = None) -> Source:
     ----------
     given :
         A folder or file; a list of files; a data set that :func:`openem_nb.get` returned, or its
-        PID; an EMPIAR entry, or its id (``EMPIAR-10028``); a retrieval of one data set; anything
-        that has a ``.folder``. A text that is the path of something on disk means that.
+        PID, or its row of what a search found; an EMPIAR entry, its id (``EMPIAR-10028``) or the
+        address of its page; a retrieval of one data set; anything that has a ``.folder``. A text
+        that is the path of something on disk means that.
 
     Raises
     ------
@@ -157,19 +167,22 @@ def source_of(given: Any, *, progress: Progress | None = None) -> Source:
     """
     if isinstance(given, Source):
         return given
+    if _is_table(given):
+        given = _named_in(given)
     if isinstance(given, str):
         text = given.strip()
         if not Path(text).expanduser().exists():
-            if _EMPIAR.fullmatch(text):
+            if (name := _entry_name(text)) is not None:
                 from openem_nb import empiar
                 from openem_nb.mining._empiar import Entry
 
-                return Entry(empiar.entry(text, progress=progress))
+                return Entry(empiar.entry(name, progress=progress))
             if _PID.fullmatch(text):
                 from openem_nb import scicat
                 from openem_nb.mining._scicat import Catalogued
 
                 return Catalogued(scicat.get(text, progress=progress))
+            _refuse_other(text)
     elif hasattr(given, "imagesets"):
         from openem_nb.mining._empiar import Entry
 
@@ -197,10 +210,67 @@ def source_of(given: Any, *, progress: Progress | None = None) -> Source:
 def is_asked_for(given: Any) -> bool:
     """Return whether a service has to be asked before :func:`source_of` knows what is meant."""
     if not isinstance(given, str):
-        return hasattr(given, "pids")
+        return hasattr(given, "pids") or _is_table(given)
     text = given.strip()
-    named = _EMPIAR.fullmatch(text) or _PID.fullmatch(text)
-    return named is not None and not Path(text).expanduser().exists()
+    named = _entry_name(text) is not None or _PID.fullmatch(text) is not None
+    return named and not Path(text).expanduser().exists()
+
+
+def _entry_name(text: str) -> str | None:
+    """Return the id of an EMPIAR entry that is named by its id or page; None if none is."""
+    if _EMPIAR.fullmatch(text):
+        return text
+    page = _PAGE.fullmatch(text)
+    return None if page is None else f"EMPIAR-{page[1]}"
+
+
+def _is_table(given: Any) -> bool:
+    """Return whether it is a table of pandas or a row of one; a column is a list, as of paths."""
+    if not hasattr(given, "iloc"):
+        return False
+    return given.ndim == 2 or bool({"pid", "id"} & set(given.index))
+
+
+def _named_in(given: Any) -> str:
+    """Return what the only row of a table of search results names.
+
+    Raises
+    ------
+    InvalidInput
+        If it names nothing, or several.
+    """
+    rows = given if given.ndim == 2 else given.to_frame().T
+    column = next((name for name in ("pid", "id") if name in rows), None)
+    names = [] if column is None else list(rows[column])
+    if len(names) != 1 or not isinstance(names[0], str):
+        raise InvalidInput(
+            f"This table names {len(names)} data sets; the images of one are wanted.",
+            hint="Give one row, as found.iloc[0], or its pid.",
+        )
+    return names[0]
+
+
+def _refuse_other(text: str) -> None:
+    """Say what a name is that looks like one of an archive; what is none is left to others."""
+    if emdb := _LIKE_EMDB.fullmatch(text):
+        name = f"EMD-{int(emdb[1]):04d}"
+        raise InvalidInput(
+            f"{name} is a map of EMDB, not a set of images.",
+            hint=f"emdb.download({name!r}) brings it to disk, open_map(path) opens it; "
+            f"empiar.for_emdb({name!r}) finds its images in EMPIAR.",
+        )
+    if like := _LIKE_EMPIAR.fullmatch(text):
+        name = f"EMPIAR-{like[1]}"
+        raise NotFound(
+            f"There is no folder {Path(text).absolute()}. Is {name} meant?",
+            hint=f"Write {name!r} for the entry of EMPIAR.",
+        )
+    if text.lower().startswith(("https://", "http://")):
+        raise InvalidInput(
+            f"{text} is no data set, entry or folder that is known here.",
+            hint="Name a data set by its PID, an entry by its id (EMPIAR-10028); "
+            "open_image opens the address of one image.",
+        )
 
 
 def images_of(
@@ -216,7 +286,8 @@ def images_of(
     Parameters
     ----------
     source :
-        A folder; a data set or its PID; an EMPIAR entry or its id; a retrieval; a list of files.
+        A folder; a data set, its PID or its row of what a search found; an EMPIAR entry, its id or
+        the address of its page; a retrieval; a list of files.
     pattern :
         Like ``*_fractions.tiff`` or ``data/Micrographs/*``: only files whose name, or path in the
         data set, is like that. Of an EMPIAR entry only the folders before the first star are

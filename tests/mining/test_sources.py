@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pandas as pd
 import pytest
 
 import openem_nb as openem
@@ -17,7 +18,7 @@ from openem_nb.errors import InvalidInput, NotFound, NotOnDisk
 from openem_nb.mining import images_of
 from openem_nb.mining._scicat import optics
 from openem_nb.mining.run import default_folder
-from openem_nb.mining.sources import source_of
+from openem_nb.mining.sources import is_asked_for, source_of
 from openem_nb.practice import serve
 from openem_nb.tokens import Secret
 from openem_nb.values import format_bytes
@@ -221,6 +222,51 @@ def test_entries_that_are_not_there_say_so(here: Facility) -> None:
         images_of("EMPIAR-99999")
     with pytest.raises(NotFound, match="no folder"):
         images_of("EMPIAR-x")
+
+
+def test_the_page_of_an_entry_names_it(here: Facility) -> None:
+    for address in (
+        "https://www.ebi.ac.uk/empiar/EMPIAR-10028/",
+        "https://www.ebi.ac.uk/empiar/EMPIAR-10028",
+        " https://www.ebi.ac.uk/pdbe/emdb/empiar/entry/10028/ ",
+    ):
+        assert is_asked_for(address)
+        assert source_of(address).given == ENTRY
+
+
+@pytest.mark.parametrize("name", ["10028", "EMPIAR10028", "empiar 10028", "EMPIAR_10028"])
+def test_what_looks_like_an_entry_is_asked_after(name: str) -> None:
+    with pytest.raises(NotFound, match=r"Is EMPIAR-10028 meant\?"):
+        images_of(name)
+
+
+def test_other_names_say_what_they_are() -> None:
+    for name in ("EMD-1000", "emd_1000", "EMDB-1000"):
+        with pytest.raises(InvalidInput, match="EMD-1000 is a map of EMDB") as caught:
+            images_of(name)
+        assert "emdb.download('EMD-1000')" in caught.value.hint
+        assert "open_map" in caught.value.hint
+    with pytest.raises(InvalidInput, match="no data set, entry or folder"):
+        images_of("https://example.org/images/")
+
+
+def test_a_row_of_a_search_names_its_data_set(archive: Any) -> None:
+    pid = added(archive).pid
+    brought_out(pid)
+    found = pd.DataFrame({"pid": [pid, pid + "0"], "name": ["one", "other"], "size": [1, 2]})
+    for row in (found.head(1), found.iloc[0]):
+        assert is_asked_for(row)
+        assert len(images_of(row)) == 4
+    with pytest.raises(InvalidInput, match="names 2 data sets") as caught:
+        images_of(found)
+    assert "found.iloc[0]" in caught.value.hint
+    with pytest.raises(InvalidInput, match="names 0 data sets"):
+        images_of(found[["name", "size"]])
+
+
+def test_a_column_of_paths_is_a_list_of_files(tmp_path: Path) -> None:
+    (tmp_path / "m.mrc").write_bytes(b"x")
+    assert len(images_of(pd.Series([str(tmp_path / "m.mrc")]))) == 1
 
 
 # SciCat
