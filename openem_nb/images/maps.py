@@ -160,6 +160,11 @@ class Map:
         return self._opened.source
 
     @property
+    def bytes_fetched(self) -> int:
+        """Bytes that came over the network so far; 0 for a local file."""
+        return self._opened.bytes_fetched
+
+    @property
     def header(self) -> Mapping[str, Any]:
         """The header as a tree of names and plain values, as it is in the file."""
         return self._opened.header

@@ -202,6 +202,11 @@ def _reader(source: Source, superres: int, series: int) -> tuple[Pixels, About]:
         from openem_nb.images._picture import open_picture
 
         return open_picture(source)
+    if head[257:262] == b"ustar":  # POSIX.1-1988 on, and GNU
+        raise InvalidInput(
+            f"{source.name} is a tar archive, not an image.",
+            hint="Give the name of a file in it as member=; images.open_tar(...) lists them.",
+        )
     raise InvalidInput(
         f"{source.name} is no image of a kind that is known here.",
         hint="Known are MRC, TIFF, EER, DM3, DM4, EMD, PRZ, NPY, OME-Zarr, HDF5, PNG and JPEG.",

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from openem_nb.errors import BadAnswer, InvalidInput, Unreachable
+from openem_nb.errors import BadAnswer, InvalidInput, NotFound, Unreachable
 from openem_nb.formats.source import truncated
 from openem_nb.transfer._meter import Meter
 from openem_nb.transfer._source import Patience, Source, extent, same_as
@@ -61,6 +61,8 @@ class RemoteFile:
         As the server answers.
     BadAnswer
         If its answer to the first request makes no sense.
+    InvalidInput
+        If it is no address, or what should give one gives something else.
     """
 
     near = False
@@ -82,7 +84,11 @@ class RemoteFile:
         self.ranges = True
         """Whether the server knows ranges."""
         self._size = 0
-        self._keep(0, self._begun())
+        try:
+            self._keep(0, self._begun())
+        except NotFound as error:
+            error.hint = "Check the address."  # nobody has given an identifier
+            raise
 
     def _fresh(self, parent: RemoteFile | None) -> None:
         self._parent = parent

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from openem_nb.errors import NotFound, OpenEMError
+from openem_nb.errors import DamagedFile, NotFound, OpenEMError
 from openem_nb.formats.source import LocalFile, Section
 from openem_nb.images.remote import RemoteFile
 from openem_nb.transfer._tar import BLOCK, Damaged, read_header, said
@@ -81,7 +81,10 @@ class _Index:
         try:
             header = read_header(read, self.at)
         except Damaged as error:
-            raise Damaged(f"{archive.name} cannot be read as a tar archive. {error}") from error
+            raise DamagedFile(
+                f"{archive.name} cannot be read as a tar archive. {error}",
+                hint="Open it without member= if it is an image; an archive has to be there whole.",
+            ) from error
         if header is None:
             self.whole = True
             return
@@ -117,6 +120,8 @@ def member_of(archive: Source, member: str) -> Section:
     ------
     NotFound
         If the archive has no such file.
+    DamagedFile
+        If it is no tar archive, or damaged before the place of that file.
     """
     index, wanted = _index(archive), member.removeprefix("./")
     index.extend(archive, wanted, None)
@@ -159,13 +164,13 @@ class Tar:
 
         Raises
         ------
-        BadAnswer
-            If the archive is damaged, or cut off.
+        DamagedFile
+            If it is no tar archive, damaged, or cut off.
         """
         index = _index(self._archive)
         index.extend(self._archive, None, progress)
         if index.cut:
-            raise Damaged(
+            raise DamagedFile(
                 f"{self.name} is cut off; what lies before that can be opened by its name.",
                 hint="It may still be being written, or was copied in part.",
             )

@@ -85,7 +85,15 @@ class Source:
             return self._now
 
     def _fresh(self) -> str:
-        return self._address if isinstance(self._address, str) else self._address()
+        if isinstance(self._address, str):
+            return self._address
+        given: object = self._address()
+        if not isinstance(given, str):
+            raise InvalidInput(
+                f"The function has to return an address; it returned {type(given).__name__}.",
+                hint="An address is text that begins with https:// or http://.",
+            )
+        return given
 
     @property
     def shown(self) -> str:

@@ -126,8 +126,14 @@ def test_a_member_of_an_archive(server: Server, micrograph: np.ndarray, tmp_path
     with images.open_image(path, member="x/first.mrc") as found:
         assert np.array_equal(found.frame(), micrograph)
     server.files["b.tar"] = mrc(micrograph)
-    with pytest.raises(BadAnswer, match=r"b\.tar cannot be read as a tar archive"):
+    with pytest.raises(DamagedFile, match=r"b\.tar cannot be read as a tar archive") as none:
         images.open_image(server.url("b.tar"), member="x")
+    assert type(none.value) is DamagedFile
+    assert "without member=" in none.value.hint
+    for source in (server.url("a.tar"), path):
+        with pytest.raises(InvalidInput, match=r"a\.tar is a tar archive") as archived:
+            images.open_image(source)
+        assert "member=" in archived.value.hint
 
 
 def test_strips_that_follow_each_other_come_in_few_requests(
@@ -235,11 +241,19 @@ def test_small_and_missing_and_damaged_files(server: Server, ranges: bool) -> No
         assert found.frame().tolist() == np.ones((3, 4)).tolist()
     with pytest.raises(DamagedFile, match="cut off"):
         images.open_image(server.url("b.mrc"))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as missing:
         images.open_image(server.url("none.mrc"))
+    assert missing.value.hint == "Check the address."
     if not ranges:
         with pytest.raises(DamagedFile, match="empty"):
             images.open_image(server.url("c.mrc"))
+
+
+@pytest.mark.parametrize("given", [None, b"https://127.0.0.1/a.mrc", Path("a.mrc")])
+def test_a_function_that_returns_no_address(given: Any) -> None:
+    with pytest.raises(InvalidInput, match="The function has to return an address") as caught:
+        images.open_image(lambda: given)
+    assert "https://" in caught.value.hint
 
 
 def test_the_memory_of_a_preview_is_small(server: Server, micrograph: np.ndarray) -> None:

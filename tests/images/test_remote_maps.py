@@ -44,8 +44,10 @@ def test_a_slice_is_one_request_and_the_rest_another(server: Server) -> None:
     with images.open_map(server.url("a.map")) as found:
         assert found.shape == DATA.shape
         assert len(server.asked) == 1
+        assert found.bytes_fetched == 1 << 16
         assert np.array_equal(found.slice("z", 40), DATA[40])
         assert len(server.asked) == 2
+        assert found.bytes_fetched == (1 << 16) + DATA[40].nbytes
         assert server.sent < len(server.files["a.map"]) / 10
         assert np.array_equal(found.slice("x", 7), DATA[:, :, 7])
         assert len(server.asked) == 3

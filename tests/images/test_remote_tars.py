@@ -13,7 +13,7 @@ from _range_server import Server, serving
 from image_files import write_mrc
 
 from openem_nb import images
-from openem_nb.errors import BadAnswer, NotFound, OpenEMError
+from openem_nb.errors import DamagedFile, NotFound, OpenEMError
 from openem_nb.images.remote import RemoteFile
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_an_archive_that_changed_is_looked_through_anew(server: Server, archive:
     server.files["a.tar"] = archive[: len(archive) // 2]
     server.etag = '"three"'
     with images.open_tar(server.url("a.tar")) as found:
-        with pytest.raises(BadAnswer, match="is cut off"):
+        with pytest.raises(DamagedFile, match="is cut off"):
             found.members()
         with found.open_image(NAMES[0]) as image:
             assert np.array_equal(image.frame(), DATA)
