@@ -36,6 +36,7 @@ class MicrographCanvas(FrontEnd):
     settings = traitlets.Dict().tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
     show_header = traitlets.Bool(False).tag(sync=True)
+    revealed = traitlets.Int(0).tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,6 +107,10 @@ class MicrographCanvas(FrontEnd):
     def refresh(self) -> None:
         """Let the front end ask again: there is more to be shown."""
         self.version += 1
+
+    def reveal(self) -> None:
+        """Have the page scrolled so far that the image is in sight."""
+        self.revealed += 1
 
     def _send_first(self, number: int, frame: int, views: Views) -> None:
         """Send the whole image as it was read; a front end that gets nothing asks for it."""
@@ -200,6 +205,7 @@ def _packed(part: Part, frame: Frame, pending: str = "") -> dict[str, Any]:
         **{name: getattr(part, name) for name in ("y0", "y1", "x0", "x1", "factor")},
         "height": height,
         "width": width,
+        "cut": list(encoded.cut),
         "scale": encoded.scale,
         "offset": encoded.offset,
         "buffers": [encoded.levels.data.cast("B")],

@@ -64,6 +64,8 @@ class Encoded:
     """Value of one step."""
     offset: float
     """Value of level 0, if it stood for one."""
+    cut: tuple[bool, bool] = (False, False)
+    """Whether the lowest, and the highest, level stands also for what lies beyond it."""
 
 
 def base_factor(shape: tuple[int, int]) -> int:
@@ -292,6 +294,9 @@ def encode(values: NDArray[np.float32]) -> Encoded:
     sample = values.ravel()[:: step | 1]
     finite = sample[np.isfinite(sample)]
     low, high = _ends(values)
+    least, most = low, high
+    if np.isinf(values).any():
+        least, most = float(np.nanmin(values)), float(np.nanmax(values))
     if finite.size and high > low:
         places = [int(finite.size * 0.001), int((finite.size - 1) * 0.999)]
         parted = np.partition(finite, places)
@@ -300,12 +305,12 @@ def encode(values: NDArray[np.float32]) -> Encoded:
         if room > 0:
             low, high = max(low, inner[0] - room), min(high, inner[1] + room)
     if not high - low > _SMALLEST:
-        return Encoded(_levels(values, 1.0, low - 1), 1.0, low - 1)
+        return Encoded(_levels(values, 1.0, low - 1), 1.0, low - 1, (least < low, most > high))
     scale = (high - low) / 65534
     if scale < 1 and low.is_integer() and high.is_integer() and _counts(finite):
         scale = 1.0
     offset = low - scale
-    return Encoded(_levels(values, scale, offset), scale, offset)
+    return Encoded(_levels(values, scale, offset), scale, offset, (least < low, most > high))
 
 
 def _ends(values: NDArray[np.float32]) -> tuple[float, float]:

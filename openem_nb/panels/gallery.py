@@ -70,6 +70,7 @@ class Gallery(FrontEnd):
     pictures = traitlets.Int(0).tag(sync=True)
     opens = traitlets.Bool(False).tag(sync=True)
     hidden = traitlets.Bool(False).tag(sync=True)
+    told = traitlets.Unicode().tag(sync=True)
     view_state = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -157,6 +158,10 @@ class Gallery(FrontEnd):
     def pictures_ready(self) -> None:
         """Say that thumbnails are there which were not there before; in any thread."""
         self._refresher.ask()
+
+    def tell(self, words: str) -> None:
+        """Say something in the status line: what has become of an image that was to be opened."""
+        self.told = _html.plain(words)
 
     def _announce(self) -> bool:
         self.pictures += 1
@@ -291,7 +296,7 @@ class Gallery(FrontEnd):
     def _on_rows(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         since = int(content["since"])
         if not since:  # what was said while its page still connected is lost to it
-            self.send_state(["label", "opens", "hidden", "version", "pictures"])
+            self.send_state(["label", "opens", "hidden", "told", "version", "pictures"])
         with self._lock:
             return self._rows.since(since)
 

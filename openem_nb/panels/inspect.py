@@ -137,7 +137,7 @@ class InspectPanel(Panel):
             settings.folders().cache / "thumbnails", self._arrived, self._fetch
         )
         self.more.on_click(lambda _: self.thumbnails.allow())
-        self.gallery = Gallery(thumbnails=self.thumbnails, label="Images", open=self._on_open)
+        self.gallery = Gallery(thumbnails=self.thumbnails, label="Images", open=self._asked_for)
         self.gallery.on_mark(self._on_mark)
         self.kept = KeptMarks(self.gallery)
         self._refresher = Refresher(self._refresh, interval=1.0)
@@ -215,7 +215,7 @@ class InspectPanel(Panel):
         InvalidInput
             If there is no such image.
         """
-        self._on_open(name)
+        self._open(name, lambda _: None)
 
     def practise(self) -> None:
         """Write a practice data set below the data folder and show it."""
@@ -424,7 +424,21 @@ class InspectPanel(Panel):
             self.viewer.draw(found)
             self._show_code()
 
-    def _on_open(self, name: str) -> str:
+    def _asked_for(self, name: str) -> str:
+        """Open an image for a person who is in the gallery: the viewer may be out of sight."""
+        tell = self.gallery.tell
+
+        def opened(shown: bool) -> None:
+            if shown:
+                self.viewer.reveal()
+            tell(f"{name} is open below." if shown else f"{name} could not be opened.")
+
+        tell(f"Opening {name} …")
+        self._open(name, opened)
+        return ""
+
+    def _open(self, name: str, opened: Callable[[bool], None]) -> None:
+        """Show an image in the background; ``opened`` is told at the end whether it shows."""
         with self._lock:
             file = self._files.get(name)
         if file is None:
@@ -442,8 +456,7 @@ class InspectPanel(Panel):
             self._keep()
 
         self.errors.clear()
-        self._start(f"Open {name}", work, show)
-        return ""
+        self._start(f"Open {name}", work, show, finish=lambda: opened(self._opened == name))
 
     def _show_image(self, file: ImageFile) -> str:
         """Show an image with what is known of it; return what cannot be shown of that."""

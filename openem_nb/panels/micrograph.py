@@ -169,6 +169,10 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         self.canvas.ctf = ctf
         self.canvas.refresh()
 
+    def reveal(self) -> None:
+        """Have the page scrolled so far that the image is in sight, where a page shows it."""
+        self.canvas.reveal()
+
     @property
     def micrograph(self) -> Micrograph:
         """The micrograph that is shown."""

@@ -124,7 +124,7 @@ def viewer(mount: Any) -> Iterator[Callable[..., tuple[Any, MicrographView]]]:
         opened.append(python)
         canvas = python.canvas
         state = canvas.get_state()
-        names = ("about", "settings", "version", "show_header")
+        names = ("about", "settings", "version", "show_header", "revealed")
 
         def kernel(message: dict[str, Any]) -> Any:
             answers: list[Any] = []
@@ -160,7 +160,7 @@ def gallery_page(
 
     def show(gallery: Gallery) -> Any:
         opened.append(gallery)
-        names = ("label", "version", "pictures", "opens", "hidden", "view_state")
+        names = ("label", "version", "pictures", "opens", "hidden", "told", "view_state")
         page = mount(
             "gallery",
             **{name: 0 if name == "version" else getattr(gallery, name) for name in names},

@@ -115,6 +115,8 @@ def test_images_are_judged_by_keyboard(gallery_page: Any) -> None:
     assert marks["mark"].tolist() == ["good", "bad", ""]
     assert marks["note"].tolist() == ["", "", "ice on the left"]
     assert told == ["FoilHole_1002_Data.mrc"]
+    page.evaluate("window.model.update({ told: 'FoilHole_1002_Data.mrc is open below.' })")
+    page.get_by_role("status").get_by_text("is open below.").wait_for()  # said later
     assert "note: ice on the left" in active(page)
     page.keyboard.press("Control+Home")
     page.keyboard.press("u")
@@ -309,7 +311,8 @@ BUSY = """() => {
   window.asked = () => asked().length;
   model.fire("msg:custom", { type: "error", key: asked()[0].key, message: "It has other work." });
 }"""
-REST = {"label": "Gallery", "pictures": 0, "opens": False, "hidden": False, "view_state": {}}
+REST = {"label": "Gallery", "pictures": 0, "opens": False, "hidden": False, "told": ""}
+REST["view_state"] = {}
 
 
 def test_rows_are_asked_for_whatever_version_is_known_and_until_they_come(mount: Any) -> None:

@@ -215,6 +215,32 @@ def test_values_are_read_where_the_pointer_is(viewer: Any, write: Any) -> None:
     page.keyboard.press("r")  # without a pointer
     spoken = page.get_by_role("status").filter(has_text=f"x 30, y 20 (6 nm, 4 nm): {image[20, 30]}")
     spoken.wait_for(state="attached")
+    seen = page.locator(".oem-image-left > .oem-image-reading")
+    assert seen.inner_text() == f"x 30, y 20 (6 nm, 4 nm): {image[20, 30]}"
+
+
+def test_what_is_read_is_of_the_frame_that_is_shown(viewer: Any, write: Any) -> None:
+    frames = np.stack([np.full((40, 60), value, np.int16) for value in (10, 20, 60)])
+    page, _ = viewer(write(frames))
+    seen = page.locator(".oem-image-left > .oem-image-reading")
+    stage(page).focus()
+    page.keyboard.press("r")
+    assert seen.inner_text() == "x 30, y 20 (6 nm, 4 nm): 30, mean of 3 frames"
+    for value in ("20", "60"):
+        page.get_by_label("Mean of all").uncheck()
+        stage(page).focus()
+        page.keyboard.press("]")
+        page.get_by_text(re.compile(rf"x 30, y 20 \(6 nm, 4 nm\): {value}$")).first.wait_for()
+    assert "beyond" not in seen.inner_text()  # the darkest value is exact where none was cut
+
+
+def test_it_comes_into_sight_when_it_was_asked_for(viewer: Any, write: Any) -> None:
+    page, _ = viewer(write(corners()))
+    page.evaluate("document.body.insertAdjacentHTML('afterbegin', '<p style=\"height:3000px\">')")
+    page.evaluate("window.scrollTo(0, 0)")
+    assert stage(page).bounding_box()["y"] > 1000
+    page.evaluate("window.model.update({ revealed: 1 })")
+    until(page, "document.querySelector('.oem-image-stage').getBoundingClientRect().y < 500")
 
 
 def test_frames_are_chosen_and_played(viewer: Any, write: Any) -> None:

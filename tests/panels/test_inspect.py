@@ -146,11 +146,17 @@ def test_an_image_opens_in_the_viewer(closing: Any, until: Any, ask: Any, sessio
     ended(panel.job)
     assert panel.viewing.layout.display == ""
     assert panel.viewer.micrograph.name == "mic_2.mrc"
+    assert panel.gallery.told == "grid0/mic_2.mrc is open below."
+    assert panel.viewer.canvas.revealed == 1
     ask(panel.gallery, "open", row=4)
     with pytest.raises(Exception, match="mic_9"):
         ended(panel.job)
     assert "mic_9.mrc" in panel.errors.disclosure.sentence
     assert panel.viewer.micrograph.name == "mic_2.mrc"
+    assert panel.gallery.told == "grid1/mic_9.mrc could not be opened."
+    panel.show_image(NAMES[0])  # code does not move the page
+    ended(panel.job)
+    assert panel.viewer.canvas.revealed == 1
 
 
 def test_all_images_are_measured_and_rows_come_into_the_gallery(

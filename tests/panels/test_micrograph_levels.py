@@ -63,3 +63,13 @@ def test_hot_pixels_leave_levels_for_the_others() -> None:
     assert encoded.levels[10, 10] == 65535
     others = np.delete(encoded.levels.ravel(), 10 * 200 + 10)
     assert int(np.percentile(others, 99.5)) - int(np.percentile(others, 0.5)) > 1000
+
+
+def test_only_ends_beyond_which_there_are_values_are_cut() -> None:
+    counts = np.random.default_rng(5).poisson(0.5, (64, 64)).astype(np.float32)
+    assert encode(counts).cut == (False, False)  # zeros are exact
+    counts[3, 4] = 1e6
+    assert encode(counts).cut == (False, True)
+    assert encode(np.zeros((4, 4), np.float32)).cut == (False, False)
+    counts[3, 4] = np.inf
+    assert encode(counts).cut == (False, True)

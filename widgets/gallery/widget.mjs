@@ -153,7 +153,7 @@ function render({ model, el }) {
     if (active() < 0 || !model.get("opens")) return;
     told.textContent = `Opening ${table.names[active()]} …`;
     const answer = await ask("open", { row: active() });
-    told.textContent = answer?.told ?? "";
+    told.textContent = answer ? answer.told || model.get("told") : "";
   }
 
   /**
@@ -201,6 +201,7 @@ function render({ model, el }) {
     ["change:label", onLabel],
     ["change:hidden", onLabel],
     ["change:opens", showDetails],
+    ["change:told", () => (told.textContent = model.get("told"))],
     ["change:view_state", onView],
   ]);
 

@@ -18,7 +18,7 @@ function render({ model, el }) {
     " ": () => viewer.frames.toggle(),
     c: () => viewer.nextMode(),
     i: () => viewer.regrey({ invert: !viewer.settings.invert }, true),
-    r: () => tools.say(viewer.middle),
+    r: () => viewer.readMiddle(),
     p: () => viewer.choice.toggle(),
     f: toggleSpectrum,
     h: toggleHeader,
@@ -120,6 +120,8 @@ function render({ model, el }) {
   });
 
   const onVersion = () => take(true);
+  // the place of the viewer may have been hidden until now: it is there with the next picture of the page
+  const onRevealed = () => requestAnimationFrame(() => requestAnimationFrame(() => root.scrollIntoView({ block: "nearest" })));
   /** @param {any} message @param {DataView[]} buffers */
   const onMessage = (message, buffers) => {
     if (message?.type === "view" && message.id === viewer.about.id) viewer.come({ ...message.content, buffers });
@@ -132,6 +134,7 @@ function render({ model, el }) {
   model.on("msg:custom", onMessage);
   model.on("change:settings", onSettings);
   model.on("change:show_header", showHeader);
+  model.on("change:revealed", onRevealed);
   return () => {
     clearTimeout(tools.timer);
     clearTimeout(kept);
@@ -141,6 +144,7 @@ function render({ model, el }) {
     model.off("msg:custom", onMessage);
     model.off("change:settings", onSettings);
     model.off("change:show_header", showHeader);
+    model.off("change:revealed", onRevealed);
     releaseKeys();
     root.remove();
   };

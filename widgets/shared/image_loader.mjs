@@ -9,7 +9,7 @@ const KEPT = 96 << 20; // bytes of views that are kept for frames and places loo
  * A view as it came from the kernel.
  *
  * @typedef {import("../shared/image_port.mjs").ImagePart & {
- *   height: number, width: number, levels: ImageLevels, frame: number | "sum", pending: string, key: string,
+ *   height: number, width: number, levels: ImageLevels, frame: number | "sum", cut: [boolean, boolean], pending: string, key: string,
  * }} ImageView
  */
 

@@ -138,7 +138,8 @@ export class ImageStage {
       const row = Math.min(view.height - 1, Math.floor((y - view.y0) / view.factor));
       const column = Math.min(view.width - 1, Math.floor((x - view.x0) / view.factor));
       const level = view.levels.data[row * view.width + column];
-      return { value: level ? view.levels.value(level) : NaN, factor: view.factor, cut: level === 65535 || level === 1 };
+      const cut = (level === 1 && view.cut[0]) || (level === 65535 && view.cut[1]);
+      return { value: level ? view.levels.value(level) : NaN, factor: view.factor, frame: view.frame, cut };
     }
     return null;
   }

@@ -33,6 +33,8 @@ export class ImageViewer {
     /** @type {[number, number]} */
     this.limits = [0, 1];
     this.limited = ""; // what the limits were found for
+    /** @type {[number, number] | null} what is read below the image */
+    this.place = null;
     /** @type {number | undefined} */
     this.moving = undefined;
     /** @type {number | undefined} */
@@ -41,7 +43,7 @@ export class ImageViewer {
     this.stage = new ImageStage({
       moved: (ended) => this.moved(ended),
       contrast: (dx, dy, end) => this.dragged(dx, dy, end),
-      point: (place) => (tools.reading.textContent = place ? this.reading(...place) : ""),
+      point: (place) => this.read(place),
       overlay: (context, ratio) => this.overlay(context, ratio),
     });
     const tell = (/** @type {string} */ text) => (tools.trouble.textContent = text);
@@ -76,6 +78,7 @@ export class ImageViewer {
    */
   open(about, settings, there) {
     this.about = about;
+    this.read(null);
     this.first.expect(there && about.coming);
     this.loader.clear();
     this.stage.view = this.stage.coarse = undefined;
@@ -126,6 +129,7 @@ export class ImageViewer {
   shown(view) {
     const { stage, settings, frames, loader } = this;
     stage.show(view);
+    this.read(this.place); // it has another value now
     const found = JSON.stringify([view.factor, view.frame, settings.low_pass, settings.around, loader.era]);
     if (found !== this.limited) this.limits = imageLimits(view.levels, /** @type {any} */ (settings));
     this.limited = found;
@@ -191,14 +195,23 @@ export class ImageViewer {
     const [column, row] = [Math.floor(x), Math.min(this.about.height - 1, Math.floor(y))];
     const size = this.about.pixel_size;
     const where = size ? ` (${imageLength(column * size)}, ${imageLength(row * size)})` : "";
-    const mean = found.factor > 1 ? `, mean of ${found.factor} × ${found.factor} pixels` : "";
+    const many = found.frame === "sum" ? this.about.frames : Math.min(this.settings.around, this.about.frames);
+    const of = [found.factor > 1 && `${found.factor} × ${found.factor} pixels`, many > 1 && `${many} ${this.about.noun.toLowerCase()}s`];
+    const mean = of.some(Boolean) ? `, mean of ${of.filter(Boolean).join(" and ")}` : "";
     return `x ${column}, y ${row}${where}: ${imageNumber(found.value)}${found.cut ? " or beyond" : ""}${mean}`;
   }
 
-  /** What lies in the middle, in words. */
-  get middle() {
+  /** Write below the image what lies at a place of it. @param {[number, number] | null} place */
+  read(place) {
+    this.place = place;
+    this.tools.reading.textContent = place ? this.reading(...place) : "";
+  }
+
+  /** Read what lies in the middle, for who sees it and who hears it. */
+  readMiddle() {
     const { port } = this.stage;
-    return this.reading(port.u, port.turned(port.v)) || "Nothing is shown yet";
+    this.read([port.u, port.turned(port.v)]);
+    this.tools.say(this.tools.reading.textContent || "Nothing is shown yet");
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} ratio */
