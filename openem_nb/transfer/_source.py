@@ -139,6 +139,7 @@ class Source:
                     timeout=STALL,
                     stream=method == "GET",
                     expect=expect,
+                    of_file=True,
                     progress=self.meter.progress,
                 )
             except (NotAllowed, NotLoggedIn, InvalidInput) as error:

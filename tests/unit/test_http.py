@@ -279,6 +279,42 @@ def test_one_host_is_asked_at_a_bounded_rate() -> None:
     assert pace.delay("http://localhost:8000/") == 0
 
 
+@pytest.mark.parametrize(("rate", "seconds"), [(5.0, 199.8), (20.0, 49.95)])
+def test_a_thousand_requests_to_one_host(rate: float, seconds: float) -> None:
+    now = 100.0
+    pace = http._Pace(rate, lambda: now)
+    delays = [pace.delay("https://www.example.org/a") for _ in range(1000)]
+    assert delays[-1] == pytest.approx(seconds)
+    now += seconds + 10  # who waited long enough need not wait again
+    assert pace.delay("https://www.example.org/a") == 0
+
+
+def test_bytes_of_files_are_not_paced_as_queries(script, monkeypatch) -> None:
+    """What reads a file in ranges, or downloads it, has a rate of its own; queries keep theirs."""
+    from openem_nb.images.remote import RemoteFile
+
+    monkeypatch.setattr(_answers, "is_loopback", lambda url: False)
+    with http.using(http.Session(retries=0)) as own:
+        assert own._pace._interval == 1 / 5
+        assert own._file_pace._interval == 1 / 20
+        asked: dict[str, int] = {"query": 0, "file": 0}
+
+        def counted(kind: str):
+            def delay(url: str) -> float:
+                asked[kind] += 1
+                return 0.0
+
+            return delay
+
+        monkeypatch.setattr(own._pace, "delay", counted("query"))
+        monkeypatch.setattr(own._file_pace, "delay", counted("file"))
+        server = script(Answer(body=b"[]"))
+        own.json(server.url)
+        assert asked == {"query": 1, "file": 0}
+        RemoteFile(server.url).close()
+        assert asked == {"query": 1, "file": 1}
+
+
 def test_the_shared_session_is_one_and_can_be_replaced() -> None:
     before = http.session()
     with http.using(http.Session(retries=0)) as other:
