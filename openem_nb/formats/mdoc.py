@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-__all__ = ["Mdoc", "Section", "Titles", "parse", "parse_titles", "stamp"]
+__all__ = ["Mdoc", "Section", "Titles", "beside", "parse", "parse_titles", "stamp"]
 
 _SECTION: Final = re.compile(r"^\[[ \t]*(ZValue|FrameSet|MontSection|Image)[ \t]*=", re.MULTILINE)
 _KINDS: Final = frozenset(("ZValue", "FrameSet", "MontSection", "Image"))
@@ -41,6 +42,8 @@ _WRITER: Final = re.compile(
 _SERIAL: Final = re.compile(r"\b[A-Z]{3,}-?\d{5,}\b")
 _SCHEME: Final = re.compile(r"\b(bidir|dosym)\s*=\s*(-?\d+(?:\.\d+)?)")
 
+_LARGEST: Final = 16 << 20
+"""Bytes of an mdoc file beside an image that is read; one of a thousand tilts has a few."""
 LONGEST_LINE: Final = 20_000
 """Characters of one line; longer ones are no metadata and are dropped."""
 
@@ -157,6 +160,20 @@ def parse(content: str, wanted: tuple[str, ...] = ()) -> Mdoc:
             elif kind == "T":  # a title below the first section
                 late.append(name.rstrip("] \t").strip())
     return Mdoc(header, (*titles, *late), tuple(sections), ended)
+
+
+def beside(path: Path, wanted: tuple[str, ...] = ()) -> Mdoc | None:
+    """Return the mdoc file that lies beside an image; None if there is none that can be read.
+
+    That of ``stack.st`` is ``stack.st.mdoc`` (SerialEM) or ``stack.mdoc`` (Tomography).
+    """
+    for place in (path.with_name(f"{path.name}.mdoc"), path.with_suffix(".mdoc")):
+        try:
+            if place.is_file() and place.stat().st_size <= _LARGEST:
+                return parse(place.read_text(encoding="utf-8", errors="replace"), wanted)
+        except OSError:  # it is looked for, and need not be there
+            continue
+    return None
 
 
 def _taken_apart(body: str, before: _Shape) -> tuple[list[str | None], _Shape]:

@@ -11,6 +11,7 @@ import gzip
 import io
 import mmap
 import os
+import re
 import stat
 import tempfile
 import threading
@@ -42,6 +43,7 @@ __all__ = [
     "unpacked",
 ]
 
+_EMDB: Final = re.compile(r"EMD-[0-9]{4,}", re.IGNORECASE)
 STEP: Final = 1 << 20
 """Bytes that are unpacked at once."""
 
@@ -119,7 +121,11 @@ class LocalFile:
             self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             status = os.fstat(self._handle)
         except FileNotFoundError:
-            raise NotFound(f"There is no file {path}.", hint="Check the path.") from None
+            hint = "Check the path."
+            if _EMDB.fullmatch(path.name):
+                name = path.name.upper()
+                hint = f"emdb.download({name!r}) brings that map of EMDB to disk; open its path."
+            raise NotFound(f"There is no file {path}.", hint=hint) from None
         except OSError as error:
             self.close()
             raise OpenEMError(

@@ -130,13 +130,21 @@ class Micrograph:
         """Whether its frames are one exposure, and their sum the micrograph."""
         return self.frames > 1 and self.axes[0] == "frame"
 
-    def told(self, *, pixel_size: float | None = None, voltage: float | None = None) -> Self:
+    def told(
+        self,
+        *,
+        pixel_size: float | None = None,
+        voltage: float | None = None,
+        by: str = "data set",
+    ) -> Self:
         """Take in what is known of the image from elsewhere, where the file does not know it.
 
         Parameters
         ----------
         pixel_size, voltage :
             Å and kV; None where they are not known elsewhere either.
+        by :
+            What of it knows them, for the note that says so.
 
         Returns
         -------
@@ -144,7 +152,7 @@ class Micrograph:
         """
         about = self._about
         if about.pixel_size is None and pixel_size is not None:
-            note = f"The file does not know its pixel size: {pixel_size:g} Å is from its data set."
+            note = f"The file does not know its pixel size: {pixel_size:g} Å is from its {by}."
             about = replace(about, pixel_size=pixel_size, notes=(*about.notes, note))
         if about.voltage is None and voltage is not None:
             about = replace(about, voltage=voltage)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images.scanning import ENDINGS, NAMES
+from openem_nb.mining._beside import optics_beside
 from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ class ImageFile:
     def open(self, *, progress: Progress | None = None) -> Micrograph:
         """Open the image: read its header, from the disk or in one request over the network.
 
+        Pixel size and voltage that it does not know are those of the mdoc file beside it, or else
+        those of its data set.
+
         Raises
         ------
         NotFound, NotOnDisk, NotAllowed, Unreachable
@@ -89,6 +93,9 @@ class ImageFile:
             found = open_image(self.path)
         else:
             found = self.far.open(self.name.rpartition("/")[2], progress=progress)
+        if self.far is None and (found.pixel_size is None or found.voltage is None):
+            pixel_size, voltage = optics_beside(self.path)
+            found.told(pixel_size=pixel_size, voltage=voltage, by="mdoc file")
         return found.told(pixel_size=self.pixel_size, voltage=self.voltage)
 
     @property

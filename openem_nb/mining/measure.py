@@ -194,6 +194,8 @@ def _spectrum(exposure: _Exposure) -> dict[str, Any]:
 def _ctf(exposure: _Exposure) -> dict[str, Any]:
     from openem_nb.images.ctf import ctf
 
+    if exposure.found.frames > 1 and not exposure.found.is_movie:
+        raise InvalidInput("Sections of a volume or tilt series are not fitted.")
     parameters = exposure.parameters
     needed = {
         "pixel size": (exposure.pixel_size, "pixel_size in Å"),
@@ -205,8 +207,6 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
         known = "is not known" if len(missing) == 1 else "are not known"
         give = " and ".join(missing.values())
         raise InvalidInput(f"{' and '.join(missing)} {known}. Give {give}.")
-    if exposure.found.frames > 1 and not exposure.found.is_movie:
-        raise InvalidInput("Sections of a volume or tilt series are not fitted.")
     fit = ctf(
         exposure.spectrum,
         voltage=exposure.voltage,

@@ -4,43 +4,33 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from openem_nb.formats.mdoc import parse
+from openem_nb.formats.mdoc import beside
 
 if TYPE_CHECKING:
+    from openem_nb.formats.mdoc import Mdoc
     from openem_nb.images import Micrograph
 
 __all__ = ["tilts_of"]
-
-_LARGEST: Final = 16 << 20
-"""Bytes of an mdoc file that is read; one of a thousand tilts has a few."""
 
 
 def tilts_of(micrograph: Micrograph) -> tuple[float, ...]:
     """Return the angle of each section in degrees; nothing where they are not known for all.
 
-    The mdoc file of ``stack.st`` is ``stack.st.mdoc`` (SerialEM) or ``stack.mdoc`` (Tomography).
+    Where the header holds none, they are those of its mdoc file.
     """
     if micrograph.tilts or micrograph.frames == 1 or not micrograph.source:
         return micrograph.tilts
     if "://" in micrograph.source:
         return ()
-    path = Path(micrograph.source)
-    for beside in (path.with_name(f"{path.name}.mdoc"), path.with_suffix(".mdoc")):
-        try:
-            if not beside.is_file() or beside.stat().st_size > _LARGEST:
-                continue
-            content = beside.read_text(encoding="utf-8", errors="replace")
-        except OSError:  # it is looked for, and need not be there
-            continue
-        return _angles(content, micrograph.frames)
-    return ()
+    found = beside(Path(micrograph.source))
+    return () if found is None else _angles(found, micrograph.frames)
 
 
-def _angles(content: str, count: int) -> tuple[float, ...]:
+def _angles(mdoc: Mdoc, count: int) -> tuple[float, ...]:
     found: dict[int, float] = {}
-    for section in parse(content).sections:
+    for section in mdoc.sections:
         try:
             angle = float(section.get("TiltAngle") or "")
             if section.kind == "ZValue" and math.isfinite(angle):

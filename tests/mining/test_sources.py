@@ -246,6 +246,9 @@ def test_other_names_say_what_they_are() -> None:
             images_of(name)
         assert "emdb.download('EMD-1000')" in caught.value.hint
         assert "open_map" in caught.value.hint
+    with pytest.raises(NotFound, match="no file") as caught:
+        openem.open_map("emd-1000")
+    assert "emdb.download('EMD-1000')" in caught.value.hint
     with pytest.raises(InvalidInput, match="no data set, entry or folder"):
         images_of("https://example.org/images/")
 
