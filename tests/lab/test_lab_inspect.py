@@ -136,7 +136,7 @@ def test_marks_are_saved(page: Any, opened: Any, tmp_path: Path) -> None:
 def test_an_entry_is_looked_at_where_it_is(page: Any, opened: Any) -> None:
     code = (
         "import openem_nb as openem\n"
-        "openem.InspectPanel('EMPIAR-10028', pattern='*Micrographs/*', cs=2.7, voltage=300)"
+        "openem.InspectPanel('EMPIAR-10028', pattern='data/Micrographs/*', cs=2.7, voltage=300)"
     )
     page.run(NEW_CELL % json.dumps(code))
     panels = page.page.locator(".oem-panel").filter(
