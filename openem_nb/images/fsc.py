@@ -20,7 +20,7 @@ import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
@@ -41,6 +41,7 @@ _RANDOM_BELOW: Final = 0.8
 """Correlation without a mask at which phases become random, and a shell or two beyond which the
 correction begins: so do Chen et al. as RELION has it."""
 _BEYOND: Final = 2
+_SAME: Final = "Doubtful: the two maps are the same, voxel by voxel, and no two half maps are."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,8 @@ class Fsc:
     """Of a resolution: ``Å``, or ``voxels``."""
     mask_words: str = ""
     """How the mask came about, where it was made here."""
+    doubt: str = ""
+    """Why the curve may say nothing; empty where nothing is odd."""
 
     def _crossing(self, threshold: float) -> tuple[float | None, str]:
         if not 0 < threshold < 1:
@@ -88,7 +91,7 @@ class Fsc:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The resolution at 0.143 and 0.5 in sentences, and of which mask it is."""
+        """The resolution at 0.143 and 0.5 in sentences, of which mask it is, and what is odd."""
         found = []
         for threshold in THRESHOLDS:
             value, reason = self._crossing(threshold)
@@ -97,7 +100,7 @@ class Fsc:
                 if value is None
                 else f"{value:.3g} {self.unit} at {threshold:g}."
             )
-        return (*found, self.mask_words) if self.mask_words else tuple(found)
+        return tuple(word for word in (*found, self.mask_words, self.doubt) if word)
 
     def frame(self) -> pd.DataFrame:
         """Return a row for each shell."""
@@ -115,8 +118,18 @@ class Fsc:
                 columns[name] = curve
         return pd.DataFrame(columns)
 
-    def picture(self, path: Path | str | None = None, *, kind: str = "svg") -> bytes:
-        """Return the curve with the two thresholds as SVG or PNG; by the ending of ``path``."""
+    @overload
+    def picture(self, path: None = None, *, kind: str = "svg") -> bytes: ...
+    @overload
+    def picture(self, path: Path | str, *, kind: str = "svg") -> Path: ...
+    def picture(self, path: Path | str | None = None, *, kind: str = "svg") -> bytes | Path:
+        """Return the curve with the two thresholds as SVG or PNG.
+
+        Parameters
+        ----------
+        path :
+            Where it is written, of the kind that its ending says; this is then what is returned.
+        """
         from matplotlib.figure import Figure
 
         if path is not None:
@@ -144,9 +157,11 @@ class Fsc:
         axes.legend(fontsize=8)
         out = io.BytesIO()
         figure.savefig(out, format=kind)
-        if path is not None:
-            write_whole(Path(path).expanduser(), out.getvalue())
-        return out.getvalue()
+        if path is None:
+            return out.getvalue()
+        written = Path(path).expanduser()
+        write_whole(written, out.getvalue())
+        return written
 
     def __repr__(self) -> str:
         return f"<Fsc {len(self.frequency)} shells: {' '.join(self.words)}>"
@@ -194,12 +209,13 @@ def fsc(
         can be made.
     """
     one, two, sizes = pair(half1, half2, voxel_size)
+    doubt = _SAME if np.array_equal(one, two) else ""
     unit = "voxels" if sizes is None else "Å"
     shells = _Shells(one.shape, sizes or (1.0, 1.0, 1.0))
     first, second = transform(one), transform(two)
     plain = shells.correlate(first, second)
     if mask is None:
-        return Fsc(shells.frequency, plain, shells.count, unit=unit)
+        return Fsc(shells.frequency, plain, shells.count, unit=unit, doubt=doubt)
     window, words = _window(mask, first, second, one.shape, sizes)
     if window.shape != one.shape:
         raise InvalidInput(
@@ -220,7 +236,8 @@ def fsc(
     with np.errstate(divide="ignore", invalid="ignore"):
         true = (masked[beyond] - noise[beyond]) / (1 - noise[beyond])
     corrected[beyond] = np.where(noise[beyond] < 1, true, 0.0)
-    return Fsc(shells.frequency, corrected, shells.count, plain, masked, noise, unit, words)
+    curves = (corrected, shells.count, plain, masked, noise)
+    return Fsc(shells.frequency, *curves, unit=unit, mask_words=words, doubt=doubt)
 
 
 def _window(
@@ -236,6 +253,11 @@ def _window(
 
         made = of_spectrum((first + second) * np.float32(0.5), shape, sizes)
         return made.values, made.words
+    if isinstance(mask, str) and not Path(mask).suffix and not Path(mask).exists():
+        raise InvalidInput(
+            f"There is no mask {mask!r}.",
+            hint='Give "soft" for one that is made of the two maps, or a file or array of values.',
+        )
     return volume(mask)[0], ""
 
 

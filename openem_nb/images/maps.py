@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, overload
 
 import numpy as np
 
@@ -374,20 +374,30 @@ class Map:
         self.usable()
         return views(self, level, size=size)
 
-    def picture(self, path: Path | str | None = None, *, level: float | None = None) -> bytes:
-        """Return a PNG of slices, histogram and, with a level, the surface; write it to ``path``.
+    @overload
+    def picture(self, path: None = None, *, level: float | None = None) -> bytes: ...
+    @overload
+    def picture(self, path: Path | str, *, level: float | None = None) -> Path: ...
+    def picture(
+        self, path: Path | str | None = None, *, level: float | None = None
+    ) -> bytes | Path:
+        """Return a PNG of slices, histogram and, with a level, the surface.
 
         Parameters
         ----------
+        path :
+            Where it is written; this is then what is returned.
         level :
             Marked in the histogram, and drawn as a surface.
         """
         from openem_nb.images.map_pictures import sheet
 
         content: bytes = sheet(self, level=level)
-        if path is not None:
-            write_whole(Path(path).expanduser(), content)
-        return content
+        if path is None:
+            return content
+        written = Path(path).expanduser()
+        write_whole(written, content)
+        return written
 
     def report(self, level: float | None = None, *, molecular_weight: float | None = None) -> Any:
         """Return all of it as one piece for a notebook, which shows without a kernel, too.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from openem_nb._folders import write_whole
 from openem_nb.errors import DamagedFile, InvalidInput, NotFound
 from openem_nb.images._star import numbers, read_star, texts, writable, write_star
-from openem_nb.values import for_spreadsheets
+from openem_nb.values import counted, for_spreadsheets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,8 @@ def write_selection(
         ``"good"`` writes those that are marked good, ``"not bad"`` all that are not marked bad.
     folder :
         Where the micrographs lie. In a STAR file their names then begin with it, so that RELION
-        finds them from any project.
+        finds them from any project. Without it the column ``path`` is written as their names,
+        where it has the whole path of each.
 
     Notes
     -----
@@ -84,7 +85,7 @@ def write_selection(
     Raises
     ------
     InvalidInput
-        If the name of the file ends otherwise, or a column is missing.
+        If the name of the file ends otherwise, a column is missing, or no micrograph is kept.
     """
     path = Path(path)
     for column in (name, "mark", "note"):
@@ -99,6 +100,11 @@ def write_selection(
         chosen = frame[frame["mark"] != "bad"]
     elif keep != "all":
         raise InvalidInput(f"{keep!r} is no choice.", hint="Choose all, good or not bad.")
+    if len(frame) and chosen.empty:
+        raise InvalidInput(
+            f"Of {counted(len(frame), 'micrograph')} none is {keep}, so nothing was written.",
+            hint="Mark some as good, or keep all.",
+        )
     suffix = path.suffix.lower()
     if suffix == ".csv":
         written = for_spreadsheets(chosen)
@@ -163,6 +169,9 @@ def _columns(
     names = [str(one) for one in frame[name]]
     if folder is not None:
         names = [str(folder / one) for one in names]
+    elif "path" in frame:
+        paths = [str(one) for one in frame["path"]]
+        names = paths if all(Path(one).is_absolute() for one in paths) else names
     columns: dict[str, Any] = {"rlnMicrographName": names}
     without = []
     for column in frame:

@@ -22,6 +22,8 @@ def spelled(
 ) -> str:
     """Return Python that gives ``mined`` and ``gallery``, and ``view`` where an image is open.
 
+    Its last line is what a cell shows: the view where there is one, else the gallery.
+
     Parameters
     ----------
     given :
@@ -36,7 +38,9 @@ def spelled(
         f"mined = openem.mine({_arguments(source, {**only, **given})})",
         "gallery = openem.Gallery(mined.frame, thumbnails=mined.folder)",
     ]
-    if view is not None:
+    if view is None:
+        lines.append("gallery")
+    else:
         shown = _viewed(*view, f"openem.images_of({_arguments(source, only)})")
         lines[0:1] = [line for line in shown if line.startswith(("import", "from"))]
         lines += [line for line in shown if line and line not in lines]

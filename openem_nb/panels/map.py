@@ -80,6 +80,8 @@ class MapView(FrontEnd):
     about = traitlets.Dict().tag(sync=True)
     level = traitlets.Float(0.0).tag(sync=True)
 
+    _own = False  # whether there is a map to be closed; a view that never came to be is closed, too
+
     def __init__(
         self,
         source: Map | Path | str,
@@ -102,9 +104,9 @@ class MapView(FrontEnd):
             if program is not None:
                 raise
             self._missing = f"To turn it: {error.hint}"
-        self._own = not isinstance(source, Map)
         self.map = source if isinstance(source, Map) else images.open_map(source)
         """What is shown."""
+        self._own = not isinstance(source, Map)
         try:
             self._show(level, size, height)
         except BaseException:
@@ -173,7 +175,7 @@ class MapView(FrontEnd):
                 hint="Give the path of a file.",
             )
         call = f"openem.MapView({self.map.source!r}, level={self.level!r})"
-        return f"import openem_nb as openem\n\nview = {call}\n"
+        return f"import openem_nb as openem\n\nview = {call}\nview\n"
 
     # what the front end asks for
 

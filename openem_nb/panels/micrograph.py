@@ -223,7 +223,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
             arguments[0] = "micrograph"
             arguments.append("ctf=ctf")
         call = ", ".join([*arguments, *spelled(settings, micrograph, movie=movie)])
-        return "\n".join([*lines, f"view = openem.MicrographView({call})", ""])
+        return "\n".join([*lines, f"view = openem.MicrographView({call})", "view", ""])
 
     def _fit(self, found: Ctf) -> str:
         known = {

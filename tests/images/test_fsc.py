@@ -133,9 +133,25 @@ def test_files_maps_and_arrays_are_the_same(tmp_path: Path) -> None:
     assert found.frequency[-1] == pytest.approx(1 / 3)
     svg = found.picture()
     assert b"<svg" in svg
-    found.picture(tmp_path / "curve.png")
+    assert found.picture(tmp_path / "curve.png") == tmp_path / "curve.png"
+    assert found.doubt == ""
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "stays above 0.143" in found._repr_html_()
+
+
+def test_the_same_map_twice_is_doubtful() -> None:
+    one = halves((16, 16, 16), np.ones_like)[0]
+    for options in ({}, {"mask": np.ones_like(one)}):
+        found = images.fsc(one, one.copy(), **options)
+        assert "the same" in found.doubt
+        assert found.doubt in found._repr_html_()
+
+
+def test_a_mask_that_is_none_has_a_hint() -> None:
+    one, two = halves((16, 16, 16), np.ones_like)
+    with pytest.raises(InvalidInput, match="no mask 'sof'") as caught:
+        images.fsc(one, two, mask="sof")
+    assert '"soft"' in caught.value.hint
 
 
 def test_maps_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:

@@ -334,7 +334,7 @@ def test_report_and_pictures_without_a_kernel(tmp_path: Path) -> None:
         with Image.open(io.BytesIO(base64.b64decode(data[0]))) as picture:
             assert picture.width > 600
         assert "encloses" in str(report)
-        found.picture(tmp_path / "views.png", level=1.0)
+        assert found.picture(tmp_path / "views.png", level=1.0) == tmp_path / "views.png"
         with Image.open(tmp_path / "views.png") as saved:
             assert saved.size == picture.size
 

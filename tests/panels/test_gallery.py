@@ -144,6 +144,23 @@ def test_pictures_are_made_in_the_background_and_failures_are_told(
     assert threads == {"openem-thumbnails"}
 
 
+def test_names_in_star_are_whole_paths_where_the_table_has_them(
+    closing: Any, tmp_path: Path
+) -> None:
+    names = table(2)["name"]
+    for paths, written in (
+        (["/data/a/m_0.mrc", "/data/b/m_1.mrc"], "/data/a/m_0.mrc"),
+        (["https://host/m_0.mrc", "/data/b/m_1.mrc"], "m_0.mrc"),
+    ):
+        gallery = closing(Gallery(table(2).assign(path=paths)))
+        gallery.mark(["m_0.mrc"], "good")
+        star = gallery.save(tmp_path / "s.star", keep="good")
+        assert read_selection(star)["name"].tolist() == [written]
+        again = closing(Gallery(table(2)))
+        assert again.load(star) == 1
+        assert again.marks["name"].tolist() == names[:1].tolist()
+
+
 def test_marks_are_saved_and_read_again(closing: Any, tmp_path: Path) -> None:
     gallery = closing(Gallery(table(4)))
     told: list[int] = []
@@ -160,6 +177,9 @@ def test_marks_are_saved_and_read_again(closing: Any, tmp_path: Path) -> None:
     far = closing(Gallery(table(3)))
     assert far.load(gallery.save(tmp_path / "s.star", folder="/data/session")) == 1
     assert far.marks["name"].tolist() == ["m_0.mrc"]
+    with pytest.raises(InvalidInput, match="Of 3 micrographs none is good"):
+        closing(Gallery(table(3))).save(tmp_path / "none.star", keep="good")
+    assert not (tmp_path / "none.star").exists()
     for wrong in ({"names": ["m_0.mrc"], "mark": "great"}, {"names": ["none"], "mark": "good"}):
         with pytest.raises(InvalidInput):
             gallery.mark(**wrong)
@@ -285,7 +305,7 @@ def test_who_asks_for_all_rows_is_told_what_may_be_lost_to_it(
     reply("rows", since=gallery.version)
     assert told == []
     reply("rows", since=0)
-    assert {"hidden", "label", "opens", "version", "pictures"} == set(told)
+    assert {"hidden", "label", "opens", "told", "version", "pictures"} == set(told)
     gallery.close()
 
 

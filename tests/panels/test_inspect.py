@@ -172,6 +172,7 @@ def test_all_images_are_measured_and_rows_come_into_the_gallery(
     assert panel.measure.form.busy is False
     names: dict[str, Any] = {}
     exec(panel.code(), names)  # what a person would run
+    assert panel.code().splitlines()[-1] == "gallery"
     closing(names["gallery"])
     assert names["gallery"].table["name"].tolist() == NAMES
     same = names["gallery"].table["std"].fillna(-1).tolist()

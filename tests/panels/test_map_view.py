@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import gzip
 import io
 from typing import TYPE_CHECKING, Any
@@ -128,10 +129,19 @@ def test_without_a_level_a_rule_is_stated(path: Path) -> None:
     view.close()
 
 
+@pytest.mark.parametrize("problem", [{"source": "/nowhere.map"}, {"source": "x", "size": 3}])
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_view_that_never_came_to_be_says_one_thing(problem: dict[str, Any]) -> None:
+    with pytest.raises((NotFound, InvalidInput)):
+        openem.MapView(**problem)
+    gc.collect()
+
+
 def test_the_code_shows_the_same(path: Path) -> None:
     view = openem.MapView(path, level=0.25)
     space: dict[str, Any] = {}
     exec(view.code(), space)
+    assert view.code().splitlines()[-1] == "view"  # which a cell shows
     assert space["view"].level == 0.25
     assert space["view"].map.name == "ball.map"
     space["view"].close()

@@ -237,6 +237,7 @@ def test_code_shows_the_same(written: Any, shown: Any, closing: Any) -> None:
         view = shown(path, **options)
         space: dict[str, Any] = {}
         exec(view.code(), space)
+        assert view.code().splitlines()[-1] == "view"
         same = closing(space["view"])
         assert same.canvas.settings == view.canvas.settings
         assert same.picture() == view.picture()
