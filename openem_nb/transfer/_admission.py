@@ -108,7 +108,11 @@ class Admission:
         return Refused(BadAnswer(f"{self.name} is refused: {why}.", hint=_HINT))
 
     def check_list(self) -> None:
-        """Refuse a list that names files outside of the folder, or two for one place."""
+        """Refuse a list that names files outside of the folder, or two for one place.
+
+        Another archive may be unpacked by now, and this one not be looked into where it is, so
+        that files which both bring are found here and not only when they come.
+        """
         places: dict[str, str] = {}
         for name, member in (self.wanted() or {}).items():
             if wrong := objection(member.path):
@@ -116,6 +120,8 @@ class Admission:
             first = places.setdefault(fold(plain(member.path)), name)
             if first != name:
                 raise self.refusal(f"its list of files has {said(member.path)} twice")
+            if other := self._claims.other(self.path(name), self.name):
+                raise self.refusal(f"its {said(member.path)} comes out of {other} as well")
 
     def admit(self, header: Header, total: int | None = None) -> None:
         """Take note of a member, or refuse the archive because of it."""

@@ -400,6 +400,15 @@ def test_the_same_archive_or_file_twice(server: Files, folder: Path) -> None:
     assert unpack([], folder).paths == ()
 
 
+def test_the_same_files_are_found_whichever_archive_is_done_before(
+    server: Files, folder: Path
+) -> None:
+    server.objects["/b.tar"] = TAR
+    unpack([archive(server, folder)], folder)  # all of it is known from here on, and not read again
+    with pytest.raises(BadAnswer, match=r"comes out of [ab]\.tar as well"):
+        unpack([archive(server, folder), archive(server, folder, "b.tar")], folder, workers=1)
+
+
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
 def test_long_and_foreign_names(folder: Path, form: int) -> None:
     deep = "/".join(["Aufnahme" * 5] * 3)
