@@ -74,6 +74,13 @@ class ImageFile:
         """The place as text that can be written down, whatever bytes its name is made of."""
         return as_text(str(self.path)) if self.far is None else self.far.text
 
+    @property
+    def told(self) -> bool:
+        """Whether its data set, or the mdoc file beside it, may know more of it than it does."""
+        if self.pixel_size is not None or self.voltage is not None:
+            return True
+        return self.far is None and optics_beside(self.path) != (None, None)
+
     def open(self, *, progress: Progress | None = None) -> Micrograph:
         """Open the image: read its header, from the disk or in one request over the network.
 

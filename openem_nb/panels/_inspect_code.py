@@ -54,7 +54,7 @@ def _arguments(source: Source, given: Mapping[str, Any]) -> str:
 def _viewed(viewer: MicrographView, file: ImageFile, files: str) -> list[str]:
     """Return the lines that show an image; one of a data set is opened as part of that."""
     code = viewer.code()
-    if file.far is None and file.pixel_size is None and file.voltage is None:
+    if file.far is None and not file.told:
         return code.splitlines()
     where = repr(viewer.micrograph.source)
     opened = f"micrograph = {files}[{file.name!r}].open()"

@@ -40,6 +40,7 @@ def test_the_header_of_a_file_and_what_is_given_count_first(tmp_path: Path) -> N
     folder = stack(tmp_path, SERIES, pixel_size=1.25)
     with images_of(folder)[0].open() as found:
         assert (found.pixel_size, found.voltage) == (1.25, 300)
+    assert images_of(folder)[0].told
     mined = mining.mine(folder, measures=["statistics"], voltage=200, workers=1)
     assert mined.frame["voltage"].tolist() == [200]
 
@@ -64,6 +65,8 @@ def test_only_what_is_clear_is_taken(
 
 
 def test_an_image_without_an_mdoc_file_is_told_nothing(tmp_path: Path) -> None:
+    (stack(tmp_path / "other", "") / "series.st.mdoc").unlink()
+    assert not images_of(tmp_path / "other")[0].told
     assert optics_beside(tmp_path / "a.mrc") == (None, None)
     (tmp_path / "a.mdoc").mkdir()
     assert optics_beside(tmp_path / "a.mrc") == (None, None)
