@@ -12,7 +12,7 @@ from openem_nb.images._pixels import BAND, borrowed, rows_of_band
 from openem_nb.images.threads import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +44,9 @@ def mean(
 
     Bands of the sum are whole numbers as far as pixels are, so that the mean of any number of
     frames is exact; they live in the cache, and all that is as large as a frame is the result.
+    What is far away is read frame after frame by one thread, as it lies there: to go through all
+    frames for each band would ask for many small parts, and of what is packed unpack (and fetch)
+    all of it each time.
     """
     height, width = pixels.shape
     out = np.empty((height, width), np.float32)
@@ -52,14 +55,22 @@ def mean(
     if own is not None:
         _finish(own(frames, progress=progress), gain, scale, out)
         return out
-    many = workers()
+    in_order = not getattr(pixels, "apart", True)
+    many = 1 if in_order else workers()
     step = rows_of_band(width * max(2, pixels.dtype.itemsize), pixels.grain, _BUDGET)
     step = min(step, -(-height // many))
-    step = -(-step // pixels.grain) * pixels.grain  # no strip is decoded twice
+    step = height if in_order else -(-step // pixels.grain) * pixels.grain  # no strip twice
     starts = range(0, height, step)
     if progress is not None:
-        progress.update(0, total=len(starts), unit="bands", message="Adding frames")
+        total, unit = (len(frames), "frames") if in_order else (len(starts), "bands")
+        progress.update(0, total=total, unit=unit, message="Adding frames")
     kind = sum_type(pixels.dtype)
+
+    def each() -> Iterator[int]:
+        for done, frame in enumerate(frames):
+            if in_order and progress is not None:
+                progress.update(done)
+            yield frame
 
     def add(start: int) -> None:
         end = min(start + step, height)
@@ -71,14 +82,14 @@ def mean(
 
             # infinite numbers stay infinite; threads have settings of their own
             with np.errstate(over="ignore", invalid="ignore"):
-                sums = _added(pixels, frames, start, end, lend, kind)
+                sums = _added(pixels, each(), start, end, lend, kind)
             part = None if gain is None else gain[start:end]
             _finish(sums, part, scale, out[start:end])
 
     with ThreadPoolExecutor(many, thread_name_prefix="openem-sum") as pool:
         for done, _ in enumerate(pool.map(add, starts), 1):
             if progress is not None:
-                progress.update(done)
+                progress.update(len(frames) if in_order else done)
     return out
 
 
@@ -104,7 +115,7 @@ def sum_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _added(
     pixels: Pixels,
-    frames: Sequence[int],
+    frames: Iterable[int],
     start: int,
     end: int,
     lend: Callable[[np.dtype[Any]], NDArray[Any]],

@@ -82,6 +82,17 @@ def test_going_back_costs_little(
         assert found.bytes_fetched - once < len(packed) / 3
 
 
+@pytest.mark.parametrize("pack", [lambda data: gzip.compress(data, 1), bytes])
+def test_the_mean_of_a_movie_comes_once(server: Server, tmp_path: Path, pack: Any) -> None:
+    """Frame after frame: neither are bands taken out of all frames, nor by threads that compete."""
+    movie = RNG.integers(0, 900, (12, 500, 700)).astype(np.int16)
+    stored = server.files["a.mrc"] = pack(write_mrc(tmp_path / "b.mrc", movie).read_bytes())
+    with images.open_image(server.url("a.mrc")) as found:
+        assert np.allclose(found.average(), movie.mean(axis=0))
+        assert found.bytes_fetched <= len(stored)
+        assert len(server.asked) <= (2 if pack is not bytes else 1 + len(movie))
+
+
 def test_any_place_in_any_order(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flowing, "_APART", 1 << 16)
     monkeypatch.setattr(flowing, "_MOST_STATES", 7)
