@@ -83,3 +83,36 @@ def test_plots_begin_with_what_tells_images_apart_until_a_person_chooses(gallery
     page.get_by_label("Histogram of", exact=True).select_option("frames")
     across, _ = ticks(page, "Histogram of frames")
     assert across == [""]  # there is nothing to measure off
+
+
+def test_measures_come_before_what_the_camera_says_even_where_none_varies(
+    gallery_page: Any,
+) -> None:
+    frame = pd.DataFrame({"name": ["m.mrc"], "bytes": [5], "height": [1024], "ctf_defocus": [9e3]})
+    page = gallery_page(Gallery(frame.assign(std=2.0)))
+    names = ("Histogram of", "Plot", "against")
+    found = [page.get_by_label(name, exact=True).input_value() for name in names]
+    assert found == ["ctf_defocus", "ctf_defocus", "std"]
+
+
+BLUE = """(canvas) => {
+  const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const columns = new Set();
+  for (let i = 0; i < data.length; i += 4)
+    if (data[i] === 21 && data[i + 1] === 101 && data[i + 2] === 192) columns.add((i / 4) % width);
+  return [Math.min(...columns) / width, Math.max(...columns) / width];
+}"""
+
+
+def test_bars_outside_the_range_of_their_own_column_are_not_blue(gallery_page: Any) -> None:
+    values = np.repeat(np.arange(40.0), 2)
+    names = [f"m_{row}.mrc" for row in range(80)]
+    page = gallery_page(Gallery(pd.DataFrame({"name": names, "std": values})))
+    plot = page.get_by_label("Histogram of std")
+    assert plot.evaluate(BLUE)[0] < 0.2
+    page.get_by_label("std from").fill("20")
+    page.get_by_label("std from").press("Enter")
+    page.get_by_text("40 of 80 shown").wait_for()
+    first, last = plot.evaluate(BLUE)
+    assert first > 0.45
+    assert last > 0.9

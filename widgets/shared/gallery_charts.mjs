@@ -63,7 +63,7 @@ export class GalleryHistogram {
     const all = new Float64Array(GALLERY_BINS);
     const shown = new Float64Array(GALLERY_BINS);
     for (const value of values) if (Number.isFinite(value)) all[bin(value)] += 1;
-    for (const row of table.rows({ ...view, sort: "" }, column)) if (Number.isFinite(values[row])) shown[bin(values[row])] += 1;
+    for (const row of table.rows({ ...view, sort: "" })) if (Number.isFinite(values[row])) shown[bin(values[row])] += 1;
     const { plot } = this;
     plot.x = scale;
     plot.y = { low: 0, high: Math.max(1, ...all), below: false, above: false };

@@ -21,7 +21,7 @@ function galleryUsual(table) {
     const place = GALLERY_TELLING.indexOf(name);
     return place < 0 ? GALLERY_TELLING.length + Number(GALLERY_PLAIN.includes(name)) : place;
   };
-  varies.sort((one, two) => rank(one) - rank(two));
+  for (const list of [varies, there]) list.sort((one, two) => rank(one) - rank(two));
   const [first, second] = [...new Set([...varies, ...there, ...names])];
   return [first, second ?? first];
 }

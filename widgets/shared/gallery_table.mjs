@@ -117,10 +117,9 @@ export class GalleryTable {
    * them those of fits that are not reliable; no range contains a missing one.
    *
    * @param {GalleryView} view
-   * @param {string} [except]  a column whose range does not count
    */
-  rows(view, except) {
-    const ranges = Object.entries(view.ranges).filter(([name]) => name !== except && this.values.has(name));
+  rows(view) {
+    const ranges = Object.entries(view.ranges).filter(([name]) => this.values.has(name));
     const words = view.find.toLowerCase().split(/\s+/).filter(Boolean);
     const found = [];
     for (let row = 0; row < this.count; row++) {
