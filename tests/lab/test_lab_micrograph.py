@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 
+BARS = """(one) => {
+  const found = [];
+  for (let box = one; box && !box.matches(".jp-OutputArea"); box = box.parentElement)
+    if (box.scrollHeight > box.clientHeight && /auto|scroll/.test(getComputedStyle(box).overflowY))
+      found.push([box.className, box.scrollHeight, box.clientHeight]);
+  return found;
+}"""
+"""Boxes around the viewer that show a scroll bar."""
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a simulated micrograph, its particles, and a movie."""
@@ -79,6 +89,7 @@ def test_a_micrograph_is_seen_and_kept(page: Any, cell: Any, files: Path) -> Non
     # the picture that the notebook keeps has given way
     static = page.page.locator(".oem-image-static").last
     static.wait_for(state="hidden")
+    assert view.evaluate(BARS) == []
     stage.focus()
     page.page.keyboard.press("f")
     spectrum = view.get_by_role("region", name="Power spectrum")
