@@ -28,6 +28,13 @@ notebook.activeCell.node.scrollIntoView();
 """
 
 
+IN_SIGHT = """(one) => {
+  const box = one.getBoundingClientRect();
+  const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return one.contains(there);
+}"""
+
+
 @pytest.fixture(scope="session")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write practice micrographs, two of them bad, and a file that is cut off."""
@@ -103,6 +110,12 @@ def test_they_are_judged_by_keyboard_and_one_is_opened(page: Any, opened: Any) -
     opened.locator(".oem-image canvas").first.wait_for()
     heading = opened.get_by_role("heading", name=re.compile(r"^practice-\d+\.mrc$"), level=3)
     heading.wait_for()
+    opened.get_by_role("status").get_by_text(
+        re.compile(r"^practice-\d+\.mrc is open below\.$")
+    ).wait_for()
+    stage = opened.locator(".oem-image-stage").element_handle()
+    page.page.wait_for_function(IN_SIGHT, arg=stage)  # without a hand on the wheel
+    picture(page.page, "inspect-opened")
 
 
 def test_it_can_be_read_in_the_dark_and_in_a_narrow_window(page: Any, opened: Any) -> None:
