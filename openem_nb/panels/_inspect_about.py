@@ -1,8 +1,9 @@
-"""What is known of a data set beside its images, as a few lines above them."""
+"""What a data set is called in the form, and what is known of it beside its images."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from openem_nb.panels import _html
 from openem_nb.values import format_bytes
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from openem_nb.mining.files import ImageFiles
     from openem_nb.mining.sources import Facts, Source
 
-__all__ = ["about", "far_words", "optics_words"]
+__all__ = ["about", "far_words", "optics_words", "written"]
 
 
 def about(source: Source) -> str:
@@ -51,3 +52,13 @@ def optics_words(facts: Facts) -> dict[str, str]:
     """Return what stands in empty fields for values that the data set states."""
     values = {"voltage": facts.voltage, "cs": facts.cs, "pixel_size": facts.pixel_size}
     return {name: f"{value:g}" for name, value in values.items() if value is not None}
+
+
+def written(given: Any) -> str:
+    """Return what stands in the field for something that was given."""
+    if isinstance(given, Path):
+        return str(given)
+    text = getattr(given, "given", None)
+    if isinstance(text, str):
+        return text
+    return ", ".join(getattr(given, "pids", ()))

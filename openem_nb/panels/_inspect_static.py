@@ -1,17 +1,20 @@
-"""The pictures that a notebook keeps of an inspection, for when it is read without a kernel."""
+"""An inspection where nobody looks: waiting for what it shows, and the pictures kept of it."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.panels import _html
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Kept"]
+    from openem_nb.jobs import Job, Progress
+
+__all__ = ["Kept", "ended"]
 
 _HIDE: Final = (
     ".jp-OutputArea-child:has(.oem-inspect-static):has(+ .jp-OutputArea-child .oem-panel"
@@ -59,3 +62,13 @@ class Kept:
             )
         content = f'<div class="oem-inspect-static">{"".join(figures)}</div>'
         return {"text/html": f"<style>{_HIDE}</style>{content}", "text/plain": ". ".join(words)}
+
+
+def ended(job: Job[Any], progress: Progress | None) -> None:
+    """Wait for the end of some work, and raise what ended it."""
+    while not job.done:
+        if progress is not None:
+            progress.check()
+        with contextlib.suppress(TimeoutError):
+            job.result(0.2)
+    job.result()

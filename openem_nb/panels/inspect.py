@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import ipywidgets
@@ -14,14 +12,14 @@ from openem_nb.mining.files import ImageFiles
 from openem_nb.mining.sources import Folder, is_asked_for, source_of
 from openem_nb.panels import _html
 from openem_nb.panels._folder_choice import FolderChoice
-from openem_nb.panels._inspect_about import about, far_words
+from openem_nb.panels._inspect_about import about, far_words, written
 from openem_nb.panels._inspect_code import spelled
 from openem_nb.panels._inspect_known import known_picks, measured_ctf
 from openem_nb.panels._inspect_marks import KeptMarks
 from openem_nb.panels._inspect_measure import MeasureBox
 from openem_nb.panels._inspect_practice import practice_folder
 from openem_nb.panels._inspect_save import SaveForm
-from openem_nb.panels._inspect_static import Kept
+from openem_nb.panels._inspect_static import Kept, ended
 from openem_nb.panels._inspect_table import listed, measured
 from openem_nb.panels._inspect_thumbnails import Thumbnails
 from openem_nb.panels._panel import Panel
@@ -34,6 +32,7 @@ from openem_nb.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import pandas as pd
 
@@ -197,12 +196,12 @@ class InspectPanel(Panel):
             What ended the list.
         """
         if self.listing is not None:
-            _ended(self.listing, progress)
+            ended(self.listing, progress)
         if self.making is not None:
-            _ended(self.making, progress)
+            ended(self.making, progress)
         self.pictures()  # asks for those that are far away
         if self.fetching is not None:
-            _ended(self.fetching, progress)
+            ended(self.fetching, progress)
         self._refresher.settle()  # headers, measurements and marks are in the table, too
         self.jobs.settle()
         return self
@@ -290,14 +289,14 @@ class InspectPanel(Panel):
     # what callbacks do
 
     def _choose(self, given: Any) -> None:
-        text = given.strip() if isinstance(given, str) else _written(given)
+        text = given.strip() if isinstance(given, str) else written(given)
         self._held = None if isinstance(given, str) else given
         self.form.fill(source=text)
         self.form.submit()
 
     def _submit(self, values: Values) -> Mapping[str, str]:
         text, pattern = (str(values[name]).strip() for name in ("source", "pattern"))
-        held = self._held if self._held is not None and _written(self._held) == text else None
+        held = self._held if self._held is not None and written(self._held) == text else None
         if not text and held is None:
             return {"source": "Name a folder, a data set or an entry, or take a folder below."}
         self.errors.clear()
@@ -488,23 +487,3 @@ class InspectPanel(Panel):
 
     def _show_code(self) -> None:
         self.code_view.text = self.code()
-
-
-def _ended(job: Job[Any], progress: Progress | None) -> None:
-    """Wait for the end of some work, and raise what ended it."""
-    while not job.done:
-        if progress is not None:
-            progress.check()
-        with contextlib.suppress(TimeoutError):
-            job.result(0.2)
-    job.result()
-
-
-def _written(given: Any) -> str:
-    """Return what stands in the field for something that was given."""
-    if isinstance(given, Path):
-        return str(given)
-    text = getattr(given, "given", None)
-    if isinstance(text, str):
-        return text
-    return ", ".join(getattr(given, "pids", ()))

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from openem_nb.practice import Facility
@@ -179,3 +179,20 @@ def page(kept_page: Page, practice: Facility) -> Iterator[Page]:
     yield kept_page
     assert kept_page.faults == []
     assert kept_page.foreign == []
+
+
+@pytest.fixture
+def run_cell(page: Any) -> Iterator[Callable[[str], None]]:
+    """Return ``run_cell(code)``, which runs it in a new cell; the cell is gone after the test."""
+
+    def run(code: str) -> None:
+        page.run(
+            f"""const notebook = app.shell.currentWidget.content;
+            notebook.activeCellIndex = notebook.widgets.length - 1;
+            await app.commands.execute('notebook:insert-cell-below');
+            notebook.activeCell.model.sharedModel.setSource({json.dumps(code)});
+            await app.commands.execute('notebook:run-cell');"""
+        )
+
+    yield run
+    page.run("await app.commands.execute('notebook:delete-cell');")

@@ -14,7 +14,7 @@ from browser import contrast, picture
 from openem_nb.resources import folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.lab
@@ -44,21 +44,14 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cell(page: Any) -> Iterator[Any]:
-    """Return ``cell(code)``, which runs it in a new cell; the cell is gone after the test."""
+def cell(page: Any, run_cell: Callable[[str], None]) -> Callable[[str], Any]:
+    """Return ``cell(code)``, which runs it in a new cell and returns the view of a map."""
 
     def run(code: str) -> Any:
-        page.run(
-            f"""const notebook = app.shell.currentWidget.content;
-            notebook.activeCellIndex = notebook.widgets.length - 1;
-            await app.commands.execute('notebook:insert-cell-below');
-            notebook.activeCell.model.sharedModel.setSource({json.dumps(code)});
-            await app.commands.execute('notebook:run-cell');"""
-        )
+        run_cell(code)
         return page.page.locator(".oem-map").last
 
-    yield run
-    page.run("await app.commands.execute('notebook:delete-cell');")
+    return run
 
 
 def drawn(stage: Any) -> float:

@@ -15,7 +15,7 @@ from openem_nb.images.picks import Picks, write_picks
 from openem_nb.practice.micrographs import simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.lab
@@ -51,23 +51,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cell(page: Any) -> Iterator[Any]:
-    """Return ``cell(code)``, which runs it in a new cell; the cell is gone after the test."""
+def cell(page: Any, run_cell: Callable[[str], None]) -> Callable[[str], Any]:
+    """Return ``cell(code)``, which runs it in a new cell and returns the view of an image."""
 
     def run(code: str) -> Any:
-        page.run(
-            f"""const notebook = app.shell.currentWidget.content;
-            notebook.activeCellIndex = notebook.widgets.length - 1;
-            await app.commands.execute('notebook:insert-cell-below');
-            notebook.activeCell.model.sharedModel.setSource({json.dumps(code)});
-            await app.commands.execute('notebook:run-cell');"""
-        )
+        run_cell(code)
         view = page.page.locator(".oem-image").last
         view.locator(".oem-image-stage[data-view]").wait_for()
         return view
 
-    yield run
-    page.run("await app.commands.execute('notebook:delete-cell');")
+    return run
 
 
 def saved(page: Any) -> dict[str, Any]:
