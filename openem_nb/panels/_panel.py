@@ -106,7 +106,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         """
         errors = self.errors if errors is None else errors
         rows = self.jobs if rows is None else rows
-        finished = threading.Event()
+        finished, arrived = threading.Event(), threading.Event()
 
         def end() -> None:
             with self._lock:
@@ -117,6 +117,9 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
         def whole(progress: Progress) -> T:
             try:
                 result = work(progress)
+                arrived.set()
+                if not keep:
+                    rows.redraw()  # first the row goes: what is shown then does not move any more
                 with self._lock:
                     progress.check()
                     show(result)
@@ -132,7 +135,14 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # published without types
 
         job = jobs.runner().submit(whole, title=title)
         self.job = job
-        rows.follow(job, retry=again, keep=keep, describe=describe, on_cancel=end)
+        rows.follow(
+            job,
+            retry=again,
+            keep=keep,
+            describe=describe,
+            on_cancel=end,
+            over=arrived.is_set,
+        )
         return job
 
     def close(self) -> None:

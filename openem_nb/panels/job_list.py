@@ -110,6 +110,7 @@ class _Followed:
     keep: bool
     describe: Callable[[Any], str]
     on_cancel: Callable[[], None]
+    over: Callable[[], bool]
     seconds: float | None = None  # how long it took, once it has ended
 
 
@@ -140,6 +141,7 @@ class JobList(RowList):
         keep: bool = True,
         describe: Callable[[Any], str] = lambda _: "",
         on_cancel: Callable[[], None] = lambda: None,
+        over: Callable[[], bool] = lambda: False,
     ) -> None:
         """Show a job.
 
@@ -153,11 +155,17 @@ class JobList(RowList):
             Says in words what the result of the finished job is.
         on_cancel :
             Called when a person presses Cancel, before the job has noticed it.
+        over :
+            Whether a row that does not stay may go, although the job has not ended yet.
         """
         with self._lock:
             key = str(next(self._keys))
-            self._followed[key] = _Followed(job, retry, keep, describe, on_cancel)
+            self._followed[key] = _Followed(job, retry, keep, describe, on_cancel, over)
         self._refresher.ask()
+
+    def redraw(self) -> None:
+        """Show what is known of the jobs at once, not at the next turn."""
+        self._draw()
 
     def drop_failed(self) -> None:
         """Take away the rows of work that failed, because a new attempt begins."""
@@ -178,11 +186,11 @@ class JobList(RowList):
 
     def _draw(self) -> bool:
         with self._lock:
-            ended = [key for key, one in self._followed.items() if one.job.done and not one.keep]
-            for key in ended:
-                del self._followed[key]
+            for key, one in list(self._followed.items()):
+                if (one.job.done or one.over()) and not one.keep:
+                    del self._followed[key]
             rows = [_row(key, one) for key, one in self._followed.items()]
-        self.show(rows)
+            self.show(rows)
         return any(row.active for row in rows)
 
     def _find(self, key: str) -> _Followed | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from openem_nb import jobs
 from openem_nb.errors import Cancelled, InvalidInput, Unreachable
 from openem_nb.panels import JobList, Row, RowList
+from openem_nb.panels._panel import Panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,23 @@ def test_a_job_that_is_not_kept_goes_when_it_has_ended(until: Any, closing: Any)
     until(lambda: len(shown.rows) == 1)
     job.cancel()
     until(lambda: shown.rows == [])
+
+
+def test_the_row_has_gone_when_the_result_shows(closing: Any, until: Any) -> None:
+    panel = closing(Panel("A panel", notice=None))
+    go = threading.Event()
+    seen: list[Any] = []
+
+    def show(_: bool) -> None:
+        seen.append(list(panel.jobs.rows))
+        panel.jobs.settle()  # a later drawing does not bring it back
+        seen.append(list(panel.jobs.rows))
+
+    job = panel._start("Wait", lambda _: go.wait(10), show)
+    until(lambda: len(panel.jobs.rows) == 1)
+    go.set()
+    job.result(10)
+    assert seen == [[], []]
 
 
 def test_thousands_of_updates_become_a_few_messages(until: Any, closing: Any) -> None:

@@ -143,9 +143,12 @@ function render({ model, el }) {
     const mine = ++asked;
     const text = find.value.trim();
     if (text && !before) before = Object.fromEntries(view.opened);
-    const opened = text || !before ? Object.fromEntries(view.opened) : before;
+    const shown = Object.fromEntries(view.opened);
+    const opened = text || !before ? shown : before;
     const answer = await (text ? ask("search", { text }) : ask("rows", { opened, chosen }));
     if (!answer || mine !== asked) return; // a newer question is under way
+    const moved = JSON.stringify(shown) !== JSON.stringify(Object.fromEntries(view.opened));
+    if (moved && opened === shown && !text) return refresh(chosen); // by a person who did not wait
     if (!text) before = null;
     words = text.toLowerCase().split(/\s+/).filter(Boolean);
     told.textContent = answer.told;

@@ -122,7 +122,12 @@ export class TreeView {
     if (!row?.branch || row.open || item.ariaBusy === "true") return;
     item.ariaBusy = "true";
     const rows = await this.does.load(row).finally(() => item.removeAttribute("aria-busy"));
-    if (!rows || !item.isConnected || row.open) return;
+    if (!item.isConnected) {
+      const now = this.find(row.id); // all rows were drawn anew in the meantime
+      if (now && rows) await this.open(now);
+      return;
+    }
+    if (!rows || row.open) return;
     row.open = true;
     item.setAttribute("aria-expanded", "true");
     item.after(...rows.map((one) => this.item(one)));
@@ -153,7 +158,12 @@ export class TreeView {
     if (row?.more === undefined || item.ariaBusy === "true") return;
     item.ariaBusy = "true";
     const rows = await this.does.load(row).finally(() => item.removeAttribute("aria-busy"));
-    if (!rows || !item.isConnected) return;
+    if (!item.isConnected) {
+      const now = this.find(row.id);
+      if (now && rows) await this.more(now);
+      return;
+    }
+    if (!rows) return;
     const items = rows.map((one) => this.item(one));
     const parent = this.parent(item);
     const chosen = item === this.current;
