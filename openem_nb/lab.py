@@ -60,20 +60,22 @@ def lab(*, port: int | None = None, open_browser: bool = True, folder: Path | No
     root = (folder or settings.folders().data / "notebooks").expanduser().absolute()
     copy_notebooks(root)
     _lay_links(root)
-    process = subprocess.Popen(  # noqa: S603  (our own Python, no shell)
-        _command(root, port, open_browser=open_browser),
-        env=_environment(root),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for us: the server would ask a question first
-        preexec_fn=_end_with_parent(),
-    )
+    process = None
     try:
         with _ended_by_signals():
+            process = subprocess.Popen(  # noqa: S603  (our own Python, no shell)
+                _command(root, port, open_browser=open_browser),
+                env=_environment(root),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us: the server would ask a question first
+                preexec_fn=_end_with_parent(),
+            )
             return process.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        _stop(process)
+        if process is not None:
+            _stop(process)
 
 
 def copy_notebooks(root: Path) -> tuple[Path, ...]:
