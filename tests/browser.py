@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
+PATIENCE = 120_000
+"""Milliseconds to wait for what has to come; a busy machine is slow, and waiting is no error."""
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -44,6 +49,51 @@ def browser() -> Iterator[Any]:
         yield chromium
         chromium.close()
 
+
+_console: MutableMapping[Any, list[str]] = WeakKeyDictionary()
+
+
+def watched(page: Any) -> Any:
+    """Let a page wait long enough, and remember what its console says for a failure's report."""
+    page.set_default_timeout(PATIENCE)
+    said = _console.setdefault(page, [])
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"[:500]))
+    page.on("pageerror", lambda error: said.append(f"uncaught: {error}"[:500]))
+    return page
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Say in the report of a failure what the pages showed, for those who cannot look at them.
+
+    A ``conftest`` that imports it has it for the tests of its folder.
+    """
+    report = yield
+    chromium = item.funcargs.get("browser")  # type: ignore[attr-defined]
+    if report.failed and call.when != "teardown" and chromium is not None:
+        folder = item.funcargs.get("tmp_path")  # type: ignore[attr-defined]
+        pages = [page for context in chromium.contexts for page in context.pages]
+        for number, page in enumerate(pages):
+            report.sections.append((f"Page {page.url}", _seen(page, folder, number)))
+    return report
+
+
+def _seen(page: Any, folder: Path | None, number: int) -> str:
+    """Return what a page showed: text as a screen reader has it, console, where its picture is."""
+    lines = ["Console:", *_console.get(page, [])[-30:]]
+    # the failure is what has to be told, also where the page cannot be asked any more
+    with contextlib.suppress(Exception):
+        if folder is not None:
+            path = folder / f"page-{number}.png"
+            page.screenshot(path=path, timeout=20_000)
+            lines.insert(0, f"Picture: {path}")
+        text = page.locator("body").aria_snapshot(timeout=20_000)
+        shown = [line for line in text.splitlines() if not _CELL.match(line)]
+        lines += [f"Shown ({len(shown)} lines without cells of tables):", *shown[:400]]
+    return "\n".join(lines)
+
+
+_CELL = re.compile(r" *- (cell|gridcell|row|columnheader|option)\b")
 
 TIDY_PATHS = r"""() => {
   const all = document.querySelectorAll('.oem-jobs-path, .oem-jobs-code, .oem-section dd');

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import _gallery
 import pytest
 from _viewer import CONNECT
+from browser import pytest_runtest_makereport, watched
 from image_files import write_mrc
 
 from openem_nb.panels._front_end import module, style
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from openem_nb.panels.gallery import Gallery
+
+__all__ = ["pytest_runtest_makereport"]  # a failure tells what the page showed
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>component</title>
@@ -88,7 +91,7 @@ def bench() -> Iterator[str]:
 @pytest.fixture
 def mount(browser: Any, bench: str) -> Iterator[Callable[..., Any]]:
     """Return ``mount(name, **state)``, which shows a front end and returns its page."""
-    page = browser.new_page(viewport={"width": 740, "height": 700})
+    page = watched(browser.new_page(viewport={"width": 740, "height": 700}))
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
 
@@ -140,7 +143,6 @@ def viewer(mount: Any) -> Iterator[Callable[..., tuple[Any, MicrographView]]]:
         page = mount("micrograph", **{name: state[name] for name in names})
         page.set_viewport_size({"width": width + 40, "height": 1000})
         page.add_style_tag(content=f"body {{ width: {width}px !important; }}")
-        page.set_default_timeout(10_000)
         page.expose_function("kernel", kernel)
         page.evaluate(CONNECT)
         page.locator(".oem-image-stage[data-view]").wait_for()

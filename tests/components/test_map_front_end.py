@@ -84,7 +84,6 @@ def shown(mount: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Any, MapVi
             return answer
 
         page = mount("map", about=view.about, level=view.level)
-        page.set_default_timeout(10_000)
         page.expose_function("kernel", kernel)
         page.evaluate(CONNECT)
         return page, view

@@ -91,7 +91,6 @@ def tree(mount: Any) -> Callable[..., Any]:
             (answer,) = answers
             return answer
 
-        page.set_default_timeout(10_000)
         page.expose_function("kernel", kernel)
         page.evaluate(CONNECT)
         if shown or known:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from browser import pytest_runtest_makereport, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
     from openem_nb.practice import Facility
 
+__all__ = ["pytest_runtest_makereport"]  # a failure tells what the page showed
+
 TOKEN = "test"
+ENOUGH = 120
+"""Seconds for a server to come or to go; a busy machine is slow."""
 START = "from openem_nb.lab import lab; raise SystemExit(lab(port={port}, open_browser=False))"
 
 
@@ -73,10 +78,10 @@ def environment(home: Path, facility: Facility) -> dict[str, str]:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + ENOUGH
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=10):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             assert process.poll() is None, log.read_text()
@@ -106,14 +111,14 @@ def lab(
         yield Lab(url, home, process)
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-        gone, alive = psutil.wait_procs(family, timeout=5)
+        assert process.wait(ENOUGH) == 0
+        gone, alive = psutil.wait_procs(family, timeout=ENOUGH)
         assert alive == []
         assert gone
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(30)
+            process.wait(ENOUGH)
 
 
 @dataclass
@@ -152,8 +157,7 @@ class Page:
 def kept_page(browser: Any, lab: Lab) -> Iterator[Page]:
     """Open ``start.ipynb`` and run it once."""
     context = browser.new_context(viewport={"width": 1180, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
+    page = watched(context.new_page())
     kept = Page(page, lab, [], [])
     page.on("pageerror", lambda error: kept.faults.append(error.stack or str(error)))
     page.on(
