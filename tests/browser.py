@@ -85,7 +85,7 @@ def _seen(page: Any, folder: Path | None, number: int) -> str:
     with contextlib.suppress(Exception):
         if folder is not None:
             path = folder / f"page-{number}.png"
-            page.screenshot(path=path, timeout=20_000)
+            path.write_bytes(page.screenshot(timeout=20_000))  # with ``path`` it leaves threads
             lines.insert(0, f"Picture: {path}")
         text = page.locator("body").aria_snapshot(timeout=20_000)
         shown = [line for line in text.splitlines() if not _CELL.match(line)]
