@@ -33,7 +33,6 @@ from openem_nb.runs.record import (
     register_process,
     show_life,
 )
-from openem_nb.runs.report import export
 from openem_nb.settings import write_whole
 
 if TYPE_CHECKING:
@@ -241,6 +240,8 @@ def _execute(execution: Execution, record: Record) -> tuple[RunState, Failure | 
     try:
         _run_notebook(execution, record)
         if not (execution.folder / "outputs" / "report.html").is_file():
+            from openem_nb.runs.report import export  # not needed before, and slow to load
+
             export(Path("output.ipynb"), Path("report.html"), title=record.title)
         execution.check()
     except Cancelled:

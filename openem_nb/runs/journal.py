@@ -11,8 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from openem_nb._version import __version__
 from openem_nb.errors import CannotWrite, NotFound, OpenEMError
 from openem_nb.runs.catalogue import form
@@ -23,6 +21,8 @@ from openem_nb.settings import folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from openem_nb.runs.parameters import Form
 
@@ -160,6 +160,8 @@ def history() -> pd.DataFrame:
     ``seconds`` (NaN where nobody knows), ``parameters`` (dict), ``summary``, ``report`` and
     ``folder`` (Path).
     """
+    import pandas as pd
+
     rows = []
     for run in _all():
         try:
