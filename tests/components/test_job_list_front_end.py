@@ -65,6 +65,46 @@ def test_a_click_is_answered_or_says_why_not(mount: Any) -> None:
     assert button.is_enabled()
 
 
+BELOW = """() => {
+  const button = document.createElement("button");
+  button.textContent = "Below";
+  button.addEventListener("click", () => { window.clicked = true; });
+  document.getElementById("root").after(button);
+}"""
+
+
+@pytest.mark.parametrize("shown", [(RUNNING,), ()], ids=["comes", "goes"])
+def test_a_row_that_comes_or_goes_takes_no_click_from_what_lies_below(
+    mount: Any, shown: tuple[Row, ...]
+) -> None:
+    page = show(mount, *(() if shown else (RUNNING,)))
+    page.evaluate(BELOW)
+    below = page.get_by_role("button", name="Below")
+    before = below.bounding_box()
+    below.hover()
+    page.mouse.down()
+    page.evaluate("(rows) => window.model.update({ rows })", plain(*shown))
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
+    assert below.bounding_box() == before
+    page.mouse.up()
+    page.wait_for_function("window.clicked")
+    expected = len(shown)
+    page.wait_for_function(f"document.querySelectorAll('.oem-jobs-row').length === {expected}")
+    assert below.bounding_box() != before
+
+
+def test_a_press_that_never_ends_holds_the_rows_up_for_a_second(mount: Any) -> None:
+    page = mount("disclosure", tone="plain", sentence="", hint="", label="x", text="")
+    page.clock.install()
+    page = show(mount)
+    page.mouse.down()
+    page.evaluate("(rows) => window.model.update({ rows })", plain(RUNNING))
+    assert page.get_by_role("listitem").count() == 0
+    page.clock.run_for(1100)
+    assert page.get_by_role("listitem").count() == 1
+    page.mouse.up()
+
+
 def test_a_kernel_that_does_not_answer_is_not_waited_for_for_ever(mount: Any) -> None:
     page = mount("disclosure", tone="plain", sentence="", hint="", label="x", text="")
     page.clock.install()

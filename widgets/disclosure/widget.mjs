@@ -1,5 +1,6 @@
 // @ts-check
 import { keepKeys, make } from "../shared/dom.mjs";
+import { afterPress } from "../shared/press.mjs";
 
 /**
  * Put text on the clipboard; where the browser forbids that, select it for Ctrl+C.
@@ -54,10 +55,12 @@ function render({ model, el }) {
 
   show();
   const names = ["tone", "sentence", "hint", "label", "text"].map((name) => `change:${name}`);
-  for (const name of names) model.on(name, show);
+  const { ask, end } = afterPress(show); // an error that comes or goes moves all below it
+  for (const name of names) model.on(name, ask);
   button.addEventListener("click", onCopy);
   return () => {
-    for (const name of names) model.off(name, show);
+    for (const name of names) model.off(name, ask);
+    end();
     releaseKeys();
     root.remove();
   };

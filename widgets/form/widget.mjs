@@ -1,6 +1,7 @@
 // @ts-check
 import { conditions } from "../shared/conditions.mjs";
 import { keepKeys, make, uniqueId } from "../shared/dom.mjs";
+import { afterPress } from "../shared/press.mjs";
 import { request } from "../shared/request.mjs";
 
 /**
@@ -133,7 +134,8 @@ function render({ model, el }) {
     if (focused) rows.get(focused)?.input.focus();
   }
 
-  const onErrors = () => showErrors(model.get("errors"));
+  // a message that comes or goes moves the button
+  const { ask: onErrors, end } = afterPress(() => showErrors(model.get("errors")));
   /** @param {Event} event */
   const onInput = (event) => {
     for (const [name, { field, input }] of rows) {
@@ -176,6 +178,7 @@ function render({ model, el }) {
     model.off("change:fields", build);
     model.off("change:values", showValues);
     model.off("change:errors", onErrors);
+    end();
     for (const name of states) model.off(name, showState);
     releaseKeys();
     form.remove();

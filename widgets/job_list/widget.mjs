@@ -1,5 +1,6 @@
 // @ts-check
 import { keepKeys, make } from "../shared/dom.mjs";
+import { afterPress } from "../shared/press.mjs";
 import { request } from "../shared/request.mjs";
 
 /**
@@ -135,9 +136,11 @@ function render({ model, el }) {
 
   show();
   const names = ["change:rows", "change:label", "change:empty"];
-  for (const name of names) model.on(name, show);
+  const { ask, end } = afterPress(show); // a row that comes or goes moves all below it
+  for (const name of names) model.on(name, ask);
   return () => {
-    for (const name of names) model.off(name, show);
+    for (const name of names) model.off(name, ask);
+    end();
     releaseKeys();
     root.remove();
   };
