@@ -167,12 +167,11 @@ def _frames(
     source: NDArray[Any] | ImageLike, gain: Gain | NDArray[Any] | Path | str | None
 ) -> Iterator[NDArray[Any]]:
     count, shape = _counted(source)
-    factor = None if gain is None else as_gain(gain).array.astype(np.float32, copy=False)
-    if factor is not None and factor.shape != shape:
-        raise InvalidInput(
-            f"The gain reference has the shape {factor.shape}, the frames {shape}.",
-            hint="Turn the gain reference, or choose that of this camera mode.",
-        )
+    factor = None
+    if gain is not None:
+        known = as_gain(gain)
+        known.check(shape)
+        factor = known.array.astype(np.float32, copy=False)
     for number in range(count):
         frame = source.frame(number) if isinstance(source, ImageLike) else source[number]
         yield frame if factor is None else frame * factor

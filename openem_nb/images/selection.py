@@ -45,6 +45,9 @@ _OPTICS: Final = {
 """What RELION wants to know of a group of optics: columns of a table, and what they are called."""
 _GROUPS: Final = ("ctf_", "motion_")
 """What a table of many measurements writes before their names."""
+_BY_DOSE: Final = ("motion_early", "motion_late")
+"""Columns that mean what RELION means by them only where ``motion_dose`` tells the dose: its early
+motion is that of the first 4 e⁻/Å²."""
 _NAMES: Final = ("micrograph", "name", "path")
 _BYTES: Final = 256 << 20
 
@@ -180,6 +183,10 @@ def _columns(
             short = short.removeprefix(group)
         label = _RELION.get(short)
         if not label or label in columns or frame[column].dtype.kind not in "fiu":
+            continue
+        if column in _BY_DOSE and not (
+            "motion_dose" in frame and frame["motion_dose"].notna().all()
+        ):
             continue
         if frame[column].notna().all():
             columns[label] = frame[column].tolist()

@@ -100,8 +100,11 @@ COLUMNS: Final = {
     "dose_counted": _number("e⁻/Å²", "electrons that the pixels hold", "dose"),
     "dose_ratio": _number("", "counted over expected dose", "dose"),
     "motion_total": _number("Å", "length of the specimen's way over all frames", "motion"),
-    "motion_early": _number("Å", "in the first frames", "motion"),
+    "motion_early": _number("Å", "up to 4 e⁻/Å², or in the first quarter", "motion"),
     "motion_late": _number("Å", "in the rest", "motion"),
+    "motion_dose": _number(
+        "e⁻/Å²", "dose of a frame that tells what is early; empty for the first quarter", "motion"
+    ),
 }
 """All columns, in their order. A value that could not be measured is empty."""
 

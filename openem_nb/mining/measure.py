@@ -44,6 +44,8 @@ _NOT_RELATIVE: Final = (
     "images."
 )
 
+_NO_GAIN: Final = "The gain reference is not applied: it is that of movies, and this is none."
+
 _local = threading.local()
 
 
@@ -106,15 +108,20 @@ class _Exposure:
     @once
     def image(self) -> NDArray[Any]:
         """Return the pixels: the mean of a movie, the middle section of a volume or tilt series."""
-        found, gain = self.found, self.parameters.gain
-        if found.is_movie or gain is not None:
-            return found.average(gain=None if gain is None else _gain(self.parameters))
+        found = self.found
+        if found.is_movie:
+            return found.average(gain=self.gain)
         return found.band(
             0,
             found.shape[0],
             frame=found.frames // 2 if found.frames > 1 else 0,
             out=_memory(found.shape, found.dtype),
         )
+
+    @property
+    def gain(self) -> Gain | None:
+        """Return the gain reference of movies, where one was given."""
+        return None if self.parameters.gain is None else _gain(self.parameters)
 
     @once
     def small(self) -> NDArray[np.float32]:
@@ -148,7 +155,10 @@ def _measured(exposure: _Exposure, row: dict[str, Any]) -> None:
     row["format"], (row["height"], row["width"]) = found.format, found.shape
     row["frames"] = found.frames
     row["pixel_size"], row["voltage"] = exposure.pixel_size, exposure.voltage
-    row["notes"] = " ".join(found.notes)
+    notes = [*found.notes]
+    if exposure.parameters.gain is not None and not found.is_movie:
+        notes.append(_NO_GAIN)
+    row["notes"] = " ".join(notes)
     exposure.image  # noqa: B018  (what cannot be read is the file's problem, not a measurement's)
     left_out = []
     for name in exposure.parameters.measures:
@@ -245,10 +255,14 @@ def _dose(exposure: _Exposure) -> dict[str, Any]:
 def _motion(exposure: _Exposure) -> dict[str, Any]:
     from openem_nb.images.motion import motion
 
-    if not exposure.found.is_movie:
+    found, dose = exposure.found, exposure.parameters.dose
+    if not found.is_movie:
         raise InvalidInput("It is no movie.")
-    gain = None if exposure.parameters.gain is None else _gain(exposure.parameters)
-    return _fields(motion(exposure.found, gain=gain), "total", "early", "late", before="motion_")
+    if exposure.pixel_size is None:  # the columns are in Å
+        raise InvalidInput("The pixel size is not known. Give pixel_size in Å.")
+    each = None if dose is None else dose / found.frames
+    way = motion(found, gain=exposure.gain, pixel_size=exposure.pixel_size, dose_per_frame=each)
+    return {**_fields(way, "total", "early", "late", before="motion_"), "motion_dose": each}
 
 
 _MEASURES: Final[dict[str, Callable[[_Exposure], dict[str, Any]]]] = {

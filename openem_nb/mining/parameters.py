@@ -29,7 +29,7 @@ MEASURES: Final = {
 DEFAULT: Final = ("thumbnail", "statistics", "spectrum", "ctf", "ice")
 """What is measured where nothing else is asked for."""
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Raised when a measurement changes, so that files are measured again."""
 
 
@@ -57,7 +57,7 @@ class Parameters:
     dose: float | None = None
     """Electrons per Å² that an exposure was meant to have."""
     gain: Path | None = None
-    """Gain reference of movies, which their mean is multiplied by."""
+    """Gain reference of movies, which their mean is multiplied by; not applied to other images."""
     flip_rotate: str = ""
     """How the gain reference is turned before, as OSC-EM says it."""
     size: int = 256

@@ -88,9 +88,10 @@ def mine(
     quick :
         Fit the CTF in less time and less exactly.
     dose :
-        Electrons per Å² that an exposure was meant to have.
+        Electrons per Å² that an exposure was meant to have; early motion is told by it.
     gain, flip_rotate :
-        Gain reference of movies, and how it is turned before, as OSC-EM says it.
+        Gain reference of movies, and how it is turned before, as OSC-EM says it. Other images
+        are not multiplied.
     size :
         Pixels of the longest side of a thumbnail.
     pattern :

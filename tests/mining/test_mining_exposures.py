@@ -1,0 +1,88 @@
+"""What a file is decides how it is measured: movies, tilt series, images that are no movie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gemmi
+import numpy as np
+import pytest
+import tifffile
+from _mined_files import write_mrc
+
+from openem_nb import images
+from openem_nb.mining import mine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEVELS = (10, 20, 30, 90, 200)
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Path:
+    """Return a movie that moves, in a file that does not know its pixel size."""
+    rng = np.random.default_rng(5)
+    scene = np.kron(rng.random((90, 90)), np.ones((8, 8))) * 20
+    frames = [np.roll(scene, (i, 2 * i), (0, 1))[100:612, 100:612] for i in range(10)]
+    path = tmp_path / "in" / "movie.tif"
+    path.parent.mkdir()
+    tifffile.imwrite(path, rng.poisson(frames).astype(np.uint8), photometric="minisblack")
+    return path
+
+
+@pytest.mark.parametrize("pixel_size", [1.0, 2.0])
+def test_motion_is_in_angstrom(movie: Path, tmp_path: Path, pixel_size: float) -> None:
+    mined = mine(movie, measures=["motion"], pixel_size=pixel_size, out=tmp_path / "out")
+    known = images.motion(images.open_image(movie), pixel_size=pixel_size)
+    row = mined.frame.iloc[0]
+    assert row["motion_total"] == pytest.approx(known.total)
+    assert row["motion_total"] == pytest.approx(9 * np.hypot(1, 2) * pixel_size, rel=0.05)
+    assert row["motion_early"] + row["motion_late"] == pytest.approx(known.total)
+
+
+def test_motion_is_left_out_where_the_pixel_size_is_not_known(movie: Path, tmp_path: Path) -> None:
+    row = mine(movie, measures=["motion"], out=tmp_path / "out").frame.iloc[0]
+    assert np.isnan(row["motion_total"])
+    assert row["left_out"].startswith("motion: The pixel size is not known")
+
+
+def test_early_motion_is_told_by_the_dose_and_only_then_written_for_relion(
+    movie: Path, tmp_path: Path
+) -> None:
+    labels = {}
+    for dose in (None, 10.0):
+        mined = mine(movie, measures=["motion"], pixel_size=1.0, dose=dose, out=tmp_path / "out")
+        each = None if dose is None else dose / 10
+        known = images.motion(images.open_image(movie), pixel_size=1.0, dose_per_frame=each)
+        assert mined.frame["motion_early"].item() == pytest.approx(known.early)
+        marked = mined.frame.assign(mark="good", note="")
+        star = images.write_selection(tmp_path / "s.star", marked)
+        labels[dose] = {
+            tag.removeprefix("_rlnAccumMotion")
+            for block in gemmi.cif.read(str(star))
+            for item in block
+            if item.loop is not None
+            for tag in item.loop.tags
+            if tag.startswith("_rlnAccumMotion")
+        }
+    assert labels == {None: {"Total"}, 10.0: {"Total", "Early", "Late"}}
+
+
+def test_the_gain_reference_multiplies_movies_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    series = np.stack([np.full((64, 64), level, np.float32) for level in LEVELS])
+    write_mrc(folder / "a.st", series)
+    write_mrc(folder / "b_average.mrc", np.full((64, 64), 20, np.float32))
+    write_mrc(folder / "c.mrcs", np.full((4, 64, 64), 10, np.int16))
+    gain = write_mrc(tmp_path / "gain.mrc", np.full((64, 64), 2, np.float32))
+    without = mine(folder, measures=["statistics"], out=tmp_path / "out").frame
+    assert without["mean"].tolist() == [30, 20, 10]
+    assert without["notes"].isna().all()
+    with_gain = mine(folder, measures=["statistics"], gain=gain, out=tmp_path / "out").frame
+    assert with_gain["mean"].tolist() == [30, 20, 20]
+    assert ["gain reference is not applied" in (one or "") for one in with_gain["notes"]] == [
+        True,
+        True,
+        False,
+    ]
