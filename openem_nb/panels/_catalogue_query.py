@@ -253,8 +253,8 @@ class CatalogueQuery:
         return {name: list(map(str, value)) for name in names if (value := getattr(self, name))}
 
 
-def form_fields(names: Iterable[str] = ()) -> list[Field]:
-    """Return the fields of the search form; ``names`` are suggested for metadata."""
+def form_fields() -> list[Field]:
+    """Return the fields of the search form."""
     return [
         Field(
             "text",
@@ -274,7 +274,6 @@ def form_fields(names: Iterable[str] = ()) -> list[Field]:
             kind="conditions",
             value="[]",
             choices=tuple(COMPARISONS.items()),
-            suggestions=tuple(names),
             help="With a unit, values in any unit that measures the same are compared.",
             wide=True,
         ),

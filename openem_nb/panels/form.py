@@ -100,6 +100,13 @@ class Form(FrontEnd):
             self.values = {field.name: field.value for field in shown if field.kind != "password"}
             self.errors = {}
 
+    def suggest(self, **names: Iterable[str]) -> None:
+        """Offer other suggestions in the fields that are named; what is being written stays."""
+        self.fields = [
+            {**field, "suggestions": tuple(names.get(field["name"], field["suggestions"]))}
+            for field in self.fields
+        ]
+
     def fill(self, **values: str | bool) -> None:
         """Set values from Python; those not named stay."""
         self.values = {**self.values, **values}

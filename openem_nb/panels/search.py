@@ -246,13 +246,11 @@ class SearchPanel(Panel):
     def _suggest_names(self) -> None:
         """Ask for names of metadata, as suggestions; without them any name can be written."""
         name = self._instance
-
-        def show(names: list[str]) -> None:
-            values = self.form.values
-            self.form.show(form_fields(names))
-            self.form.fill(**values)
-
-        self._start("Names of metadata", lambda progress: scicat.metadata_keys(profile=name), show)
+        self._start(
+            "Names of metadata",
+            lambda progress: scicat.metadata_keys(profile=name),
+            lambda names: self.form.suggest(conditions=names),
+        )
 
     # What the work shows when it has ended
 

@@ -221,6 +221,23 @@ def test_conditions_that_come_back_do_not_disturb_and_new_ones_are_shown(mount: 
     assert page.get_by_label("Comparison of condition 1").input_value() == ">="
 
 
+def test_names_that_are_suggested_later_do_not_touch_what_is_being_written(mount: Any) -> None:
+    page = with_conditions(mount)
+    page.get_by_role("button", name="Add a condition").click()
+    name = page.get_by_label("Name of condition 1")
+    name.press_sequentially("own")
+    page.evaluate(
+        """() => {
+        const { model } = window;
+        const fields = model.get("fields").map((one) => ({ ...one, suggestions: ["later"] }));
+        model.update({ fields });
+        }"""
+    )
+    page.keyboard.type(".key")
+    assert name.input_value() == "own.key"
+    assert name.evaluate("(one) => [...one.list.options].map((o) => o.value)") == ["later"]
+
+
 def test_a_text_field_can_suggest(mount: Any) -> None:
     field = Field("place", "Place", suggestions=("Krios 1", "Krios 2"))
     plain = [{name: getattr(field, name) for name in Field.__slots__}]

@@ -37,6 +37,19 @@ function control(field, id) {
   return input;
 }
 
+/**
+ * Return what a form is built by: everything but the words that are suggested.
+ *
+ * @param {Field[]} fields
+ */
+function shapeOf(fields) {
+  const bare = (/** @type {Field} */ field) => {
+    const listed = field.kind === "conditions" || field.suggestions.length > 0;
+    return { ...field, suggestions: listed };
+  };
+  return JSON.stringify(fields.map(bare));
+}
+
 /** @param {Control} input */
 function isCheck(input) {
   return input instanceof HTMLInputElement && input.type === "checkbox";
@@ -105,11 +118,16 @@ function render({ model, el }) {
     form.setAttribute("role", model.get("role"));
   }
 
+  let shape = "";
+
   function build() {
+    const fields = /** @type {Field[]} */ (model.get("fields"));
+    if (shape === shapeOf(fields)) return suggest(fields);
+    shape = shapeOf(fields);
     const focused = [...rows].find(([, row]) => row.input === document.activeElement)?.[0];
     rows.clear();
     grid.replaceChildren();
-    for (const field of /** @type {Field[]} */ (model.get("fields"))) {
+    for (const field of fields) {
       const id = `${prefix}-${field.name}`;
       const input = control(field, id);
       const help = make("span", { class: "oem-form-help", id: `${id}-help` }, field.help);
@@ -132,6 +150,14 @@ function render({ model, el }) {
     showValues();
     showErrors(model.get("errors"));
     if (focused) rows.get(focused)?.input.focus();
+  }
+
+  /** Offer other words, without touching what a person is writing. @param {Field[]} fields */
+  function suggest(fields) {
+    for (const { name, suggestions } of fields) {
+      const list = rows.get(name)?.input.closest(".oem-form-field")?.querySelector("datalist");
+      list?.replaceChildren(...suggestions.map((value) => make("option", { value })));
+    }
   }
 
   // a message that comes or goes moves the button
