@@ -152,7 +152,7 @@ def check(kind: Kind) -> None:
         assert (about["up"], settings["frame"], about["noun"]) == (kind.up, kind.frame, kind.noun)
         assert about["pixel_size"] == (kind.pixel_size and pytest.approx(kind.pixel_size))
         if kind.frame == "sum":
-            view._views.begin_average().result(30)  # until then the first frame stands in
+            view._views.begin_average().result(120)  # until then the first frame stands in
         wish = {"y0": 0, "y1": SHAPE[0], "x0": 0, "x1": SHAPE[1], "factor": 1}
         wish["frame"] = settings["frame"]
         message = {"type": "request", "key": f"{next(_keys)}", "action": "view", "content": wish}

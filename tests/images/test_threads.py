@@ -65,7 +65,7 @@ class _Meeting:
     def value(self) -> int:
         """Both."""
         self.times += 1
-        return self.meet.wait(timeout=20)
+        return self.meet.wait(timeout=120)
 
 
 def test_objects_do_not_wait_for_one_another() -> None:
@@ -85,7 +85,7 @@ def test_files_that_are_measured_at_once_have_their_spectra_at_once(
     meet, periodogram = threading.Barrier(2), spectra.periodogram
 
     def together(*args: Any, **options: Any) -> Any:
-        meet.wait(timeout=20)
+        meet.wait(timeout=120)
         return periodogram(*args, **options)
 
     monkeypatch.setattr(spectra, "periodogram", together)

@@ -275,18 +275,18 @@ def test_in_the_background(
     def measure(file: Any, *more: Any) -> dict[str, Any]:
         if file.name == "mic_003.mrc":
             begun.set()
-            assert gate.wait(30)
+            assert gate.wait(120)
         return real(file, *more)
 
     monkeypatch.setattr(measuring, "measure", measure)
     folder = session(4)
     mined = mine(folder, measures="statistics", workers=1, out=tmp_path / "out", wait=False)
-    assert begun.wait(30)
+    assert begun.wait(120)
     assert mined.running
     with pytest.raises(Conflict, match="Another run"):
         mine(folder, measures="statistics", out=tmp_path / "out")
     gate.set()
-    assert mined.wait(30) is mined
+    assert mined.wait(120) is mined
     assert not mined.running
     assert len(mined) == 4
 
@@ -294,7 +294,7 @@ def test_in_the_background(
 def test_errors_of_the_background_are_told(tmp_path: Path) -> None:
     mined = mine(tmp_path, out=tmp_path / "out", wait=False)
     with pytest.raises(NotFound, match="no file that is an image"):
-        mined.wait(30)
+        mined.wait(120)
 
 
 def test_the_folder_of_the_results_is_the_same_each_time(session: Callable[..., Path]) -> None:

@@ -230,7 +230,7 @@ def test_a_long_value_does_not_end_the_process(item: str, value: str) -> None:
         input=text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -64,9 +64,9 @@ def survive(name: str, seeds: range) -> None:
     codes: set[str] = set()
     for seed in seeds:
         data = damaged(wholes[seed % len(wholes)], random.Random(seed))
-        begin = time.perf_counter()
+        begin = time.thread_time()  # of the processor: others may be at work, too
         readings = reader(Path(path), data=data)
-        slowest = max(slowest, time.perf_counter() - begin)
+        slowest = max(slowest, time.thread_time() - begin)
         assert readings, seed
         for reading in readings:
             codes |= {one.code for one in reading.findings}

@@ -104,9 +104,9 @@ def run(name: str, count: int, seed: int) -> None:
     slowest = 0.0
     for _ in range(count):
         data = mutated(whole, rng)
-        began = time.perf_counter()
+        began = time.thread_time()  # of the processor: others may be at work, too
         check(reader(Path(file), data=data))
-        slowest = max(slowest, time.perf_counter() - began)
+        slowest = max(slowest, time.thread_time() - began)
     _image_xml._forms.clear()
     assert slowest < 5
 

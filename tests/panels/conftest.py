@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openem_nb.practice import Facility
 
 
-ENOUGH = 60.0
+ENOUGH = 120.0
 """Seconds within which another thread or process does something, on a busy machine too."""
 
 

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 @pytest.fixture
 def panel(practice: Facility, closing: Any) -> RepositoryPanel:
     opened = closing(RepositoryPanel())
-    opened.job.result(10)
-    opened.search().result(20)
+    opened.job.result(120)
+    opened.search().result(120)
     return opened
 
 
 def plan(panel: RepositoryPanel, *ids: str, **values: str) -> str:
     panel.table.select(ids)
     panel.download.form.submit(values)
-    panel.job.result(20)
+    panel.job.result(120)
     return panel.download.plan.value
 
 
@@ -48,7 +48,7 @@ def test_nothing_moves_before_the_plan_is_confirmed(panel: RepositoryPanel, unti
     assert all(f"Download of {name}" in words for name in ids)
     assert files() == []
     panel.download.confirm.click()
-    paths = panel.job.result(30).paths
+    paths = panel.job.result(120).paths
     assert files() == sorted(paths)
     came = sum(path.stat().st_size for path in paths)
     assert f"Map: 2 files of 2 entries, {format_bytes(came)};" in words
@@ -80,7 +80,7 @@ def test_entries_without_such_a_file_are_named(panel: RepositoryPanel, until: An
     assert "files of 1 entry" in words
     assert f"No such file: {lacks}." in words
     panel.download.confirm.click()
-    panel.job.result(30)
+    panel.job.result(120)
     until(lambda: panel.download.jobs.rows and panel.download.jobs.rows[0]["state"] == "Done")
     assert f"No such file: {lacks}." in panel.download.jobs.rows[0]["message"]
 
@@ -109,7 +109,7 @@ def test_a_folder_of_ones_own_gets_a_folder_for_each_entry(
     (name, _) = with_map(panel)
     plan(panel, name, kind="image", folder=str(tmp_path / "mine"))
     panel.download.confirm.click()
-    (path,) = panel.job.result(30).paths
+    (path,) = panel.job.result(120).paths
     assert path.parent == tmp_path / "mine" / name
 
 
@@ -117,7 +117,7 @@ def test_raw_data_show_size_and_room_and_keep_to_the_limit(
     panel: RepositoryPanel, practice: Facility
 ) -> None:
     panel.form.fill(repository="EMPIAR")
-    panel.search().result(20)
+    panel.search().result(120)
     name = panel.results["empiar_id"].iloc[0]
     words = plan(panel, name, limit="2")
     assert "Free space" in words
@@ -131,7 +131,7 @@ def test_raw_data_show_size_and_room_and_keep_to_the_limit(
 
 def test_a_limit_that_is_no_number_is_marked(panel: RepositoryPanel) -> None:
     panel.form.fill(repository="EMPIAR")
-    panel.search().result(20)
+    panel.search().result(120)
     panel.download.form.submit({"limit": "few"})
     assert list(panel.download.form.errors) == ["limit"]
 
@@ -158,7 +158,7 @@ def test_a_download_reports_below_its_button_and_a_new_attempt_clears_that(
     practice.add_fault(Fault("status", path=r".*\.map\.gz", status=503))
     panel.download.confirm.click()
     with pytest.raises(Unreachable):
-        panel.job.result(30)
+        panel.job.result(120)
     until(lambda: [row["state"] for row in panel.download.jobs.rows] == ["Failed"])
     assert isinstance(panel.download.errors.error, Unreachable)
     assert panel.errors.error is None
@@ -168,7 +168,7 @@ def test_a_download_reports_below_its_button_and_a_new_attempt_clears_that(
     assert parts[below : below + 2] == [panel.download.errors, panel.download.jobs]
     practice.clear_faults()
     panel.download.errors.retry.click()
-    panel.job.result(30)
+    panel.job.result(120)
     until(lambda: [row["state"] for row in panel.download.jobs.rows] == ["Done"])
     assert panel.download.errors.error is None
     panel.table.select(())

@@ -54,7 +54,7 @@ NAMES = [*(f"grid0/mic_{n}.mrc" for n in (0, 2)), *(f"grid1/mic_{n}.mrc" for n i
 
 def opened(closing: Callable[[Any], Any], until: Any, source: Any, **options: Any) -> InspectPanel:
     panel: InspectPanel = closing(InspectPanel(source, **options))
-    panel.job.result(20)
+    panel.job.result(120)
     until(lambda: panel.making is not None and panel.making.done)
     until(lambda: panel.frame["problem"].notna().sum() == len(panel.thumbnails.problems))
     return panel
@@ -62,7 +62,7 @@ def opened(closing: Callable[[Any], Any], until: Any, source: Any, **options: An
 
 def ended(job: Job[Any] | None) -> Any:
     assert job is not None
-    return job.result(30)
+    return job.result(120)
 
 
 def test_images_are_listed_and_their_thumbnails_made(
@@ -112,7 +112,7 @@ def test_headers_are_read_before_the_pictures_are_made(
     make = ImageFile.open
 
     def slow(file: ImageFile) -> Any:
-        hold.wait(20)
+        hold.wait(120)
         return make(file)
 
     monkeypatch.setattr(ImageFile, "open", slow)
@@ -218,7 +218,7 @@ def test_a_folder_without_images_and_no_folder_say_so(
     (tmp_path / "empty").mkdir()
     panel = closing(InspectPanel(tmp_path / "empty"))
     with pytest.raises(NotFound):
-        panel.job.result(10)
+        panel.job.result(120)
     assert "holds no file" in panel.errors.disclosure.sentence
     assert panel.gallery.hidden
     assert panel.form.busy is False
@@ -229,7 +229,7 @@ def test_a_folder_without_images_and_no_folder_say_so(
     with pytest.raises(InvalidInput):
         InspectPanel(object())
     panel.show(session)
-    panel.job.result(10)
+    panel.job.result(120)
     assert panel.errors.error is None
     assert panel.gallery.hidden is False
 
@@ -241,13 +241,13 @@ def test_another_folder_takes_the_place_of_the_first(
     panel.gallery.mark([NAMES[0]], "bad")
     other = write(tmp_path / "other" / EVIL / "grid0_mic.mrc").parents[1]
     panel.show(other)
-    panel.job.result(10)
+    panel.job.result(120)
     until(lambda: panel.making.done)
     assert panel.frame["name"].tolist() == [f"{EVIL}/grid0_mic.mrc"]
     assert len(panel.gallery.marks) == 0
     assert EVIL not in panel.summary.value
     panel.show(session)
-    panel.job.result(10)
+    panel.job.result(120)
     assert panel.gallery.marks["mark"].tolist() == ["bad"]
 
 

@@ -42,10 +42,10 @@ def test_an_entry_of_empiar_is_inspected_below_its_card(
     here: Facility, closing: Any, until: Any
 ) -> None:
     panel = closing(RepositoryPanel("EMPIAR"))
-    panel.job.result(10)
+    panel.job.result(120)
     assert not shown(panel)
     panel.show_entry(ENTRY)
-    panel.job.result(10)
+    panel.job.result(120)
     assert shown(panel)
     assert f"openem.InspectPanel(&#x27;{ENTRY}&#x27;)" in panel.inspect.words.value
     before = len(here.requests)
@@ -55,7 +55,7 @@ def test_an_entry_of_empiar_is_inspected_below_its_card(
     until(lambda: inspection.frame is not None and len(inspection.frame) >= 12)
     assert len(here.requests) > before
     panel.show_entry("EMD-1000" if "EMD-1000" in here.truth.emdb else next(iter(here.truth.emdb)))
-    panel.job.result(10)
+    panel.job.result(120)
     assert not shown(panel)  # a map has no images
     other = next(
         one.empiar_id
@@ -63,7 +63,7 @@ def test_an_entry_of_empiar_is_inspected_below_its_card(
         if one.status == "REL" and one.empiar_id != ENTRY and int(one.empiar_id[7:]) % 41 != 7
     )
     panel.show_entry(other)
-    panel.job.result(10)
+    panel.job.result(120)
     panel.inspect.button.click()
     assert panel.inspect.panel is inspection
     until(lambda: inspection.source is not None and inspection.source.given == other)
@@ -74,7 +74,7 @@ def test_a_data_set_is_inspected_below_its_card(here: Facility, closing: Any, un
     openem.retrieve(pid).run()
     panel = closing(SearchPanel())
     panel.show_data_set(pid)
-    panel.job.result(20)
+    panel.job.result(120)
     assert shown(panel)
     assert f"openem.InspectPanel(&#x27;{pid}&#x27;)" in panel.inspect.words.value
     panel.inspect.button.click()

@@ -43,7 +43,7 @@ def here(running: Facility, monkeypatch: pytest.MonkeyPatch) -> Iterator[Facilit
 def listed(closing: Any, until: Any, source: Any, **options: Any) -> InspectPanel:
     """Open a panel, and wait for its list of images."""
     panel: InspectPanel = closing(InspectPanel(source, **options))
-    panel.job.result(20)
+    panel.job.result(120)
     until(lambda: panel.making is not None and panel.making.done)
     return panel
 
@@ -168,7 +168,7 @@ def test_an_image_opens_where_it_is_and_code_does_the_same(
     panel = listed(closing, until, ENTRY, pattern=ONLY, cs=2.7, voltage=300)
     name = panel.files[2].name
     panel.show_image(name)
-    panel.job.result(20)
+    panel.job.result(120)
     assert panel.viewer.micrograph.name == name.rpartition("/")[2]
     assert "1.77 Å per pixel" in panel.viewer.alt
     code = panel.code()
@@ -189,7 +189,7 @@ def test_rings_come_to_an_image_that_was_open_before_it_was_measured(
     panel = listed(closing, until, ENTRY, pattern="*00[01]_Data_202601.mrc", cs=2.7, voltage=300)
     name = panel.files[0].name
     panel.show_image(name)
-    panel.job.result(20)
+    panel.job.result(120)
     assert panel.viewer.ctf is None
     version = panel.viewer.canvas.version
     panel.measure.form.submit({"statistics": False, "ice": False})
@@ -206,7 +206,7 @@ def test_rings_come_to_an_image_that_was_open_before_it_was_measured(
     assert again.measure.form.values["cs"] == "2.7"
     assert again.frame["ctf_defocus"].notna().all()
     again.show_image(name)
-    again.job.result(20)
+    again.job.result(120)
     assert again.viewer.ctf is not None
     assert again.viewer.ctf.cs == 2.7
     assert again.viewer.ctf.defocus == pytest.approx(known.defocus)
@@ -217,7 +217,7 @@ def test_a_data_set_on_tape_says_what_to_do(closing: Any, here: Facility) -> Non
     pid = here.scicat["practice"].add_dataset(files=3, size=300_000)
     panel = closing(InspectPanel(pid))
     with pytest.raises(NotOnDisk):
-        panel.job.result(20)
+        panel.job.result(120)
     assert "on tape" in panel.errors.disclosure.sentence
     assert panel.gallery.hidden
     assert panel.form.values["source"] == pid
@@ -256,7 +256,7 @@ def test_a_data_set_in_the_store_is_inspected_and_measured_with_its_metadata(
     assert again.gallery.marks["mark"].tolist() == ["good"]
     until(lambda: again.frame["width"].notna().all())
     again.show_image(again.files[1].name)
-    again.job.result(20)
+    again.job.result(120)
     assert f"{data_set.metadata['instrument']['acceleration_voltage']['value']} kV" in (
         again.viewer.alt
     )

@@ -49,13 +49,13 @@ ROW = {
 
 def shown(panel: InspectPanel, name: str) -> None:
     panel.show_image(name)
-    panel.job.result(20)
+    panel.job.result(120)
 
 
 @pytest.fixture
 def panel(closing: Any, until: Any, folder: Path) -> InspectPanel:
     found: InspectPanel = closing(InspectPanel(folder))
-    found.job.result(20)
+    found.job.result(120)
     until(lambda: found.making is not None and found.making.done)
     return found
 
@@ -87,7 +87,7 @@ def test_picks_that_were_given_come_before_those_beside(
 ) -> None:
     (folder / "all.box").write_text("0 0 10 10\n")
     panel = closing(InspectPanel(folder, picks=folder / "all.box"))
-    panel.job.result(20)
+    panel.job.result(120)
     until(lambda: panel.making is not None and panel.making.done)
     shown(panel, "mic_0.mrc")
     assert panel.viewer.picks.x.tolist() == [5]

@@ -22,13 +22,13 @@ PASSWORD = "practice"
 @pytest.fixture
 def panel(catalogue: Facility, closing: Any) -> LoginPanel:
     opened = closing(LoginPanel())
-    opened.job.result(10)
+    opened.job.result(120)
     return opened
 
 
 def log_in(panel: LoginPanel, ask: Callable[..., Any], **values: str) -> dict[str, Any]:
     answer = ask(panel.form, "submit", values={**panel.form.values, **values})
-    panel.job.result(10)
+    panel.job.result(120)
     return answer
 
 
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_said_and_not_repeated(
 ) -> None:
     answer = ask(panel.form, "submit", values={**panel.form.values, **values})
     with pytest.raises(Exception, match=says):
-        panel.job.result(10)
+        panel.job.result(120)
     assert says in panel.errors.disclosure.sentence
     assert panel.errors.login is None  # it is the log-in itself
     assert values["secret"] not in everything_shown(panel) + json.dumps(answer)
@@ -112,7 +112,7 @@ def test_logging_out_forgets_the_token_and_says_what_that_means(
 ) -> None:
     assert "<h3>ada" in panel.state.value
     panel.leave.click()
-    panel.job.result(10)
+    panel.job.result(120)
     assert tokens.find("practice") is None
     assert "cannot withdraw" in panel.state.value
     assert panel.identity is None
@@ -125,7 +125,7 @@ def test_a_log_in_that_is_about_to_run_out_is_warned_of(
     token = catalogue.scicat["practice"].users.token("ada", seconds=300)
     tokens.save("practice", token)
     panel = closing(LoginPanel())
-    panel.job.result(10)
+    panel.job.result(120)
     until(lambda: "runs out in 5 min" in panel.warning.value)
     assert 'role="alert"' in panel.warning.value
     assert panel.identity.expires <= datetime.now(UTC) + timedelta(minutes=5)
@@ -135,7 +135,7 @@ def test_a_log_in_that_has_run_out_is_said(catalogue: Facility, closing: Any) ->
     tokens.save("practice", catalogue.scicat["practice"].users.token("ada", seconds=-5))
     panel = closing(LoginPanel())
     with pytest.raises(NotLoggedIn):
-        panel.job.result(10)
+        panel.job.result(120)
     assert "ran out" in panel.errors.disclosure.sentence
 
 
@@ -143,7 +143,7 @@ def test_choosing_another_instance_asks_that_one(
     ada: str, panel: LoginPanel, ask: Callable[..., Any]
 ) -> None:
     panel.form.fill(profile="practice-ethz")
-    panel.job.result(10)
+    panel.job.result(120)
     assert "practice-ethz: Nobody is logged in" in panel.state.value
     log_in(panel, ask, username="ada", secret=PASSWORD)
     assert "g20001" in panel.state.value
@@ -165,10 +165,10 @@ def test_a_service_that_is_down_can_be_asked_again(catalogue: Facility, closing:
     catalogue.add_fault(Fault("status", path=r"/scicat-psi/.*", status=503))
     panel = closing(LoginPanel())
     with pytest.raises(Unreachable):
-        panel.job.result(20)
+        panel.job.result(120)
     catalogue.clear_faults()
     panel.errors.retry.click()
-    panel.job.result(10)
+    panel.job.result(120)
     assert "<h3>curator" in panel.state.value
 
 

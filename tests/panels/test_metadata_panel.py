@@ -136,7 +136,7 @@ def test_the_code_makes_the_same_document(panel: MetadataPanel, ask: Any, tmp_pa
     path = tmp_path / "it's.json"
     path.write_text(json.dumps(document()))
     panel.read(path)
-    panel.job.result(10)
+    panel.job.result(120)
     change(panel)
     assert made_by(panel.code()) == panel.document
     assert f"oscem.read({str(path)!r})" in panel.code()
@@ -147,23 +147,23 @@ def test_a_valid_document_is_saved_and_another_refused(
 ) -> None:
     path = tmp_path / "session.json"
     panel.save(path)
-    panel.job.result(10)
+    panel.job.result(120)
     assert oscem.read(path) == document()
     assert "not saved" not in panel.state.value
     ask(panel.tree, "edit", id="acquisition.pixel_size", remove=True)
     assert "1 edit, not saved." in panel.state.value
     panel.save(tmp_path / "refused.json")
     with pytest.raises(InvalidMetadata):
-        panel.job.result(10)
+        panel.job.result(120)
     assert "pixel_size" in panel.errors.disclosure.sentence
     assert not (tmp_path / "refused.json").exists()
     assert panel.save_form.busy is False
     panel.save(tmp_path / "draft.json", draft=True)
-    panel.job.result(10)
+    panel.job.result(120)
     again = document()
     del again["acquisition"]["pixel_size"]
     panel.read(tmp_path / "draft.json")
-    panel.job.result(10)
+    panel.job.result(120)
     assert panel.document == again
     assert made_by(panel.code()) == again
 
@@ -181,7 +181,7 @@ def test_two_documents_are_compared(panel: MetadataPanel, ask: Any, tmp_path: Pa
     path = tmp_path / "other.json"
     path.write_text(json.dumps(other))
     panel.compare_form.submit({"path": str(path)})
-    panel.job.result(10)
+    panel.job.result(120)
     assert "2 differences" in panel.differences.value
     assert "acquisition.pixel_size" in panel.differences.value
     assert "0.65 Å" in panel.differences.value
@@ -190,7 +190,7 @@ def test_two_documents_are_compared(panel: MetadataPanel, ask: Any, tmp_path: Pa
     assert "\u202e" not in panel.differences.value
     path.write_text(json.dumps(document()))
     panel.compare_form.submit({"path": str(path)})
-    panel.job.result(10)
+    panel.job.result(120)
     assert "There is no difference." in panel.differences.value
 
 
@@ -232,7 +232,7 @@ def test_an_older_document_is_brought_up_to_date(closing: Any, ask: Any) -> None
 def test_a_file_that_is_not_there_is_an_error_in_words(panel: MetadataPanel) -> None:
     panel.read("nowhere.json")
     with pytest.raises(NotFound):
-        panel.job.result(10)
+        panel.job.result(120)
     assert isinstance(panel.errors.error, NotFound)
     assert panel.document == document()  # what was there stays
 
@@ -285,6 +285,6 @@ def test_without_a_document_one_can_be_opened(closing: Any, tmp_path: Path) -> N
     panel = closing(MetadataPanel())
     assert "No document is open." in panel.state.value
     panel.open_form.submit({"path": str(path)})
-    panel.job.result(10)
+    panel.job.result(120)
     assert panel.document == document()
-    assert closing(MetadataPanel(path)).job.result(10)[0] == document()
+    assert closing(MetadataPanel(path)).job.result(120)[0] == document()

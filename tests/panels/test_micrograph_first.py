@@ -64,7 +64,7 @@ def test_who_is_there_gets_the_whole_image_unasked(opened: Any, tmp_path: Path) 
     view, wire = opened(noise(60, 80))
     view.show(write_mrc(tmp_path / "two.mrc", noise(2500, 3000)))
     assert view.canvas.about["coming"]
-    assert wire.came.wait(20)
+    assert wire.came.wait(120)
     ((message, buffers),) = wire.sent
     assert message["type"] == "view"
     assert message["id"] == view.canvas.about["id"]

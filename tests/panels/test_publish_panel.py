@@ -66,7 +66,7 @@ def drafted(panel: PublishPanel, instance: str, **values: str) -> scicat.Publica
     panel.form.fill(**FILLED[instance], **values)
     panel.form.submit()
     assert panel.form.errors == {}
-    panel.job.result(10)
+    panel.job.result(120)
     assert panel.record is not None
     return panel.record
 
@@ -106,13 +106,13 @@ def test_publishing_and_registering_want_to_be_told_in_words(
     for typed in ("yes", record.doi, f"publish {record.doi}"):
         panel.publish_form.submit({"confirm": typed})
         with pytest.raises(InvalidInput, match="Not confirmed"):
-            panel.job.result(10)
+            panel.job.result(120)
     assert panel.publish_form.submit({"confirm": " "}) is None
     assert "Type the words" in panel.publish_form.errors["confirm"]
     assert not public(catalogue, instance, pid)
 
     panel.publish_form.submit({"confirm": f"PUBLISH {record.doi}"})
-    panel.job.result(10)
+    panel.job.result(120)
     assert public(catalogue, instance, pid)
     assert panel.record.status == "public"
     assert panel.errors.error is None
@@ -122,9 +122,9 @@ def test_publishing_and_registering_want_to_be_told_in_words(
 
     panel.register_form.submit({"confirm": f"PUBLISH {record.doi}"})
     with pytest.raises(InvalidInput, match="Not confirmed"):
-        panel.job.result(10)
+        panel.job.result(120)
     panel.register_form.submit({"confirm": record.doi})
-    panel.job.result(10)
+    panel.job.result(120)
     assert panel.record.status == "registered"
     assert "its DOI is registered since" in panel.preview.value
     assert panel.register_form.layout.display == "none"
@@ -139,7 +139,7 @@ def test_what_is_missing_has_to_be_mended_before(
     panel.form.submit({"metadata:creators": "a | b | c | d | e | f"})
     assert "too many parts" in panel.form.errors["metadata:creators"]
     panel.form.submit()
-    panel.job.result(10)
+    panel.job.result(120)
     assert "To be mended first" in panel.preview.value
     assert panel.publish_form.layout.display == "none"
     doi = panel.record.doi
@@ -178,7 +178,7 @@ def test_data_of_others_are_refused_before_anything_is_made(
     if panel.errors.error is None:
         panel.form.submit(FILLED[instance])
         with pytest.raises(NotAllowed):
-            panel.job.result(10)
+            panel.job.result(120)
     assert isinstance(panel.errors.error, NotAllowed)
     assert scicat.publications() == []
 
@@ -215,11 +215,11 @@ def test_a_registration_that_fails_says_what_is_public(
     panel, pid = opened(closing, until, catalogue, instance)
     record = drafted(panel, instance)
     panel.publish_form.submit({"confirm": f"PUBLISH {record.doi}"})
-    panel.job.result(10)
+    panel.job.result(120)
     catalogue.add_fault(Fault("status", path=r".*/register", status=424))
     panel.register_form.submit({"confirm": record.doi})
     with pytest.raises(BadAnswer):
-        panel.job.result(10)
+        panel.job.result(120)
     assert "did not register" in panel.errors.disclosure.sentence
     assert panel.register_form.busy is False
     assert public(catalogue, instance, pid)

@@ -23,11 +23,12 @@ def test_many_requests_become_few_drawings_and_the_last_is_drawn(until: Any) -> 
 
     refresher = Refresher(draw, interval=0.1)
     began = time.monotonic()
-    while time.monotonic() - began < 0.5:
+    while len(seen) < 4:
         value[0] += 1
         refresher.ask()
+    assert time.monotonic() - began > 0.29, "three intervals lie between four drawings"
+    assert value[0] > 4
     until(lambda: seen[-1] == value[0])
-    assert 3 <= len(seen) <= 8
     until(lambda: threads() == 0)
     refresher.ask()
     until(lambda: len(seen) > 1 and threads() == 0)
@@ -86,7 +87,7 @@ def test_a_failed_drawing_is_reported_and_the_next_one_works(until: Any) -> None
     refresher.ask()
     until(lambda: not fail[0] and threads() == 0)
     refresher.ask()
-    assert good.wait(5)
+    assert good.wait(120)
     refresher.close()
 
 
@@ -94,7 +95,7 @@ def test_settling_waits_for_what_was_asked_for() -> None:
     go_on, drawn = threading.Event(), [0]
 
     def draw() -> bool:
-        go_on.wait(5)
+        go_on.wait(120)
         drawn[0] += 1
         return True
 

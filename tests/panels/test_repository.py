@@ -17,7 +17,7 @@ from openem_nb.values import SearchResult
 @pytest.fixture
 def panel(practice: Facility, closing: Any) -> RepositoryPanel:
     opened = closing(RepositoryPanel())
-    opened.job.result(10)
+    opened.job.result(120)
     return opened
 
 
@@ -25,7 +25,7 @@ def search(panel: RepositoryPanel, **values: str) -> pd.DataFrame:
     panel.form.fill(**values)
     job = panel.search()
     assert job is not None
-    job.result(20)
+    job.result(120)
     return panel.results
 
 
@@ -116,7 +116,7 @@ def test_a_selection_survives_turning_pages(panel: RepositoryPanel) -> None:
 def test_a_chosen_row_opens_its_card(panel: RepositoryPanel, practice: Facility) -> None:
     found = search(panel, raw_data="yes")
     choose(panel, 0)
-    panel.job.result(10)
+    panel.job.result(120)
     entry = practice.truth.emdb[found["emdb_id"].iloc[0]]
     assert f'aria-label="{entry.emdb_id}"' in panel.card.value
     assert "Raw data in EMPIAR</span>" in panel.card.value
@@ -131,7 +131,7 @@ def test_the_picture_is_part_of_the_page(panel: RepositoryPanel) -> None:
     found = search(panel)
     for name in found["emdb_id"].head(12):
         panel.show_entry(name)
-        panel.job.result(10)
+        panel.job.result(120)
         if "<img" in panel.card.value:
             break
     assert 'src="data:image/png;base64,' in panel.card.value
@@ -144,7 +144,7 @@ def test_a_card_without_its_picture_is_still_a_card(
     practice.add_fault(Fault("status", path=r".*/images/.*", status=500))
     for name in search(panel)["emdb_id"].head(12):
         panel.show_entry(name)
-        panel.job.result(20)
+        panel.job.result(120)
         if "could not be loaded" in panel.card.value:
             break
     assert "could not be loaded" in panel.card.value
@@ -162,7 +162,7 @@ def test_an_empiar_search_has_its_own_fields_and_cards(
     assert set(found["empiar_id"]) <= set(practice.truth.empiar)
     assert len(found) > 0
     choose(panel, 0)
-    panel.job.result(10)
+    panel.job.result(120)
     assert f'aria-label="{found["empiar_id"].iloc[0]}"' in panel.card.value
     panel.form.fill(repository="EMDB")
     assert "resolution_to" in panel.form.values
@@ -186,7 +186,7 @@ def test_a_service_that_is_down_can_be_asked_again(
     assert panel.form.values["text"] == "ribosome"
     practice.clear_faults()
     panel.errors.retry.click()
-    panel.job.result(10)
+    panel.job.result(120)
     assert panel.errors.disclosure.sentence == ""
     assert len(panel.results) > 0
 
@@ -205,7 +205,7 @@ def test_a_search_that_hangs_can_be_cancelled(
     practice.clear_faults()
     found = search(panel, text="ribosome")
     with pytest.raises(Cancelled):
-        slow.result(30)
+        slow.result(120)
     assert panel.results is found
     assert panel.errors.disclosure.sentence == ""
     until(lambda: panel.jobs.rows == [])
@@ -242,7 +242,7 @@ def test_titles_are_text_and_not_html(
     entry = emdb.Entry("EMD-1234", evil, "REL", sample=evil, url="javascript:alert(1)")
     monkeypatch.setattr(emdb, "entry", lambda *_, **__: entry)
     panel.show_entry("EMD-1234")
-    panel.job.result(5)
+    panel.job.result(120)
     assert "<img" not in panel.card.value
     assert "javascript:" not in panel.card.value
 
@@ -265,4 +265,4 @@ def test_a_new_attempt_clears_the_error_of_the_last_one(
 
 def open_entry(panel: RepositoryPanel, name: str) -> None:
     panel.show_entry(name)
-    panel.job.result(20)
+    panel.job.result(120)

@@ -27,7 +27,7 @@ def no_retrieval_is_left(own_environment: None) -> Iterator[None]:
     yield
     for one in openem.retrievals(server=False):
         one.cancel()
-        one.wait(20)
+        one.wait(120)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def add(ada: str, catalogue: Facility) -> Callable[..., str]:
 @pytest.fixture
 def panel(ada: str, catalogue: Facility, closing: Any, until: Any) -> RetrievalPanel:
     opened = closing(RetrievalPanel())
-    opened.job.result(10)
+    opened.job.result(120)
     return opened
 
 
@@ -267,11 +267,11 @@ def found(ada: str, catalogue: Facility, closing: Any, until: Any) -> Callable[.
     def select(*pids: str) -> SearchPanel:
         opened = closing(SearchPanel())
         opened.form.fill(text="searchable together")
-        opened.search().result(20)
+        opened.search().result(120)
         until(lambda: not opened.facets.busy)
         rows = list(opened.results["pid"])
         opened.table._table.set_state({"selected_rows": [rows.index(pid) for pid in pids]})
-        opened.job.result(10)
+        opened.job.result(120)
         return opened
 
     return select

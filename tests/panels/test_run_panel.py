@@ -50,18 +50,18 @@ def notebook(tmp_path: Path) -> Path:
 @pytest.fixture
 def panel(notebook: Path, practice: Any, closing: Any) -> RunPanel:
     opened = closing(RunPanel(notebook))
-    opened.job.result(10)
+    opened.job.result(120)
     yield opened
     for run_id in runs.history()["id"]:
         run = runs.get(run_id)
         run.cancel()
-        run.wait(20)
+        run.wait(120)
 
 
 def start(panel: RunPanel, **values: str | bool) -> None:
     panel.form.fill(**values)
     panel.start()
-    panel.job.result(20)
+    panel.job.result(120)
 
 
 def past(panel: RunPanel) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def test_a_run_is_followed_to_its_summary_and_can_be_repeated_and_deleted(
     assert Path(past(panel)["path"]).is_dir()
 
     assert ask(panel.history, "rerun", row=first)["type"] == "reply"
-    panel.job.result(20)
+    panel.job.result(120)
     until(lambda: len(panel.history.rows) == 2)
     second = past(panel)["key"]
     assert runs.get(second).parameters == runs.get(first).parameters
@@ -152,7 +152,7 @@ def test_runs_started_elsewhere_come_with_a_refresh(
     run = runs.start(notebook)
     panel.reload.click()
     until(lambda: [row["key"] for row in panel.active.rows + panel.history.rows] == [run.id])
-    run.wait(60)
+    run.wait(120)
     until(lambda: past(panel).get("state") == "Done")
 
 
@@ -186,7 +186,7 @@ def test_the_code_starts_the_same_run(panel: RunPanel) -> None:
         patch.setattr(runs, "start", begin)
         exec(panel.code(), {})
         panel.start()
-        panel.job.result(5)
+        panel.job.result(120)
     assert started[0] == started[2]
     assert started[0]["names"] == ["a, b"]
     assert started[1] == "waited"

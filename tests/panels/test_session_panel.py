@@ -45,7 +45,7 @@ def sparse(tmp_path: Path) -> SessionTruth:
 
 def opened(closing: Callable[[Any], Any], folder: Path, **options: Any) -> SessionPanel:
     panel: SessionPanel = closing(SessionPanel(folder, **options))
-    panel.job.result(20)
+    panel.job.result(120)
     return panel
 
 
@@ -57,7 +57,7 @@ def answer_all(panel: SessionPanel) -> None:
         values[one.path] = one.choices[0] if one.choices else example
     panel.missing_form.submit(values)
     assert panel.missing_form.errors == {}
-    panel.job.result(20)
+    panel.job.result(120)
 
 
 def made_by(code: str) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def test_a_value_is_edited_in_the_tree(closing: Any, ask: Any, truth: SessionTru
     answer = ask(panel.tree, "edit", id="instrument.cs", value="2.7", unit="mm")
     assert answer["content"] == {}
     assert panel.document["instrument"]["cs"]["value"] == 2.7
-    panel.job.result(20)
+    panel.job.result(120)
     refused = ask(panel.tree, "edit", id="instrument.nowhere", value="2.7", unit="mm")
     assert "instrument.nowhere" in refused["content"]["error"]
     assert panel.document["instrument"]["cs"]["value"] == 2.7
@@ -148,7 +148,7 @@ def test_a_value_is_taken_out_in_the_tree(closing: Any, ask: Any, truth: Session
     answer = ask(panel.tree, "edit", id="acquisition.pixel_size", remove=True)
     assert answer["content"] == {}
     assert "acquisition.pixel_size" in {one.path for one in panel.extraction.missing}
-    panel.job.result(20)
+    panel.job.result(120)
     assert made_by(panel.code())["session"].document == panel.document
     with pytest.raises(InvalidInput, match="There is no"):
         panel.remove("instrument.cs")
@@ -161,15 +161,15 @@ def test_the_document_is_saved_when_it_is_whole_and_as_a_draft_before(
     path = tmp_path / "session.json"
     panel.save_form.submit({"path": str(path), "draft": False})
     with pytest.raises(InvalidMetadata):
-        panel.job.result(20)
+        panel.job.result(120)
     assert panel.extraction.missing[0].path in panel.errors.disclosure.sentence
     assert not path.exists()
     panel.save_form.submit({"path": str(path), "draft": True})
-    panel.job.result(20)
+    panel.job.result(120)
     assert json.loads(path.read_text())["draft"] == panel.document
     answer_all(panel)
     panel.save_form.submit({"path": str(path), "draft": False})
-    panel.job.result(20)
+    panel.job.result(120)
     assert oscem.read(path) == panel.document
     assert f"Written: {path}" == panel.save_form.status
     panel.save_form.submit({"path": " ", "draft": False})
@@ -178,7 +178,7 @@ def test_the_document_is_saved_when_it_is_whole_and_as_a_draft_before(
 
 def convert(panel: SessionPanel, **values: str) -> None:
     panel.mmcif.form.submit(values)
-    panel.job.result(30)
+    panel.job.result(120)
 
 
 def test_a_document_becomes_mmcif_and_open_questions_are_asked(
@@ -197,21 +197,21 @@ def test_a_document_becomes_mmcif_and_open_questions_are_asked(
     offered = [value for value, _ in asked[chosen.key]["choices"]]
     assert offered == ["", *chosen.choices]
     panel.mmcif.questions.submit({chosen.key: chosen.choices[0]})
-    panel.job.result(30)
+    panel.job.result(120)
     again = panel.mmcif.deposition
     assert chosen.key not in {one.key for one in again.missing}
     assert chosen.choices[0] in again.text
     (shown,) = [one for one in panel.mmcif.questions.fields if one["name"] == chosen.key]
     assert shown["value"] == chosen.choices[0], "an answer stays in sight, to be changed"
     panel.mmcif.questions.submit({chosen.key: ""})
-    panel.job.result(30)
+    panel.job.result(120)
     assert panel.mmcif.answers == {}
     assert chosen.key in {one.key for one in panel.mmcif.deposition.missing}
     panel.mmcif.questions.submit({chosen.key: chosen.choices[0]})
-    panel.job.result(30)
+    panel.job.result(120)
     path = tmp_path / "deposition.cif"
     panel.mmcif.save_form.submit({"path": str(path)})
-    panel.job.result(20)
+    panel.job.result(120)
     assert gemmi.cif.read(str(path))[0].find_values(chosen.item)
     asked = {one.item for one in again.missing if one.who != "OneDep"}
     check = mmcif.check_mmcif(again.text)
@@ -257,7 +257,7 @@ def test_a_model_is_merged_and_one_that_is_not_there_is_an_error(
     answer_all(panel)
     panel.mmcif.form.submit({"model": str(tmp_path / "nowhere.cif")})
     with pytest.raises(NotFound):
-        panel.job.result(30)
+        panel.job.result(120)
     assert panel.mmcif.deposition is None
     model = tmp_path / "model.cif"
     model.write_text("data_1ABC\n_entry.id 1ABC\n_cell.length_a 10.5\n")
@@ -274,7 +274,7 @@ def test_a_change_of_the_document_takes_the_mmcif_away(closing: Any, truth: Sess
     panel.complete({"instrument.cs": "2.6 mm"})
     assert panel.mmcif.deposition is None
     assert panel.mmcif.summary.value == ""
-    panel.job.result(20)
+    panel.job.result(120)
 
 
 def test_the_code_does_the_same(closing: Any, sparse: SessionTruth) -> None:
@@ -283,7 +283,7 @@ def test_the_code_does_the_same(closing: Any, sparse: SessionTruth) -> None:
     convert(panel)
     question = next(one for one in panel.mmcif.deposition.missing if one.choices)
     panel.mmcif.questions.submit({question.key: question.choices[-1]})
-    panel.job.result(30)
+    panel.job.result(120)
     code = panel.code()
     assert panel.code_view.text == code
     assert "technique='spa'" in code
@@ -304,7 +304,7 @@ def test_before_a_session_there_is_no_code(closing: Any) -> None:
     assert "folder" in panel.form.errors
     with pytest.raises(InvalidInput, match="No session"):
         panel.complete({"instrument.cs": "2.7 mm"})
-    panel.job.result(10)
+    panel.job.result(120)
 
 
 def test_folders_are_gone_through_but_not_left(closing: Any, until: Any, tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_folders_are_gone_through_but_not_left(closing: Any, until: Any, tmp_pat
     browser.list.value = 0
     browser.take.click()
     assert panel.form.values["folder"] == str(data / "sessions" / "one")
-    panel.job.result(20)
+    panel.job.result(120)
     browser.up.click()
     until(lambda: browser.folder == data)
 
@@ -352,13 +352,13 @@ def test_with_real_services_there_is_no_practice_button(
     monkeypatch.setenv("OPENEM_PROFILE", "psi")
     panel = closing(SessionPanel())
     assert panel.place.practice.layout.display == "none"
-    panel.job.result(10)
+    panel.job.result(120)
 
 
 def test_a_folder_that_is_not_there_is_an_error_in_words(closing: Any, tmp_path: Path) -> None:
     panel = closing(SessionPanel(tmp_path / "nowhere"))
     with pytest.raises(NotFound):
-        panel.job.result(10)
+        panel.job.result(120)
     assert isinstance(panel.errors.error, NotFound)
     assert panel.form.busy is False
 
@@ -375,7 +375,7 @@ def test_reading_can_be_cancelled(
     until(lambda: panel.jobs.rows and panel.jobs.rows[0]["detail"].startswith("1 of 100"))
     ask(panel.jobs, "cancel", row=panel.jobs.rows[0]["key"])
     with pytest.raises(Cancelled):
-        panel.job.result(10)
+        panel.job.result(120)
     assert panel.form.busy is False
     assert panel.extraction is None
     assert panel.errors.error is None

@@ -191,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         self._write(body, start)
         if stall is not None:
             self.wfile.flush()
-            stall.wait(10)
+            stall.wait(3600)  # the end of the test comes before
             self.close_connection = True
 
     def _write(self, body: bytes, start: int) -> None:

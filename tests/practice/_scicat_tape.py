@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["callers", "ended", "lifecycle_of", "retrieve", "retrieved", "until"]
 
 
-def until(what: Any, seconds: float = 10) -> Any:
+def until(what: Any, seconds: float = 120) -> Any:
     """Return what a function gives as soon as it is true."""
     deadline = time.monotonic() + seconds
     while not (found := what()):

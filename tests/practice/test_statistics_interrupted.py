@@ -82,7 +82,7 @@ def test_a_harvest_killed_at_any_point_goes_on(
             assert resumed.complete
             assert sum(resumed.emdb_statuses.values()) == len(own.truth.emdb)
         zygote.stdin.close()
-        assert zygote.wait(10) == 0
+        assert zygote.wait(120) == 0
     assert killed >= 15
     assert unfinished >= 12
     left = [item.name for item in tmp_path.iterdir() if "harvest" in item.name]

@@ -89,7 +89,7 @@ def site(monkeypatch: pytest.MonkeyPatch, name: str, **options: Any) -> Iterator
         http.session().close()
 
 
-def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], timeout: float = 120.0) -> Any:
     """Wait for a condition and return what it gave."""
     end = time.monotonic() + timeout
     while not (found := condition()):

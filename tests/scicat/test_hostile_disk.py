@@ -273,7 +273,7 @@ def test_records_are_for_their_owner_alone(psi: Site, tmp_path: Path) -> None:
     try:
         pid = psi.add(files=2)
         retrieval = retrieve(pid, folder=tmp_path / "here").start(pace=FAST)
-        retrieval.wait(30)
+        retrieval.wait(120)
         retrieval.pause()
         other = retrieve(psi.add(files=1), folder=tmp_path / "here").run(pace=FAST)
         other.forget()
@@ -316,7 +316,7 @@ def test_files_of_a_record_are_no_way_to_other_files(psi: Site, name: str, tmp_p
     planted.symlink_to(victim)
     try:
         retrieval.start(pace=FAST)
-        retrieval.wait(30)
+        retrieval.wait(120)
         retrieval.pause()
     except errors.CannotWrite as error:
         assert str(planted) in str(error)  # noqa: PT017  (others are replaced)

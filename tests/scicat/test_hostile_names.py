@@ -155,7 +155,7 @@ def openem_command(*arguments: str, terminal: bool) -> str:
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "400"}
     if not terminal:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, env=environment, capture_output=True, text=True, timeout=240, check=False
         )
         return done.stdout
     ours, theirs = pty.openpty()
@@ -171,7 +171,7 @@ def openem_command(*arguments: str, terminal: bool) -> str:
             if not piece:
                 break
             said += piece
-    child.wait(30)
+    child.wait(120)
     return said.decode("utf-8", "replace")
 
 

@@ -189,7 +189,7 @@ def _live(found: Life, facility: Any) -> None:
     until(lambda: worker.cmdline() and "retrieval" in (detached.log.read_text() or "retrieval"))
     _look_at(found, worker)
     service.robot.ask(other, "normal")
-    assert detached.wait(30) == "verified", detached.words
+    assert detached.wait(120) == "verified", detached.words
     _keep(found, "detached", detached)
     _keep(found, "list", openem.retrievals())
 
@@ -204,7 +204,7 @@ def _live(found: Life, facility: Any) -> None:
     for command in (["get", pid], ["retrievals"], ["status"], ["retrieve", pid, "--yes"]):
         done = subprocess.run(
             [sys.executable, "-m", "openem_nb", *command],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         found.shown[f"openem {command[0]}"] = done.stdout + done.stderr
@@ -354,7 +354,7 @@ def test_what_a_practice_facility_is_started_with(
         "print(json.dumps([child.cmdline(), list(child.environ().values())]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-"], input=code, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-"], input=code, capture_output=True, text=True, timeout=240, check=True
     )
     command, environment = json.loads(done.stdout)
     assert "openem_nb.practice" in command

@@ -167,7 +167,7 @@ def test_gotcha_23_finished_but_not_restored_yet(ethz: Site) -> None:
     until(lambda: any(one.status == 403 for one in ethz.tars_fetched))
     until(lambda: retrieval.state is State.READING)
     assert retrieval.words.startswith("being read from tape since ")
-    job.result(20)
+    job.result(120)
     assert retrieval.state is State.VERIFIED
     assert_whole(ethz, pid, retrieval.folders[pid])
 

@@ -94,11 +94,11 @@ def kill_at(retrieval: Retrieval, folder: Path, amount: int) -> int:
     def is_time() -> bool:
         return on_disk(folder) >= amount or not retrieval.working
 
-    until(is_time, timeout=60)
+    until(is_time, timeout=240)
     process = running_process(retrieval._folder)
     assert process is not None, retrieval.words
     process.kill()
-    until(lambda: not retrieval.working, timeout=60)  # a full disk queue holds it up
+    until(lambda: not retrieval.working, timeout=240)  # a full disk queue holds it up
     assert retrieval.state is State.INTERRUPTED
     return on_disk(folder)
 
@@ -142,11 +142,11 @@ def test_killed_ten_times_with_faults_restarts_and_expired_addresses(
                 one.facility.move_clock(8 * 86400)
                 one.login()
                 retrieval.start(pace=FAST)
-                assert retrieval.wait(30) is State.EXPIRED, retrieval.words
+                assert retrieval.wait(120) is State.EXPIRED, retrieval.words
                 watch.life += 1
         faults(one)
         retrieval.start(pace=FAST)
-        assert retrieval.wait(60) is State.VERIFIED, retrieval.log.read_text()[-2000:]
+        assert retrieval.wait(120) is State.VERIFIED, retrieval.log.read_text()[-2000:]
         one.facility.clear_faults()
         assert_whole(one, pid, folder)
         assert len(one.jobs) == 2  # the first, and the one after the addresses had expired

@@ -53,7 +53,7 @@ def test_a_worker_of_its_own(archive: Site) -> None:
     with pytest.raises(TimeoutError, match="has not ended"):
         retrieval.wait(0.05)
     archive.service.robot.ask(pid, "normal")
-    assert retrieval.wait(30) is State.VERIFIED
+    assert retrieval.wait(120) is State.VERIFIED
     assert_whole(archive, pid, retrieval.folders[pid])
     assert stat.S_IMODE(retrieval.log.stat().st_mode) == 0o600
     token = tokens.find(archive.name)
@@ -75,7 +75,7 @@ def test_a_killed_worker_is_taken_up_again(archive: Site) -> None:
     assert retrieval.words.startswith("interrupted; .resume() goes on")
     archive.service.robot.ask(pid, "normal")
     retrieval.resume(pace=FAST)
-    assert retrieval.wait(30) is State.VERIFIED
+    assert retrieval.wait(120) is State.VERIFIED
     assert len(archive.jobs) == 1
 
 
@@ -99,7 +99,7 @@ def test_pause_ends_the_worker(archive: Site) -> None:
     assert retrieval.pause().state is State.PAUSED
     until(lambda: not process.is_running())
     archive.service.robot.ask(pid, "normal")
-    assert retrieval.resume(pace=FAST).wait(30) is State.VERIFIED
+    assert retrieval.resume(pace=FAST).wait(120) is State.VERIFIED
 
 
 def test_it_waits_for_a_log_in_and_goes_on(archive: Site) -> None:
@@ -121,7 +121,7 @@ def test_it_waits_for_a_log_in_and_goes_on(archive: Site) -> None:
         until(lambda: (retrieval._folder / "record.json").stat().st_mtime_ns != looked)  # noqa: B023
     assert retrieval.state is State.WAITING
     archive.login()
-    job.result(20)
+    job.result(120)
     assert retrieval.state is State.VERIFIED
     assert_whole(archive, pid, retrieval.folders[pid])
 
@@ -142,7 +142,7 @@ def test_a_server_that_is_away_for_a_while(monkeypatch: pytest.MonkeyPatch, tmp_
         with other as second:
             assert second.url != facility.url
             monkeypatch.setenv("OPENEM_PRACTICE_URL", second.url)
-            job.result(30)
+            job.result(120)
             first.facility = second
             assert_whole(first, pid, retrieval.folders[pid])
     assert retrieval.state is State.VERIFIED
@@ -175,13 +175,13 @@ def test_the_practice_facility_of_a_kernel_ends_with_it_and_the_retrieval_does_n
         [sys.executable, "-c", KERNEL + RETRIEVE],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert kernel.returncode == 0, kernel.stderr
     retrieval = reattach(kernel.stdout.strip())  # needs no server
     assert retrieval.working
-    assert retrieval.wait(60) is State.VERIFIED, retrieval.words
+    assert retrieval.wait(120) is State.VERIFIED, retrieval.words
     assert contents(next(iter(retrieval.folders.values())))
     until(lambda: not psutil.pid_exists(int(_noted_pid(retrieval))))
 

@@ -71,14 +71,14 @@ def test_listeners_hear_at_most_five_times_a_second_and_always_the_last() -> Non
     unsubscribe = progress.subscribe(lambda state: heard.append((time.monotonic(), state.done)))
     started = time.monotonic()
     count = 0
-    while time.monotonic() - started < 0.7:
+    while len(heard) < 4:
         count += 1
         progress.update(count)
     took = time.monotonic() - started
     unsubscribe()
     progress.update(count + 5)
     assert heard[-1][1] == count
-    assert 3 <= len(heard) <= took / INTERVAL + 2
+    assert len(heard) <= took / INTERVAL + 2
     assert count > 100
 
 
@@ -87,7 +87,7 @@ def test_a_late_state_arrives_without_further_updates() -> None:
     unsubscribe = progress.subscribe(lambda state: arrived.set() if state.done == 2 else None)
     progress.update(1)
     progress.update(2)
-    assert arrived.wait(2)
+    assert arrived.wait(120)
     unsubscribe()
     unsubscribe()
 
@@ -98,7 +98,7 @@ def test_job_brings_result_error_and_state() -> None:
 
     def wait(progress: Progress) -> int:
         progress.update(1, total=2, message="half")
-        go.wait(5)
+        go.wait(120)
         return 42
 
     first = pool.submit(wait, title="first")
@@ -109,9 +109,9 @@ def test_job_brings_result_error_and_state() -> None:
     with pytest.raises(TimeoutError, match="first"):
         first.result(0.01)
     go.set()
-    assert first.result(5) == 42
+    assert first.result(120) == 42
     with pytest.raises(ZeroDivisionError):
-        second.result(5)
+        second.result(120)
     assert (first.state, second.state) == (JobState.DONE, JobState.FAILED)
     assert first.error is None
     assert isinstance(second.error, ZeroDivisionError)
@@ -125,7 +125,7 @@ def test_a_timeout_raised_by_the_work_is_the_works_own() -> None:
         raise TimeoutError("from the work")
 
     with pytest.raises(TimeoutError, match="from the work"):
-        pool.submit(work, title="x").result(5)
+        pool.submit(work, title="x").result(120)
     pool.close()
 
 
@@ -137,7 +137,7 @@ def test_cancel_running_and_queued() -> None:
     running.cancel()
     for job in (running, queued):
         with pytest.raises(Cancelled):
-            job.result(5)
+            job.result(120)
         assert job.state is JobState.CANCELLED
     pool.close()
 
@@ -146,7 +146,7 @@ def test_when_done_is_called_once_even_if_late() -> None:
     pool, seen = JobRunner(), []
     job = pool.submit(lambda progress: "x", title="x")
     job.when_done(lambda done: seen.append(done.state))
-    job.result(5)
+    job.result(120)
     job.when_done(lambda done: seen.append(done.state))
     pool.close()
     assert seen == [JobState.DONE, JobState.DONE]

@@ -175,7 +175,7 @@ def test_the_practice_facility_of_a_process_ends_with_it() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -203,7 +203,7 @@ def test_threads_share_one_facility_and_a_killed_one_is_replaced() -> None:
         "(child,) = psutil.Process().children()\n"
         "assert len(found) == 1, found\n"
         "child.kill()\n"
-        "psutil.wait_procs([child], timeout=30)\n"
+        "psutil.wait_procs([child], timeout=120)\n"
         "new = settings.services()\n"
         "assert new not in found\n"
         "http.session().json(new.emdb_api + '/search/*?rows=1')\n"
