@@ -13,12 +13,16 @@ from openem_nb.images._given import number
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ImageLike", "known_pixel_size", "pixels", "positive"]
+__all__ = ["ImageLike", "is_stack", "known_pixel_size", "of_one_exposure", "pixels", "positive"]
 
 
 @runtime_checkable
 class ImageLike(Protocol):
-    """An opened micrograph, as far as measurements need to know it."""
+    """An opened micrograph, as far as measurements need to know it.
+
+    One that has several frames and an attribute ``is_movie`` which is false is a volume or tilt
+    series: its frames are then no parts of one exposure.
+    """
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -34,7 +38,7 @@ class ImageLike(Protocol):
 
     @property
     def voltage(self) -> float | None:
-        """KV, or None."""
+        """In kV, or None."""
 
     def frame(self, i: int = 0) -> NDArray[Any]:
         """Return one frame, (y, x)."""
@@ -44,7 +48,10 @@ class ImageLike(Protocol):
 
 
 def pixels(source: NDArray[Any] | ImageLike) -> NDArray[Any]:
-    """Return the image to measure: an array as it is, a single image, or the mean of a movie.
+    """Return the image to measure: an array as it is, a single image, the mean of a movie.
+
+    Of a volume or tilt series it is the middle section, as in its thumbnail: the sum of tilts is
+    no image of anything.
 
     Raises
     ------
@@ -52,6 +59,8 @@ def pixels(source: NDArray[Any] | ImageLike) -> NDArray[Any]:
         If it is not one image of real numbers, or the path of one that is not open.
     """
     if isinstance(source, ImageLike):
+        if is_stack(source):
+            return source.frame(source.frames // 2)
         return source.average() if source.frames > 1 else source.frame(0)
     _no_path(source)
     array = np.asarray(source)
@@ -62,6 +71,27 @@ def pixels(source: NDArray[Any] | ImageLike) -> NDArray[Any]:
             hint="Choose a frame, or average the movie first.",
         )
     return array
+
+
+def is_stack(source: ImageLike) -> bool:
+    """Return whether an opened image is a volume or tilt series."""
+    return source.frames > 1 and not getattr(source, "is_movie", True)
+
+
+def of_one_exposure(source: object, what: str) -> None:
+    """Make sure that a source is no volume or tilt series, which is no single exposure.
+
+    Raises
+    ------
+    InvalidInput
+        If it is one; ``what`` begins the sentence: "A defocus".
+    """
+    if isinstance(source, ImageLike) and is_stack(source):
+        raise InvalidInput(
+            f"{what} is that of one exposure, and these are {source.frames:,} sections of a volume "
+            "or tilt series.",
+            hint="Give one section, such as micrograph.frame(i), with its pixel_size.",
+        )
 
 
 def known_pixel_size(source: object, given: float | None) -> float | None:

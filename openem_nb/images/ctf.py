@@ -23,7 +23,7 @@ from openem_nb.images import _ctf_fit, _ctf_profile, _ctf_rings
 from openem_nb.images._ctf_model import Optics, wavelength, zeros
 from openem_nb.images._given import checked, checked_range
 from openem_nb.images._holes import averaged
-from openem_nb.images._sources import known_pixel_size, pixels
+from openem_nb.images._sources import known_pixel_size, of_one_exposure, pixels
 from openem_nb.images.spectrum import CELLS, Spectrum, periodogram
 from openem_nb.images.threads import plain_algebra
 
@@ -179,7 +179,8 @@ def ctf(
     Parameters
     ----------
     source :
-        Image (y, x), opened micrograph, or a spectrum: best a :func:`periodogram`.
+        Image (y, x), opened micrograph, or a spectrum: best a :func:`periodogram`. Of a movie the
+        mean of its frames; of a tilt series one ``frame(i)``.
     voltage :
         KV; by default what the micrograph knows.
     cs :
@@ -202,8 +203,10 @@ def ctf(
     ------
     InvalidInput
         If voltage or pixel size are not known, a value is impossible, or the image is too small
-        for its pixels: the fit needs rings between 25 Å and its finest distance.
+        for its pixels: the fit needs rings between 25 Å and its finest distance; or if it is a
+        volume or tilt series, whose sections have each a defocus of their own.
     """
+    of_one_exposure(source, "A defocus")
     size = known_pixel_size(source, pixel_size)
     kilovolts = getattr(source, "voltage", None) if voltage is None else voltage
     if size is None or kilovolts is None:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb.errors import InvalidInput
-from openem_nb.images._sources import ImageLike, known_pixel_size, pixels, positive
+from openem_nb.images._sources import (
+    ImageLike,
+    known_pixel_size,
+    of_one_exposure,
+    pixels,
+    positive,
+)
 from openem_nb.images.statistics import statistics
 
 if TYPE_CHECKING:
@@ -77,7 +83,8 @@ def dose(
     Parameters
     ----------
     source :
-        Image (y, x) of counts, or an opened micrograph or movie.
+        Image (y, x) of counts, or an opened micrograph or movie; of a tilt series one
+        ``frame(i)``.
     expected :
         Electrons per Å² of the whole exposure.
     pixel_size :
@@ -88,8 +95,10 @@ def dose(
     Raises
     ------
     InvalidInput
-        If the pixel size is not known, or a number is not above zero.
+        If the pixel size is not known, a number is not above zero, or it is a volume or tilt
+        series, each section of which is an exposure of its own.
     """
+    of_one_exposure(source, "A dose")
     size = known_pixel_size(source, pixel_size)
     if size is None:
         raise InvalidInput(
@@ -97,7 +106,7 @@ def dose(
             hint="Give pixel_size in Å.",
         )
     meant = None if expected is None else positive(expected, "expected dose", "e⁻/Å²")
-    many = frames or (source.frames if isinstance(source, ImageLike) else 1)
+    many = (source.frames if isinstance(source, ImageLike) else 1) if frames is None else frames
     mean = statistics(pixels(source)).mean
     return Dose(
         counted=mean * positive(many, "number of frames", "frames") / size**2, expected=meant

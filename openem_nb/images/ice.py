@@ -62,7 +62,7 @@ def ice(source: Spectrum | NDArray[Any] | ImageLike, *, pixel_size: float | None
     Parameters
     ----------
     source :
-        Spectrum, image (y, x) or opened micrograph.
+        Spectrum, image (y, x) or opened micrograph; of a volume or tilt series the middle section.
     pixel_size :
         Å; by default what the source knows.
 

@@ -22,7 +22,7 @@ import scipy.fft
 
 from openem_nb._amounts import counted
 from openem_nb.errors import InvalidInput
-from openem_nb.images._sources import ImageLike, known_pixel_size, positive
+from openem_nb.images._sources import ImageLike, known_pixel_size, of_one_exposure, positive
 from openem_nb.images.gain import as_gain
 from openem_nb.images.reduce import block_mean
 
@@ -112,7 +112,7 @@ def motion(
     Parameters
     ----------
     source :
-        Movie (frames, y, x) or an opened one.
+        Movie (frames, y, x) or an opened one, no tilt series.
     gain :
         Gain reference, or the path of one; without it, differences between pixels hold the
         specimen where it is.
@@ -126,6 +126,7 @@ def motion(
     InvalidInput
         If it is no movie of three frames at least, or its frames are too small.
     """
+    of_one_exposure(source, "Motion")
     size = known_pixel_size(source, pixel_size)
     count, shape = _counted(source)
     block = _BLOCK if size is None else max(1, math.floor(_PIXEL / size + 1e-6))

@@ -132,7 +132,8 @@ def spectrum(
     Parameters
     ----------
     source :
-        Image (y, x), or an opened micrograph; of a movie the mean of its frames.
+        Image (y, x), or an opened micrograph; of a movie the mean of its frames, of a volume or
+        tilt series the middle section.
     pixel_size :
         Å; by default what the micrograph knows.
     tile :

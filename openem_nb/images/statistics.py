@@ -119,7 +119,8 @@ def statistics(source: NDArray[Any] | ImageLike, *, frame: int | None = None) ->
     Parameters
     ----------
     source :
-        Image (y, x) or opened micrograph; of a movie the mean of its frames is measured.
+        Image (y, x) or opened micrograph; of a movie the mean of its frames is measured, of a
+        volume or tilt series the middle section.
     frame :
         Measure this frame of a micrograph instead.
 

@@ -241,8 +241,10 @@ def _ice(exposure: _Exposure) -> dict[str, Any]:
 
 
 def _dose(exposure: _Exposure) -> dict[str, Any]:
+    from openem_nb.images._sources import of_one_exposure
     from openem_nb.images.dose import dose
 
+    of_one_exposure(exposure.found, "A dose")
     found = dose(
         exposure.image,
         expected=exposure.parameters.dose,
