@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,11 +19,19 @@ from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 from traitlets.config import Config
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["RunKernel", "connection"]
 
+_PREFIX = "openem-"
+_LOCK = "run.lock"
+"""File in the folder of a run, locked as long as the run lives."""
 _SOCKET_PATH_LIMIT = 80
 """Longest folder name for which the path of a socket stays below the system's 104 characters."""
 
@@ -54,9 +63,14 @@ def connection() -> Iterator[Config]:
     everybody on a shared machine. Where the system has no such sockets, or its folder for
     temporary files has too long a name for them, it is a TCP port of this machine after all.
     The folder also keeps history and profile of IPython, so that a read-only home folder and the
-    user's own start-up files make no difference to a run.
+    user's own start-up files make no difference to a run. That of a run which was killed goes
+    when the next one begins.
     """
-    with tempfile.TemporaryDirectory(prefix="openem-", ignore_cleanup_errors=True) as folder:
+    _sweep()
+    with (
+        tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
+        _held(Path(folder)),
+    ):
         sockets = os.name == "posix" and len(folder) < _SOCKET_PATH_LIMIT
         os.environ["IPYTHONDIR"] = folder
         yield Config(
@@ -65,3 +79,26 @@ def connection() -> Iterator[Config]:
                 "connection_file": str(Path(folder) / "kernel.json"),
             }
         )
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock a folder while it is in use; the system lets go of it however the process ends."""
+    made = folder / f"{_LOCK}.new"
+    with made.open("wb") as lock:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks: the folder is kept
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                made.rename(folder / _LOCK)  # it is never seen unlocked
+        yield
+
+
+def _sweep() -> None:
+    """Remove the folders of runs that were killed: what they were given stands in them."""
+    for found in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        with contextlib.suppress(OSError):  # it has just gone, or cannot be read
+            if fcntl is None or found.parent.lstat().st_uid != os.getuid():
+                continue
+            with found.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where its run lives
+                shutil.rmtree(found.parent, ignore_errors=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.notebook
 
-ENOUGH = 60
+ENOUGH = 180
 """Seconds that a small run may take on a busy machine."""
 
 
@@ -200,10 +200,8 @@ def started_long(notebook: Callable[..., Path]) -> tuple[runs.Run, list[int]]:
 def test_cancel_ends_everything_and_keeps_what_is_there(notebook: Callable[..., Path]) -> None:
     run, pids = started_long(notebook)
     run.cancel()
-    begun = time.monotonic()
     assert run.wait(ENOUGH) is RunState.CANCELLED
-    assert time.monotonic() - begun < 10
-    until(lambda: all(map(gone, pids)), 5)
+    until(lambda: all(map(gone, pids)))
     assert run.error is None
     assert run.report is None
     assert run.progress().message == "Cancelled"
@@ -224,7 +222,7 @@ open("pid.txt", "w").write(str(child.pid))
     run = runs.start(notebook("", code))
     assert run.wait(ENOUGH) is RunState.DONE
     pid = int((run.outputs / "pid.txt").read_text())
-    until(lambda: gone(pid), 5)
+    until(lambda: gone(pid))
 
 
 def test_a_run_that_is_cancelled_at_once_is_cancelled(notebook: Callable[..., Path]) -> None:
@@ -245,11 +243,11 @@ def test_a_killed_run_is_lost_and_its_kernel_ends(notebook: Callable[..., Path])
     until(lambda: (run.outputs / "pids.txt").exists() and (run.outputs / "pids.txt").read_text())
     process = psutil.Process(json.loads((run.folder / "process.json").read_text())["pid"])
     process.kill()
-    until(lambda: not run.state.active, 5)
+    until(lambda: not run.state.active)
     assert run.state is RunState.LOST
     assert run.error is not None
     assert nbformat.read(run.notebook, as_version=4).cells
-    until(lambda: gone(int((run.outputs / "pids.txt").read_text())), 10)
+    until(lambda: gone(int((run.outputs / "pids.txt").read_text())))
 
 
 STARTER = """
