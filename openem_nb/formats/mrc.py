@@ -18,6 +18,8 @@ from openem_nb.formats.source import damaged
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from openem_nb.formats.source import Source
 
 __all__ = ["HEADER", "LONGEST", "MODES", "MrcHeader", "fei_record", "parse_header", "tilt_angles"]
@@ -42,6 +44,13 @@ MODES: Final[Mapping[int, tuple[str, int]]] = {
     101: ("u1", 4),
 }
 """For each mode the type of its numbers, and the bits of one pixel."""
+
+_FEI: Final = ("FEI1", "FEI2")
+"""Kinds of extended headers with a record for each section, in SI units."""
+_MOST_RECORDS: Final = 1 << 22
+"""Bytes of records that are read."""
+_TILTED: Final = 0.5
+"""Degrees between the ends of a tilt series at least; the frames of a movie are at one tilt."""
 
 _IMOD: Final = 1146047817
 """The stamp of IMOD at byte 152: after it stand flags."""
@@ -224,12 +233,15 @@ def _labels(head: bytes, order: str) -> tuple[str, ...]:
 
 
 def tilt_angles(source: Source, header: MrcHeader) -> tuple[float, ...]:
-    """Return the tilt angle of each section, in degrees, from the header of SerialEM or IMOD.
+    """Return the tilt angle of each section, in degrees, from the extended header.
 
-    Two short numbers at byte 128 say how many bytes each section has and, by bits, what they are;
-    bit 0 is the tilt angle, in hundredths of a degree (IMOD, "MRC file format"). Empty where there
-    are none, or all are the same.
+    Of SerialEM and IMOD, two short numbers at byte 128 say how many bytes each section has and, by
+    bits, what they are; bit 0 is the tilt angle, in hundredths of a degree (IMOD, "MRC file
+    format"). In FEI1 and FEI2 each section has a record with ``Alpha tilt`` in degrees. Empty where
+    there are none, or all are the same.
     """
+    if header.kind in _FEI:
+        return _fei_tilts(source, header)
     head = source.read(0, HEADER)
     each, flags = struct.unpack_from(header.order + "2h", head, 128)
     length = each * header.sections
@@ -250,22 +262,40 @@ def fei_record(source: Source, header: MrcHeader) -> dict[str, Any]:
     Which byte order the record has does not follow from that of the file; the voltage tells.
     Empty where nobody filled it in.
     """
+    rows = _fei_records(source, header, 1)
+    return {} if rows is None else {name: _plain(rows[0][name]) for name in rows.dtype.names or ()}
+
+
+def _fei_records(source: Source, header: MrcHeader, count: int) -> NDArray[Any] | None:
+    """Return the first records of an FEI extended header; None if they are not all there."""
     import numpy as np
     from mrcfile.dtypes import get_ext_header_dtype
 
-    if header.kind not in ("FEI1", "FEI2"):
-        return {}
+    if header.kind not in _FEI:
+        return None
     for order in (header.order, ">" if header.order == "<" else "<"):
         kind = get_ext_header_dtype(header.kind.encode(), order)
-        if header.extended < kind.itemsize:
-            return {}
-        raw = source.read(HEADER, kind.itemsize)
-        if len(raw) < kind.itemsize:
-            return {}
-        row = np.frombuffer(raw, kind, count=1)[0]
-        if 1e3 < row["HT"] < 5e6:
-            return {name: _plain(row[name]) for name in kind.names}
-    return {}
+        length = count * kind.itemsize
+        if length > min(header.extended, _MOST_RECORDS):
+            return None
+        raw = source.read(HEADER, length)
+        if len(raw) < length:
+            return None
+        rows: NDArray[Any] = np.frombuffer(raw, kind)
+        if 1e3 < rows[0]["HT"] < 5e6:
+            return rows
+    return None
+
+
+def _fei_tilts(source: Source, header: MrcHeader) -> tuple[float, ...]:
+    rows = None if header.sections == 1 else _fei_records(source, header, header.sections)
+    if rows is None:
+        return ()
+    found = [float(one) for one in rows["Alpha tilt"]]
+    # a stage that stands still is read a little differently each time
+    if not (all(abs(one) <= 90 for one in found) and max(found) - min(found) >= _TILTED):
+        return ()
+    return tuple(decimal(one) for one in found)
 
 
 def _plain(value: Any) -> Any:

@@ -70,7 +70,7 @@ class About:
     origin: str = "upper"
     """Where the first row is drawn: ``lower`` for MRC, ``upper`` for all others."""
     tilts: tuple[float, ...] = ()
-    """Tilt angle of each section in degrees, where the header holds them."""
+    """Tilt angle of each section in degrees, where they are known."""
 
 
 def rows_of_band(row_bytes: int, multiple: int, budget: int = BAND) -> int:

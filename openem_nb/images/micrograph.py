@@ -122,7 +122,7 @@ class Micrograph:
 
     @property
     def tilts(self) -> tuple[float, ...]:
-        """Tilt angle of each section in degrees, where the header holds them."""
+        """Tilt angle of each section in degrees, where header or mdoc file hold them."""
         return self._about.tilts
 
     @property

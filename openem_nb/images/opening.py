@@ -10,6 +10,7 @@ from openem_nb.errors import InvalidInput
 from openem_nb.formats.mrc import HEADER, byte_order
 from openem_nb.formats.source import LocalFile, Memory, Source, damaged, unpacked
 from openem_nb.formats.tiff import is_tiff
+from openem_nb.images._tilts import with_tilts_beside
 from openem_nb.images.micrograph import Micrograph
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def open_image(
 
     The format is found by content: MRC (all modes, also packed with gzip or bzip2), TIFF, EER, DM3
     and DM4, EMD of Velox and of NCEM, PRZ, NPY, OME-Zarr, HDF5, PNG and JPEG. Only the header is
-    read now; pixels are read as they are asked for.
+    read now; pixels are read as they are asked for. Sections are tilts, not frames of a movie,
+    where the header, or the mdoc file beside a file, has a tilt angle for each.
 
     Parameters
     ----------
@@ -107,6 +109,8 @@ def open_image(
         opened = unpacked(opened)
         pixels, about = _reader(opened, superres, series)
         _only_of_eer(superres, about, opened.name)
+        if identity is not None and member is None:  # a file on disk, which others lie beside
+            about = with_tilts_beside(about, pixels.frames, Path(place))
     except BaseException:
         opened.close()
         raise

@@ -23,7 +23,6 @@ from openem_nb.panels._micrograph_settings import (
     positive,
     spelled,
 )
-from openem_nb.panels._micrograph_tilts import tilts_of
 from openem_nb.panels._micrograph_views import Views
 from openem_nb.panels.metadata_tree import MetadataTree
 
@@ -133,8 +132,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         try:
             known = of_micrograph(picks, micrograph) if picks is not None else None
             reference = images.read_gain(gain) if isinstance(gain, str | Path) else gain
-            tilts = tilts_of(micrograph)
-            movie = micrograph.is_movie and not tilts
+            movie = micrograph.is_movie
             settings = {
                 **defaults(micrograph, movie=movie),
                 **of_contrast(contrast, percent, sigma),
@@ -157,7 +155,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
             picks=known,
             ctf=ctf,
             pixel_size=size,
-            tilts=tilts,
+            tilts=micrograph.tilts,
             alt=self.alt,
             settings=settings,
             number=next(_numbers),
