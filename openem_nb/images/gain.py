@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Gain", "as_gain", "read_gain", "turned"]
 
-_ROTATE: Final = re.compile(r"(?:rot(?:ate|ation)?[ _:=]*)?([+-]?)(0|90|180|270)")
+_STEP: Final = re.compile(
+    r"flip(?:ped)?[ _:=-]*(?P<flip>[xy])\b|\b(?P<also>[xy])[ _-]*flip\b"
+    r"|(?:rot(?:ate|ation)?[ _:=]*)?(?P<sign>[+-]?)(?<!\d)(?P<angle>0|90|180|270)(?!\d)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,12 @@ def _fit(image: tuple[int, ...], gain: tuple[int, ...]) -> str:
         return "It seems turned: read it with flip_rotate='rotate 90' (or 270)."
     if all(a == 2 * b for a, b in zip(image, gain, strict=False)):
         return "The image is in super-resolution: repeat each pixel of the gain twice in y and x."
+    for by in (2, 4):
+        if all(b == by * a for a, b in zip(image, gain, strict=False)):
+            return (
+                "The reference has super-resolution, which the image does not: give "
+                f"images.block_mean(gain.array, {by}), or open an EER movie with superres={by // 2}."
+            )
     return "Is it the reference of this camera and mode?"
 
 
@@ -108,7 +117,8 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
     flip_rotate :
         How the reference has to be turned to lie on the image, as an OSC-EM document says it
         (``gainref_flip_rotate``): ``"none"``, ``"flip x"``, ``"flip y"``, ``"rotate 90"``, or both,
-        in this order. ``flip x`` turns left and right, ``flip y`` first and last row. Rotations are
+        done in the order in which they are written: MotionCor and RELION rotate first, then flip,
+        which is ``"rotate 90 flip x"``. ``flip x`` turns left and right, ``flip y`` first and last row. Rotations are
         counter-clockwise as MRC files are drawn, with the first row at the bottom; as an array is
         printed, with row 0 on top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes
         ``[[3, 1], [4, 2]]``.
@@ -130,7 +140,7 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
 
 
 def turned(array: NDArray[Any], flip_rotate: str) -> NDArray[Any]:
-    """Return an array flipped and rotated as the words say.
+    """Return an array flipped and rotated as the words say, in their order.
 
     Raises
     ------
@@ -139,19 +149,17 @@ def turned(array: NDArray[Any], flip_rotate: str) -> NDArray[Any]:
     """
     words = flip_rotate.strip().lower().replace("°", " ").replace("degrees", " ")
     words = words.replace(",", " ").replace("+", " ")
-    left = words
-    for name, axis in (("x", 1), ("y", 0)):
-        pattern = re.compile(rf"flip(?:ped)?[ _:=-]*{name}\b|{name}[ _-]*flip\b")
-        if pattern.search(left):
-            array, left = np.flip(array, axis), pattern.sub(" ", left)
-    if match := _ROTATE.search(left):
-        quarter = int(match[2]) // 90 * (-1 if match[1] == "-" else 1)
-        # with the first row at the bottom, np.rot90 turns clockwise
-        array, left = np.rot90(array, -quarter), left[: match.start()] + left[match.end() :]
-    left = re.sub(r"\b(none|no|and|then|rotate|rotation|ccw)\b", " ", left)
+    left = re.sub(r"\b(none|no|and|then|rotate|rotation|ccw)\b", " ", _STEP.sub(" ", words))
     if left.strip():
         raise InvalidInput(
             f"{flip_rotate!r} is no way to turn a gain reference.",
             hint="Write 'flip x', 'flip y', 'rotate 90', or both, such as 'flip y rotate 90'.",
         )
+    for step in _STEP.finditer(words):
+        if step["angle"] is None:
+            array = np.flip(array, 1 if (step["flip"] or step["also"]) == "x" else 0)
+        else:
+            quarter = int(step["angle"]) // 90 * (-1 if step["sign"] == "-" else 1)
+            # with the first row at the bottom, np.rot90 turns clockwise
+            array = np.rot90(array, -quarter)
     return array

@@ -56,6 +56,10 @@ def test_the_reference_of_an_event_movie_divides(tmp_path: Path) -> None:
         ("rotate -90", GAIN.T[::-1]),
         ("flip y rotate 90", GAIN[::-1].T[:, ::-1]),
         ("rot90", GAIN.T[:, ::-1]),
+        ("flip x rotate 90", GAIN[:, ::-1].T[:, ::-1]),
+        ("rotate 90 flip x", GAIN.T),
+        ("rotate 90, then x flip", GAIN.T),
+        ("rotation: 270 flip_y flip x", GAIN.T[:, ::-1]),
     ],
 )
 def test_turned_as_the_words_say(words: str, expected: np.ndarray) -> None:
@@ -74,7 +78,7 @@ def test_a_rotation_is_clockwise_as_an_array_is_printed() -> None:
 
 
 def test_words_that_are_not_known() -> None:
-    for words in ("flip z", "rotate 45", "upside down"):
+    for words in ("flip z", "rotate 45", "rotate 1800", "upside down"):
         with pytest.raises(InvalidInput, match="no way to turn"):
             turned(GAIN, words)
 
@@ -93,6 +97,17 @@ def test_a_mean_with_gain() -> None:
     with pytest.raises(InvalidInput) as caught:
         images.open_image(stream).average(gain=GAIN[:6, :8])
     assert "super-resolution" in caught.value.hint
+
+
+@pytest.mark.parametrize("by", [2, 4])
+def test_a_reference_in_super_resolution_tells_how_it_fits(by: int) -> None:
+    movie = images.open_image(_mrc(np.full((2, 12, 16), 3, np.uint8)))
+    fine = images.Gain(np.repeat(np.repeat(GAIN, by, 0), by, 1))
+    with pytest.raises(InvalidInput) as caught:
+        movie.average(gain=fine)
+    assert f"images.block_mean(gain.array, {by})" in caught.value.hint
+    found = movie.average(gain=images.block_mean(fine.array, by))
+    assert np.allclose(found, 3 * GAIN, rtol=1e-6)
 
 
 def test_the_path_of_a_reference_does_as_well(tmp_path: Path) -> None:
