@@ -92,6 +92,7 @@ class RetrievalList(RowList):
         self._lock = threading.Lock()
         self._found: dict[str, Retrieval] = {}
         self._doing: dict[str, str] = {}
+        self._next: dict[str, str] = {}
         self._forgetting: set[str] = set()
         self._refresher = Refresher(self._draw, interval=_CALM)
         for action in _WORDS:
@@ -154,9 +155,14 @@ class RetrievalList(RowList):
             self._inspect(one)
 
     def _act(self, action: str, one: Retrieval) -> None:
-        """Do something with a retrieval; one thing at a time with each."""
+        """Do something with a retrieval; one thing at a time with each.
+
+        A button may be pressed before the row shows what is being done: that comes next.
+        """
         with self._lock:
             if one.id in self._doing:
+                if self._doing[one.id] != _WORDS[action]:
+                    self._next[one.id] = action
                 return
             self._doing[one.id] = _WORDS[action]
         self._errors.clear()
@@ -164,9 +170,12 @@ class RetrievalList(RowList):
         def finish() -> None:
             with self._lock:
                 self._doing.pop(one.id, None)
+                later = self._next.pop(one.id, None)
             self._refresher.ask()
             if action in ("forget", "again"):
                 self._changed()
+            elif later is not None:
+                self._act(later, one)
 
         self._start(
             f"{_WORDS[action]}: {_html.plain(one.title)}",

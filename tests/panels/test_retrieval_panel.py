@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,6 +109,36 @@ def test_a_retrieval_is_followed_to_its_end_and_its_folder_can_be_opened(
         "view": "lab/tree",
     }
     assert (root / link["path"]).samefile(folder)
+
+
+def test_a_button_that_is_pressed_while_another_is_obeyed_comes_next(
+    panel: RetrievalPanel,
+    catalogue: Facility,
+    add: Callable[..., str],
+    until: Any,
+    ask: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pid = add()
+    catalogue.scicat["practice"].robot.ask(pid, "hold")
+    one = openem.retrieve(pid)
+    one.pause()
+    panel.refresh()
+    until(lambda: {"resume", "cancel"} <= set(buttons(panel.active, one.id)))
+    go, resume = threading.Event(), type(one).resume
+    begun = threading.Event()
+
+    def slow(retrieval: Any) -> Any:
+        begun.set()
+        go.wait(120)
+        return resume(retrieval, pace=QUICK)
+
+    monkeypatch.setattr(type(one), "resume", slow)
+    assert ask(panel.active, "resume", row=one.id)["type"] == "reply"
+    assert begun.wait(120)
+    assert ask(panel.active, "cancel", row=one.id)["type"] == "reply"
+    go.set()
+    until(lambda: row(panel.past, one.id).get("state") == "Cancelled")
 
 
 def test_buttons_do_what_they_say(
