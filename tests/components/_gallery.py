@@ -14,12 +14,13 @@ CONNECT: Final = """() => {
   };
   const model = window.model;
   model.send = async (message) => {
-    model.sent.push(message);
+    const repeat = model.sent.some((one) => one.key === message.key);
+    if (!repeat) model.sent.push(message);
     const { answer, buffers, state } = await window.kernel(message);
     for (const name in state)
       if (model.get(name) !== state[name]) model.update({ [name]: state[name] });
     model.fire("msg:custom", answer, buffers.map(bytes));
-    model.answered = (model.answered ?? 0) + 1;
+    if (!repeat) model.answered = (model.answered ?? 0) + 1;
   };
   model.save_changes = () => window.saved(model.get("view_state"));
   for (const early of model.sent.splice(0)) model.send(early); // asked before there was a kernel

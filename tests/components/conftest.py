@@ -90,15 +90,23 @@ def bench() -> Iterator[str]:
 
 @pytest.fixture
 def mount(browser: Any, bench: str) -> Iterator[Callable[..., Any]]:
-    """Return ``mount(name, **state)``, which shows a front end and returns its page."""
+    """Return ``mount(name, **state)``, which shows a front end and returns its page.
+
+    ``size`` is that of the window and ``width`` that of the front end: what a front end asks for
+    depends on the room that it finds when it begins.
+    """
     page = watched(browser.new_page(viewport={"width": 740, "height": 700}))
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
 
-    def show(name: str, **state: Any) -> Any:
+    def show(
+        name: str, *, size: tuple[int, int] = (740, 700), width: int = 700, **state: Any
+    ) -> Any:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
         page.goto(bench)
         page.wait_for_function("() => window.ready")
         page.add_style_tag(content=style(name))
+        page.add_style_tag(content=f"body {{ width: {width}px !important; }}")
         page.evaluate(f"window.start({json.dumps(name)}, {json.dumps(state)})")
         return page
 
@@ -140,9 +148,8 @@ def viewer(mount: Any) -> Iterator[Callable[..., tuple[Any, MicrographView]]]:
             (answer,) = answers
             return answer
 
-        page = mount("micrograph", **{name: state[name] for name in names})
-        page.set_viewport_size({"width": width + 40, "height": 1000})
-        page.add_style_tag(content=f"body {{ width: {width}px !important; }}")
+        known = {name: state[name] for name in names}
+        page = mount("micrograph", size=(width + 40, 1000), width=width, **known)
         page.expose_function("kernel", kernel)
         page.evaluate(CONNECT)
         page.locator(".oem-image-stage[data-view]").wait_for()
@@ -165,10 +172,10 @@ def gallery_page(
         names = ("label", "version", "pictures", "opens", "hidden", "told", "view_state")
         page = mount(
             "gallery",
+            size=(1240, 900),
+            width=1180,
             **{name: 0 if name == "version" else getattr(gallery, name) for name in names},
         )
-        page.set_viewport_size({"width": 1240, "height": 900})
-        page.add_style_tag(content="body { width: 1180px !important; }")
 
         def kernel(message: dict[str, Any]) -> dict[str, Any]:
             sent: list[tuple[Any, Any]] = []

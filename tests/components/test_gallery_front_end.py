@@ -71,6 +71,7 @@ def test_rows_are_sorted_and_filtered_as_python_says(gallery_page: Any) -> None:
     page.get_by_label("Histogram of", exact=True).select_option("ctf_resolution")
     page.get_by_label("ctf resolution (Å) to").fill("4")
     page.get_by_label("ctf resolution (Å) to").press("Enter")
+    page.wait_for_function("'ctf_resolution' in window.model.get('view_state').ranges")
     expected = gallery.shown
     page.get_by_text(f"{len(expected)} of 400 shown").wait_for()
     assert gallery.view.descending

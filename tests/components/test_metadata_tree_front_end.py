@@ -20,7 +20,7 @@ EVIL = '<img src=x onerror="window.hacked = 1">\n\u202egpj.exe'
 CONNECT = """() => {
   const model = window.model;
   model.send = async (message) => {
-    model.sent.push(message);
+    if (!model.sent.some((one) => one.key === message.key)) model.sent.push(message); // or a repeat
     const answer = await window.kernel(message);
     model.fire("msg:custom", answer);
   };

@@ -29,7 +29,7 @@ def another(python: MicrographView, path: Path) -> tuple[dict[str, Any], list[An
 
     python.canvas.send = send
     python.show(path)
-    assert came.wait(20)
+    assert came.wait(120)
     canvas = python.canvas
     return {name: getattr(canvas, name) for name in ("about", "settings", "version")}, sent
 
@@ -74,8 +74,7 @@ def test_one_that_does_not_come_is_asked_for(viewer: Any, write: Any) -> None:
     traits, _ = another(python, write(corners()[::-1].copy(), "turned.mrc"))
     page.evaluate("(traits) => window.model.update(traits)", traits)
     until(page, f"window.model.sent.filter((one) => one.action === 'view').length > {before}")
-    page.wait_for_timeout(200)
-    assert page.evaluate(PIXEL, [0.25, 0.25]) > 200
+    page.wait_for_function(f"(place) => ({PIXEL})(place) > 200", arg=[0.25, 0.25])
 
 
 def test_one_of_an_image_that_was_left_is_not_shown(viewer: Any, write: Any) -> None:
