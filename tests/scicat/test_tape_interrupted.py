@@ -103,7 +103,7 @@ def kill_at(retrieval: Retrieval, folder: Path, amount: int) -> int:
     return on_disk(folder)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(1200)
 def test_killed_ten_times_with_faults_restarts_and_expired_addresses(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
