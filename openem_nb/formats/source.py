@@ -147,6 +147,8 @@ class LocalFile:
     def read(self, offset: int, count: int) -> bytes:
         """Return ``count`` bytes from a place on; fewer where the file ends."""
         count = max(0, min(count, self._size - offset))
+        if count == 0:  # a place may be further away than the operating system can count
+            return b""
         found = os.pread(self._handle, count, offset)
         while len(found) < count:
             piece = os.pread(self._handle, count - len(found), offset + len(found))
@@ -347,7 +349,8 @@ class Unpacked:
     def read(self, offset: int, count: int) -> bytes:
         """Return ``count`` bytes from a place on; fewer where the file ends."""
         self.reach(offset + count)
-        return os.pread(self._file.fileno(), max(0, min(count, self._have - offset)), offset)
+        count = max(0, min(count, self._have - offset))
+        return os.pread(self._file.fileno(), count, offset) if count else b""
 
     def read_into(self, offset: int, buffer: Any) -> None:
         """Fill a buffer from a place on."""

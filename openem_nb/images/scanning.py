@@ -229,4 +229,9 @@ def _row(path: str) -> tuple[Any, ...]:
         problem = f"{name} cannot be read: {error.strerror or error}."
         if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
             problem = f"{name} is a link to a file that is not there."
+    except MemoryError:
+        problem = f"There is not enough memory for {os.path.basename(path)}."  # noqa: PTH119
+    except Exception as error:  # noqa: BLE001  (whatever is wrong with one file, the others go on)
+        name = os.path.basename(path)  # noqa: PTH119
+        problem = f"{name} cannot be read: {type(error).__name__}: {error}"
     return "", None, None, None, "", _NONE, _NONE, size, problem, ""

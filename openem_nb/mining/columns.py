@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["COLUMNS", "LASTING", "Column", "chosen", "table", "tidy"]
+__all__ = ["COLUMNS", "LASTING", "Column", "as_text", "chosen", "table", "tidy"]
 
 LASTING: Final = ("DamagedFile", "InvalidInput", "InvalidMetadata", "NotFound")
 """Problems of the file itself, which another try finds again; all others are worth one."""
@@ -115,6 +115,20 @@ def chosen(measures: Iterable[str]) -> list[str]:
     return [name for name, column in COLUMNS.items() if column.measure in known]
 
 
+def as_text(path: str) -> str:
+    r"""Return a text without halves of characters, which no table and no file takes.
+
+    Python keeps a byte of a path that is no UTF-8 as one; it is written as ``\xfc`` here.
+    """
+    if path.isascii():
+        return path
+    try:
+        found = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # halves that stand for no byte
+        found = path.encode("utf-8", "backslashreplace")
+    return found.decode("utf-8", "backslashreplace")
+
+
 def tidy(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as plain data of the columns' types; what is no number is left out."""
     found: dict[str, Any] = {}
@@ -124,7 +138,7 @@ def tidy(row: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if column.type == "VARCHAR":
             if value:
-                found[name] = str(value)
+                found[name] = as_text(str(value))
         elif column.type == "BOOLEAN":
             found[name] = bool(value)
         elif math.isfinite(float(value)):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images.scanning import ENDINGS, NAMES
 from openem_nb.mining._beside import optics_beside
+from openem_nb.mining.columns import as_text
 from openem_nb.values import counted, format_bytes
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class ImageFile:
     path: Path
     """Absolute path; of a file that is far away, where it would lie once it was fetched."""
     name: str
-    """Path below the folder that is mined, with slashes; the whole path where it lies elsewhere."""
+    """Path below the folder that is mined, with slashes, as text that can be written down."""
     size: int
     """Bytes; servers round them for files that are far away."""
     mtime: int
@@ -120,11 +121,6 @@ class ImageFile:
         if path == self.text:
             return (size, mtime) == (self.size, self.mtime)
         return bool(self.source) and abs(size - self.size) <= self.uncertainty
-
-
-def as_text(path: str) -> str:
-    """Return a path without the halves of characters that stand for bytes that are no text."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class ImageFiles(Sequence[ImageFile]):
@@ -266,9 +262,13 @@ def find(
     notes: list[str] = []
     for entry, name in _walk(root, notes):
         if wanted(name, pattern):
-            state = entry.stat()
+            try:
+                state = entry.stat()
+            except OSError as error:  # it went away, or it is a link that leads nowhere
+                notes.append(_passed_over(entry, name, error))
+                continue
             path = Path(entry.path)
-            found.append(ImageFile(path, name, state.st_size, state.st_mtime_ns))
+            found.append(ImageFile(path, as_text(name), state.st_size, state.st_mtime_ns))
             if progress is not None and len(found) % 256 == 0:
                 progress.update(len(found), message=f"Looking for images in {root.name}")
                 progress.check()
@@ -295,15 +295,32 @@ def _walk(root: Path, notes: list[str]) -> Iterator[tuple[os.DirEntry[str], str]
                     f"{root} cannot be read: {error.strerror or error}.",
                     hint="Look at the permissions of the folder.",
                 ) from error
-            notes.append(f"{before} cannot be looked into: {error.strerror or error}.")
+            notes.append(f"{as_text(before)} cannot be looked into: {error.strerror or error}.")
             continue
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, f"{before}{entry.name}/"))
-            elif entry.is_file():
+            elif _is_file(entry):
                 yield entry, before + entry.name
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a file, or a link whose target cannot be looked at."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110
+    except OSError:
+        return True
+
+
+def _passed_over(entry: os.DirEntry[str], name: str, error: OSError) -> str:
+    """Return the note for an entry that is called as images are, and cannot be looked at."""
+    if isinstance(error, FileNotFoundError):
+        why = "is a link to a file that is not there" if entry.is_symlink() else "has gone"
+    else:
+        why = f"cannot be looked at: {error.strerror or error}"
+    return f"{as_text(name)} {why}."
 
 
 def wanted(name: str, pattern: str | None) -> bool:
@@ -334,5 +351,5 @@ def _listed(source: Iterable[Any]) -> tuple[ImageFile, ...]:
                 f"{path} cannot be read: {error.strerror or error}.", hint="Look at its name."
             ) from error
         name = path.relative_to(top).as_posix()
-        found[path] = ImageFile(path, name, state.st_size, state.st_mtime_ns)
+        found[path] = ImageFile(path, as_text(name), state.st_size, state.st_mtime_ns)
     return tuple(found.values())

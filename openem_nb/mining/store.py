@@ -53,14 +53,18 @@ __all__ = ["Store", "picture_name", "write_picture"]
 PART: Final = 2000
 """Rows of a part."""
 _CASTS: Final = ", ".join(f'CAST("{n}" AS {c.type}) AS "{n}"' for n, c in COLUMNS.items())
-_NO_PARTS: Final = "CREATE VIEW parts AS SELECT * FROM waiting WHERE FALSE"
 _ROWS: Final = """
-CREATE VIEW rows AS SELECT * FROM waiting UNION ALL BY NAME SELECT * FROM parts
+CREATE VIEW rows AS SELECT *, CAST(9223372036854775807 AS BIGINT) AS part FROM waiting
 """
+_AND_PARTS: Final = r"""
+UNION ALL BY NAME SELECT * EXCLUDE (filename, file_row_number), file_row_number AS place,
+    CAST(regexp_extract(filename, 'part-(\d+)\.parquet$', 1) AS BIGINT) AS part FROM parts
+"""
+"""A row's place is that of its part and in it; what waits comes after all parts."""
 _NEWEST: Final = """
 WITH last AS (
     SELECT * FROM rows WHERE $key IS NULL OR parameters = $key
-    QUALIFY row_number() OVER (PARTITION BY path ORDER BY measured DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY path ORDER BY part DESC, place DESC) = 1
 )
 SELECT * FROM last
 QUALIFY row_number() OVER (
@@ -69,12 +73,15 @@ QUALIFY row_number() OVER (
         WHEN source IS NOT NULL AND name IS NOT NULL THEN [source, name]
         ELSE [path, '', '']
     END
-    ORDER BY measured DESC
+    ORDER BY part DESC, place DESC
 ) = 1
 ORDER BY name, path
 """
 """An image of a data set or entry is one wherever it was read: its address may be another one in
 each process, and once it was brought here it is a path. Files of a folder are known by their path.
+
+What was written down last counts, not what a clock calls the latest: clocks are set anew, and each
+machine of a cluster has its own.
 """
 _DONE: Final = """
 SELECT path, bytes, mtime FROM rows
@@ -261,14 +268,17 @@ class Store:
         # to DuckDB, brackets and stars in a path are patterns
         parts = [glob.escape(str(path)) for path in self._finished()]
         with duckdb.connect(":memory:") as connection:
-            connection.from_df(table(rows)).project(_CASTS).create_view("waiting")
+            waiting = table(rows)
+            waiting["place"] = range(len(rows))
+            casts = f'{_CASTS}, CAST("place" AS BIGINT) AS "place"'
+            connection.from_df(waiting).project(casts).create_view("waiting")
             try:
                 if parts:
                     # parts of an older release may have fewer columns
-                    connection.read_parquet(parts, union_by_name=True).create_view("parts")
-                else:
-                    connection.execute(_NO_PARTS)
-                connection.execute(_ROWS)
+                    connection.read_parquet(
+                        parts, union_by_name=True, filename=True, file_row_number=True
+                    ).create_view("parts")
+                connection.execute(f"{_ROWS} {_AND_PARTS}" if parts else _ROWS)
                 found: pd.DataFrame = connection.execute(query, values).df()
             except duckdb.Error as error:
                 raise DamagedFile(

@@ -144,6 +144,27 @@ def test_thousands_of_files_and_their_progress(tmp_path: Path) -> None:
     assert told.snapshot().done == 600
 
 
+def test_counts_that_no_file_can_have_are_a_problem_of_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = [(256, 4, 1, 4), (257, 4, 1, 4), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    tags += [(273, 16, 1 << 60, 1 << 63), (278, 4, 1, 4), (279, 16, 1 << 60, 1 << 63)]
+    body = b"".join(struct.pack("<HHQQ", *tag) for tag in sorted(tags))
+    head = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, len(tags))
+    (tmp_path / "lying.tif").write_bytes(head + body + bytes(32))
+    write(tmp_path / "m.mrc", np.zeros((4, 5), np.float32))
+    table = images.scan(tmp_path)
+    assert table.problem.astype(bool).tolist() == [True, False]
+    assert "Error" not in table.problem[0], "a sentence, not the name of an exception"
+
+    def broken(path: str) -> object:
+        raise ZeroDivisionError(path)
+
+    monkeypatch.setattr(scanning, "open_image", broken)
+    table = images.scan(tmp_path)
+    assert table.problem.astype(bool).tolist() == [True, False], "the others are read all the same"
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         images.scan(tmp_path / "none")

@@ -73,7 +73,34 @@ def test_a_name_that_is_no_text_is_written_as_one(tmp_path: Path) -> None:
     file = find(tmp_path).files[0]
     assert file.path.exists()
     assert file.text.endswith("\\xff.mrc")
+    assert file.name == "\\xff.mrc"
+    assert find([file.path]).files[0].name == "\\xff.mrc"
     file.text.encode()
+
+
+def test_links_that_lead_nowhere_are_told_and_stop_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "m.mrc", "went.mrc")
+    (tmp_path / "self.mrc").symlink_to("self.mrc")
+    (tmp_path / "self.txt").symlink_to("self.txt")
+    (tmp_path / "away.mrc").symlink_to("nothing.mrc")
+    os.mkfifo(tmp_path / "pipe.mrc")
+    real = os.scandir
+
+    def scandir(path: str) -> list[os.DirEntry[str]]:
+        entries = list(real(path))
+        (tmp_path / "went.mrc").unlink()
+        return entries
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = find(tmp_path)
+    assert [file.name for file in found.files] == ["m.mrc"]
+    assert sorted(found.notes) == [
+        "away.mrc is a link to a file that is not there.",
+        "self.mrc cannot be looked at: Too many levels of symbolic links.",
+        "went.mrc has gone.",
+    ]
 
 
 def test_nothing_to_mine_says_so(tmp_path: Path) -> None:

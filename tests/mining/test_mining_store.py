@@ -115,13 +115,26 @@ def test_a_row_that_is_in_a_part_and_noted_is_told_once(tmp_path: Path) -> None:
     assert store.done(PARAMETERS.key) == {("/data/a", 10, 1_700_000_000_123_456_789)}
 
 
-def test_the_newest_row_of_a_file_counts(tmp_path: Path) -> None:
+def test_the_row_that_was_written_last_counts_whatever_its_clock_said(tmp_path: Path) -> None:
     store = Store(tmp_path)
+    for mean in (0.0, 1.0, 2.0):  # each time by a clock that is more behind
+        with store.writing(PARAMETERS):
+            store.add([row("a", mean=mean, measured=9.0 - mean, mtime=int(mean))])
+            store.add([row("a", mean=mean + 0.5, measured=8.0 - mean, mtime=int(mean))])
+            assert store.frame(PARAMETERS.key)["mean"].tolist() == [mean + 0.5], "waiting"
+        assert store.frame(PARAMETERS.key)["mean"].tolist() == [mean + 0.5], "in a part"
+
+
+def test_text_that_is_no_unicode_is_written_down_and_read(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    old = row("M\udcfcller.mrc", problem="M\udcfcller.mrc is odd.", notes="\ud800")
+    (tmp_path / "parts" / "rows.jsonl").write_text(json.dumps(old) + "\n")
+    store = Store(tmp_path)
+    assert names(store) == [r"M\xfcller.mrc"]
     with store.writing(PARAMETERS):
-        store.add([row("a", mean=2.0, measured=5.0)])
-    with store.writing(PARAMETERS):
-        store.add([row("a", mean=1.0, measured=4.0, mtime=3)])
-    assert store.frame(PARAMETERS.key)["mean"].tolist() == [2.0]
+        store.add([row("b\udcfc")])
+    assert names(store) == [r"M\xfcller.mrc", r"b\xfc"]
+    assert store.frame()["problem"].iloc[0].startswith("M\\xfc")
 
 
 def test_an_image_of_a_data_set_is_one_wherever_it_was_read(tmp_path: Path) -> None:
