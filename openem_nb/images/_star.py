@@ -126,6 +126,7 @@ def _word(value: Any) -> str:
     text = " ".join(writable(str(value)).split())
     plain = text.isascii() and text and text[0] not in "\"'#$_[];" and " " not in text
     reserved = text.lower().startswith(("data_", "save_", "loop_", "stop_", "global_"))
+    reserved = reserved or text in ("?", ".")  # which mean that a value is not there
     return text if plain and not reserved else _quoted(text)
 
 

@@ -79,8 +79,8 @@ def _fit(image: tuple[int, ...], gain: tuple[int, ...]) -> str:
     for by in (2, 4):
         if all(b == by * a for a, b in zip(image, gain, strict=False)):
             return (
-                "The reference has super-resolution, which the image does not: give "
-                f"images.block_mean(gain.array, {by}), or open an EER movie with superres={by // 2}."
+                "The reference has super-resolution, which the image has not: give "
+                f"images.block_mean(gain.array, {by}), or open EER with superres={by // 2}."
             )
     return "Is it the reference of this camera and mode?"
 
@@ -118,9 +118,9 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
         How the reference has to be turned to lie on the image, as an OSC-EM document says it
         (``gainref_flip_rotate``): ``"none"``, ``"flip x"``, ``"flip y"``, ``"rotate 90"``, or both,
         done in the order in which they are written: MotionCor and RELION rotate first, then flip,
-        which is ``"rotate 90 flip x"``. ``flip x`` turns left and right, ``flip y`` first and last row. Rotations are
-        counter-clockwise as MRC files are drawn, with the first row at the bottom; as an array is
-        printed, with row 0 on top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes
+        which is ``"rotate 90 flip x"``. ``flip x`` turns left and right, ``flip y`` first and last
+        row. Rotations are counter-clockwise as MRC files are drawn, with the first row at the
+        bottom; as an array is printed, with row 0 on top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes
         ``[[3, 1], [4, 2]]``.
     divide :
         Whether the file holds what pixels are divided by; by default only a file ``*.gain``, the

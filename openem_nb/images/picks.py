@@ -8,6 +8,7 @@ a box nearest to the first pixel (EMAN1 manual; crYOLO manual, "CBOX"), STAR giv
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -51,13 +52,16 @@ class Picks:
     """Micrograph of each, as the file names it; None where the file is of one micrograph."""
     pixel_size: float | None = None
     """Å of a pixel in which ``x`` and ``y`` count, where the file says it."""
+    notes: tuple[str, ...] = ()
+    """What is doubtful about them, in sentences."""
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __repr__(self) -> str:
         of = "" if self.micrographs is None else f" in {len(self.names):,} micrographs"
-        return f"<{counted(len(self), 'pick')}{of}>"
+        doubts = "".join(f" {note}" for note in self.notes)
+        return f"<{counted(len(self), 'pick')}{of}{doubts and ':'}{doubts}>"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,20 +121,41 @@ class Picks:
         )
 
     def of(self, micrograph: Path | str) -> Picks:
-        """Return those of one micrograph, found by its file name without folder and ending.
+        """Return those of one micrograph, found by its file name without ending.
 
-        Picks of a single micrograph are returned as they are: their file does not name it.
+        Where micrographs in several folders are called so, it is that whose last folders agree
+        best with those of ``micrograph``; if that tells none of them from the others, the picks of
+        all are returned, and :attr:`notes` say so. Picks of a single micrograph are returned as
+        they are: their file does not name it.
         """
         if self.micrographs is None:
             return self
-        wanted = _stem(str(micrograph))
-        same = {name: _stem(name) == wanted for name in self.names}
-        return self.where(np.fromiter((same[one] for one in self.micrographs), bool, len(self)))
+        wanted = _place(str(micrograph))
+        agreeing = {
+            name: _agreement(place, wanted)
+            for name in self.names
+            if (place := _place(name)).stem == wanted.stem
+        }
+        best = max(agreeing.values(), default=None)
+        same = {name for name, agreement in agreeing.items() if agreement == best}
+        found = self.where(np.fromiter((one in same for one in self.micrographs), bool, len(self)))
+        several = dict.fromkeys(str(_place(name).parent) for name in self.names if name in same)
+        if len(several) < 2:
+            return found
+        note = f"Micrographs in {', '.join(several)} are called {wanted.stem}; these are of all."
+        return replace(found, notes=(*self.notes, note))
 
 
-def _stem(name: str) -> str:
-    """Return what names a micrograph: ``000012@Movies/m_1.mrcs`` and ``m_1.eer`` are the same."""
-    return PurePosixPath(name.rpartition("@")[2].replace("\\", "/")).stem
+def _place(name: str) -> PurePosixPath:
+    """Return what names a micrograph: ``000012@Movies/m_1.mrcs`` is ``Movies/m_1.mrcs``."""
+    return PurePosixPath(name.rpartition("@")[2].replace("\\", "/"))
+
+
+def _agreement(place: PurePosixPath, wanted: PurePosixPath) -> tuple[int, bool]:
+    """Return how many of the last folders are the same, and whether these are all of ``place``."""
+    pairs = zip(reversed(place.parent.parts), reversed(wanted.parent.parts), strict=False)
+    count = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return count, count == len(place.parent.parts)
 
 
 def read_picks(path: Path | str) -> Picks:

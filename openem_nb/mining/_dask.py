@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -31,6 +32,10 @@ _SECONDS: Final = 15.0
 """How long a scheduler may take to answer."""
 _POLL: Final = 1.0
 """Seconds between two questions how many workers there are."""
+
+_ENDLESS: Final = ("unlimited", "infinite")
+"""Words of Slurm for a job without end, in any letters."""
+_WALLTIME: Final = re.compile(r"(\d+-)?\d+(:\d+){0,2}", re.ASCII)
 
 
 class Settle(WorkerPlugin):  # type: ignore[misc]  # distributed is half typed
@@ -250,8 +255,23 @@ def _defaults() -> dict[str, Any]:
 def _lifetime(walltime: str) -> list[str]:
     """Return how long a worker of a job lives: nine tenths of the time that the job has.
 
-    It ends by itself before Slurm ends it, so that it hands on what it has not begun.
+    It ends by itself before Slurm ends it, so that it hands on what it has not begun. A job
+    without end has workers without one.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not written as Slurm reads it.
     """
+    walltime = walltime.strip()
+    if walltime.lower() in _ENDLESS:
+        return []
+    if not _WALLTIME.fullmatch(walltime):
+        raise InvalidInput(
+            f"{walltime!r} is no time that Slurm gives to a job.",
+            hint='Write walltime="04:00:00" (hours first), "1-12" (days-hours), "30" (minutes), or '
+            '"UNLIMITED".',
+        )
     days, dash, clock = walltime.rpartition("-")
     parts = [int(part) for part in clock.split(":")]
     # Slurm reads 30 as minutes, 30:00 as minutes and seconds, 1:30:00 and 1-12 as hours first

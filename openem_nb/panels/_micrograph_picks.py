@@ -18,7 +18,9 @@ __all__ = ["of_micrograph", "packed"]
 def of_micrograph(picks: Picks | Path | str, micrograph: Micrograph) -> Picks:
     """Return the picks of one micrograph, from a file or from those of many."""
     known = picks if isinstance(picks, Picks) else read_picks(Path(picks))
-    return known.of(micrograph.name)
+    # with its folders, unless it was given another name than its file has
+    place = Path(micrograph.source)
+    return known.of(place if place.name == micrograph.name else micrograph.name)
 
 
 def packed(picks: Picks) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_files import write_mrc
 
+from openem_nb import MicrographView
 from openem_nb.errors import DamagedFile, InvalidInput, NotFound
 from openem_nb.images import Picks, read_picks, write_picks
 
@@ -169,3 +171,40 @@ def test_what_is_written_is_read(
     assert found.kind is not None
     np.testing.assert_array_equal(found.kind, picks.kind)
     assert list(found.micrographs) == [row[2] for row in rows]
+
+
+@pytest.mark.parametrize("name", ["?", ".", "a b", "_x", "loop_"])
+def test_names_that_mean_something_else_in_star_are_read_as_written(
+    tmp_path: Path, name: str
+) -> None:
+    picks = Picks(np.zeros(1), np.zeros(1), micrographs=(name,))
+    assert read_picks(write_picks(tmp_path / "p.star", picks)).micrographs == (name,)
+
+
+def test_micrographs_of_one_name_are_told_apart_by_their_folders() -> None:
+    names = ("A/m1.mrc", "000001@run/B/m1.mrcs", "A/m1.mrc", "A/m2.mrc", "m3.mrc", "C/m3.mrc")
+    picks = Picks(np.arange(6.0), np.zeros(6), micrographs=names)
+    assert picks.of("A/m1.mrc").x.tolist() == [0, 2]
+    assert picks.of("/data/session/A/m1.eer").x.tolist() == [0, 2]
+    assert picks.of(r"D:\run\B\m1.tif").x.tolist() == [1]
+    assert picks.of("/elsewhere/m2.mrc").x.tolist() == [3]
+    assert picks.of("/data/m3.mrc").x.tolist() == [4]
+    assert picks.of("C/m3.mrc").x.tolist() == [5]
+    assert picks.of("C/m3.mrc").notes == ()
+
+
+def test_micrographs_that_no_folder_tells_apart_are_said() -> None:
+    picks = Picks(np.arange(3.0), np.zeros(3), micrographs=("A/m1.mrc", "B/m1.mrc", "B/m2.mrc"))
+    found = picks.of("/data/m1.mrc")
+    assert found.x.tolist() == [0, 1]
+    assert found.notes == ("Micrographs in A, B are called m1; these are of all.",)
+    assert found.notes[0] in repr(found)
+
+
+def test_the_viewer_takes_the_picks_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "B").mkdir()
+    path = write_mrc(tmp_path / "B" / "m1.mrc", np.zeros((16, 16), np.float32))
+    picks = Picks(np.arange(3.0), np.zeros(3), micrographs=("A/m1.mrc", "B/m1.mrc", "B/m1.mrc"))
+    view = MicrographView(path, picks=picks)
+    assert view.canvas.about["picks"] == 2
+    view.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from openem_nb.errors import InvalidInput
+
 dask = pytest.importorskip("dask", reason="dask is not installed")
 pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
 
@@ -16,6 +18,22 @@ def test_a_worker_ends_before_its_job(walltime: str, seconds: int) -> None:
     from openem_nb.mining._dask import _lifetime
 
     assert _lifetime(walltime)[:2] == ["--lifetime", f"{seconds}s"]
+
+
+@pytest.mark.parametrize("walltime", ["UNLIMITED", "infinite", " Unlimited "])
+def test_a_job_without_end_has_workers_without_one(walltime: str) -> None:
+    from openem_nb.mining._dask import _lifetime
+
+    assert _lifetime(walltime) == []
+
+
+@pytest.mark.parametrize("walltime", ["1h", "60m", "", "1:2:3:4", "1-", "-1", "soon", "²"])
+def test_a_time_that_slurm_does_not_read_is_refused(walltime: str) -> None:
+    from openem_nb.mining._dask import _lifetime
+
+    with pytest.raises(InvalidInput, match="no time that Slurm gives") as caught:
+        _lifetime(walltime)
+    assert "04:00:00" in caught.value.hint
 
 
 def test_the_configuration_of_a_site_is_kept() -> None:
