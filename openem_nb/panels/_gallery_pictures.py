@@ -104,6 +104,7 @@ class Made:
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self._made: OrderedDict[str, bytes | OpenEMError] = OrderedDict()
         self._bytes = 0
+        self._edition = 0  # counts how often names came to mean other images
         self._thread: threading.Thread | None = None
         self._closed = False
         stop_at_exit(self)
@@ -128,6 +129,14 @@ class Made:
             raise found
         return found
 
+    def forget(self) -> None:
+        """Make all anew: names mean other images from now on."""
+        with self._lock:
+            self._waiting.clear()
+            self._made.clear()
+            self._bytes = 0
+            self._edition += 1
+
     def close(self) -> None:
         """Make no more, and wait for the one that is being made."""
         for thread in self.stop():
@@ -148,6 +157,7 @@ class Made:
                     self._thread = None
                     return
                 name, _ = self._waiting.popitem()
+                edition = self._edition
             found: bytes | OpenEMError | None
             try:
                 found = self._make(name)
@@ -157,7 +167,8 @@ class Made:
                 found = OpenEMError(f"Unexpected {type(error).__name__}: {error}")
             if found is not None:
                 with self._lock:
-                    self._keep(name, found)
+                    if edition == self._edition:  # else it is of an image of before
+                        self._keep(name, found)
                 self._ready()
 
     def _keep(self, name: str, found: bytes | OpenEMError) -> None:

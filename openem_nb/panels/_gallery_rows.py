@@ -81,9 +81,19 @@ class Rows:
         self._columns: list[dict[str, str]] = []
         self._changed: NDArray[np.int64] = np.zeros(0, np.int64)
         self._whole = 0  # the version at which rows were moved or columns have changed
+        self.moved = 0
+        """The version at which rows have come to mean other images."""
+        self._anew = 0  # the version at which other images took the place of all
 
-    def show(self, frame: pd.DataFrame) -> None:
-        """Take a new table; rows that are as before do not travel again."""
+    def show(self, frame: pd.DataFrame, *, anew: bool = False) -> None:
+        """Take a new table; rows that are as before do not travel again.
+
+        Parameters
+        ----------
+        anew :
+            Whether it is of other images, also where their names are the same: marks and notes are
+            forgotten.
+        """
         if self.key not in frame:
             raise InvalidInput(
                 f"The table has no column {self.key!r} with the names of the images.",
@@ -103,7 +113,13 @@ class Rows:
         columns = _columns(frame, self.key)
         self.version += 1
         before, count = self.frame, len(self.names)
-        if before is None or columns != self._columns or names[:count] != self.names:
+        if anew:
+            self.marks.clear()
+            self.notes.clear()
+            self._anew = self.version
+        if anew or names[:count] != self.names:
+            self.moved = self.version
+        if before is None or columns != self._columns or self.moved == self.version:
             self._whole = self.version
             self._changed = np.full(len(names), self.version, np.int64)
         else:
@@ -131,7 +147,8 @@ class Rows:
 
     def since(self, version: int) -> dict[str, Any]:
         """Return what a front end that has this version lacks; numbers travel as bytes."""
-        whole = version < self._whole or not 0 < version <= self.version
+        known = 0 < version <= self.version
+        whole = version < self._whole or not known
         rows = np.flatnonzero(self._changed > (0 if whole else version)).astype(np.int32)
         buffers = [rows.tobytes()]
         texts = {}
@@ -145,6 +162,8 @@ class Rows:
         return {
             "version": self.version,
             "whole": whole,
+            "moved": version < self.moved or not known,
+            "anew": version < self._anew or not known,
             "count": len(self.names),
             "columns": self._columns,
             "texts": texts,

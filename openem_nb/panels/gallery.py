@@ -128,7 +128,28 @@ class Gallery(FrontEnd):
         """
         with self._lock:
             self._rows.show(table)
+            names = set(self._rows.names)
+            self._selected = [name for name in self._selected if name in names]
             self.version = self._rows.version
+
+    def replace(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Show other images, also where their names are the same; return :attr:`marks` until then.
+
+        Marks, notes, the selection and pictures belong to the images before and are forgotten.
+
+        Raises
+        ------
+        InvalidInput
+            As :meth:`show`; then nothing changes.
+        """
+        with self._lock:
+            before = self.marks
+            self._rows.show(table, anew=True)
+            self._selected = []
+            if isinstance(self._source, Made):
+                self._source.forget()
+            self.version = self._rows.version
+        return before
 
     @property
     def table(self) -> pd.DataFrame | None:
@@ -327,15 +348,21 @@ class Gallery(FrontEnd):
             raise InvalidInput("The list of images has changed.", hint="Try once more.")
         return self._rows.names[row]
 
+    def _meant(self, content: Mapping[str, Any]) -> list[str]:
+        """Return the names of rows as they were numbered when the front end last read them."""
+        if int(content.get("version", self._rows.version)) < self._rows.moved:
+            raise InvalidInput("Other images are shown by now.", hint="Try once more.")
+        return [self._name(row) for row in content["rows"]]
+
     def _on_mark(self, content: Mapping[str, Any]) -> None:
         with self._lock:
-            names = [self._name(row) for row in content["rows"]]
-        self.mark(names, str(content["mark"]))
+            self.mark(self._meant(content), str(content["mark"]))
 
     def _on_note(self, content: Mapping[str, Any]) -> None:
         with self._lock:
-            rows = [row for row in content["rows"] if self._name(row)]
-        self._say(rows, note=" ".join(str(content["note"]).split())[:500])
+            self._meant(content)
+            note = " ".join(str(content["note"]).split())[:500]
+            self._say(content["rows"], note=note)
 
     def _on_view(self, _: Any) -> None:
         with self._lock:
@@ -343,10 +370,11 @@ class Gallery(FrontEnd):
 
     def _on_select(self, content: Mapping[str, Any]) -> None:
         with self._lock:
-            self._selected = [self._name(row) for row in content["rows"]]
+            self._selected = self._meant(content)
 
     def _on_open(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        name = self._name(content["row"])
+        with self._lock:
+            (name,) = self._meant({**content, "rows": [content["row"]]})
         told = None if self._open is None else self._open(name)
         return {"told": _html.plain(told or "")}
 

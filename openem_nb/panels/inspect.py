@@ -319,7 +319,6 @@ class InspectPanel(Panel):
         self.form.busy = False
 
     def _show_files(self, source: Source, files: ImageFiles, *, pattern: str) -> None:
-        self._keep_marks()
         for job in (self.making, self.fetching):
             if job is not None:
                 job.cancel()
@@ -332,13 +331,12 @@ class InspectPanel(Panel):
         self.about.value = about(source)
         self.measure.show(source, pattern, files)
         self.thumbnails.show(files)
-        self.gallery.show(self._table())
-        self.gallery.label = f"Images of {_html.plain(source.title)}"
-        self._summarise()
         try:
-            self.kept.take(source.key)
+            self.kept.show(source.key, self._table())
         except OpenEMError as error:
             self.errors.show(error)
+        self.gallery.label = f"Images of {_html.plain(source.title)}"
+        self._summarise()
         self.place.show(False)
         self._show_parts(True)
         self._show_code()
