@@ -25,6 +25,7 @@ from openem_nb.oscem._words import names_at
 from openem_nb.oscem.check import technique_of, validate
 from openem_nb.oscem.document import join, paths
 from openem_nb.oscem.fields import choose, fields
+from openem_nb.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -103,8 +104,6 @@ def _schema_of(document: Any, technique: str | None) -> str:
 
 
 def _unwrap(work: _Work) -> None:
-    from openem_nb.values import counted  # with pandas, which takes long to load
-
     for name in _WRAPPERS:
         inner = work.document.get(name)
         if isinstance(inner, dict) and not {"acquisition", "instrument"} & work.document.keys():
