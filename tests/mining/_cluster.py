@@ -258,11 +258,11 @@ def dead(folder: Path, out: Path) -> dict[str, Any]:
     worker = subprocess.Popen(
         [
             *(sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", file),
-            *("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "20"),
+            *("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "120"),
         ]
     )
     try:
-        client = distributed.Client(scheduler_file=str(file), timeout=30)
+        client = distributed.Client(scheduler_file=str(file), timeout=120)
         return _lost(folder, out, client, scheduler.kill)
     finally:
         for one in (worker, scheduler):

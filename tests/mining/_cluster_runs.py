@@ -25,7 +25,7 @@ def run(
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,  # half a minute on a quiet machine
         check=False,
     )
     assert done.returncode == 0, done.stderr
