@@ -18,7 +18,7 @@ import threading
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
-from openem_nb.errors import DamagedFile, NotFound, OpenEMError
+from openem_nb.errors import DamagedFile, InvalidInput, NotFound, OpenEMError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,6 +200,12 @@ class LocalFile:
 
     def __del__(self) -> None:
         self.close()
+
+    def __reduce__(self) -> Any:
+        raise InvalidInput(  # a copy of its number would be that of any file, and close it
+            f"{self.path} is open here, and cannot be copied or sent as it is.",
+            hint="Send its path, and open it there.",
+        )
 
 
 class Handle:

@@ -56,6 +56,8 @@ class Micrograph:
         source: str = "",
         identity: object = None,
         fetched: Any = None,
+        options: Mapping[str, Any] | None = None,
+        again: str = "",
     ) -> None:
         self._pixels, self._about = pixels, about
         self.name = name
@@ -64,6 +66,19 @@ class Micrograph:
         """Path or address, without a query; empty for bytes from memory."""
         self._key = identity if identity is not None else next(_numbers)
         self._fetched = fetched
+        self.options: dict[str, Any] = dict(options or {})
+        """What :func:`~openem_nb.images.open_image` was given beside the source."""
+        self._again, self._told = again, list[dict[str, Any]]()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy it, or send it to another process, as what opens the same file there."""
+        if not self._again:
+            raise InvalidInput(
+                f"{self.name} cannot be copied or sent: only a file on disk or at an address "
+                "without a key can be opened again.",
+                hint="Send its pixels, .frame(i) or .average(), or what it was opened from.",
+            )
+        return _opened, (self._again, self.options, self._told)
 
     @property
     def format(self) -> str:
@@ -151,6 +166,7 @@ class Micrograph:
         The micrograph itself.
         """
         about = self._about
+        self._told.append({"pixel_size": pixel_size, "voltage": voltage, "by": by})
         if about.pixel_size is None and pixel_size is not None:
             note = f"The file does not know its pixel size: {pixel_size:g} Å is from its {by}."
             about = replace(about, pixel_size=pixel_size, notes=(*about.notes, note))
@@ -396,3 +412,15 @@ _PLURALS: Final = {
     "y": "frames",
     "z": "sections",
 }
+
+
+def _opened(
+    source: str, options: Mapping[str, Any], told: Iterable[Mapping[str, Any]]
+) -> Micrograph:
+    """Open a file as another process, or a copy, has it."""
+    from openem_nb.images.opening import open_image
+
+    found = open_image(source, **options)
+    for words in told:
+        found.told(**words)
+    return found

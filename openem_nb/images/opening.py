@@ -66,6 +66,9 @@ def open_image(
     """
     if superres not in (0, 1, 2):
         raise InvalidInput(f"There is no super-resolution {superres}.", hint="Choose 0, 1 or 2.")
+    given = {"name": name, "superres": superres, "series": series, "member": member}
+    options = {key: value for key, value in given.items() if value}
+    again = _again(source)
     opened: Source
     identity: tuple[Any, ...] | None = None
     fetched: Callable[[], int] | None = None
@@ -75,7 +78,15 @@ def open_image(
         planes, words, store = open_far_zarr(folder, series=series, progress=progress)
         title, address = name or store.name, store.shown
         _only_of_eer(superres, words, title)
-        return Micrograph(planes, words, name=title, source=address, fetched=lambda: store.fetched)
+        return Micrograph(
+            planes,
+            words,
+            name=title,
+            source=address,
+            fetched=lambda: store.fetched,
+            options=options,
+            again=again,
+        )
     remote = _remote(source, name, progress)
     if remote is not None:
         opened, place = remote, remote.shown
@@ -94,7 +105,10 @@ def open_image(
 
             found, about = open_zarr(path, series=series)
             _only_of_eer(superres, about, path.name)
-            return Micrograph(found, about, name=name or path.name, source=str(path))
+            title = name or path.name
+            return Micrograph(
+                found, about, name=title, source=str(path), options=options, again=again
+            )
         local = LocalFile(path)
         opened, place = local, str(path)
         identity = (*local.stamp, superres, series)
@@ -115,8 +129,22 @@ def open_image(
         opened.close()
         raise
     return Micrograph(
-        pixels, about, name=opened.name, source=place, identity=identity, fetched=fetched
+        pixels,
+        about,
+        name=opened.name,
+        source=place,
+        identity=identity,
+        fetched=fetched,
+        options=options,
+        again=again,
     )
+
+
+def _again(source: Any) -> str:
+    """Return where another process finds the same; empty where it has to be given a key."""
+    if isinstance(source, os.PathLike) or (isinstance(source, str) and not _is_address(source)):
+        return os.path.abspath(os.path.expanduser(source))  # noqa: PTH100, PTH111  (text, too)
+    return source if isinstance(source, str) and "?" not in source and "@" not in source else ""
 
 
 def _only_of_eer(superres: int, about: About, name: str) -> None:
