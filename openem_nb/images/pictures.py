@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb.errors import InvalidInput
+from openem_nb.images.fonts import label_font
 from openem_nb.images.reduce import block_mean, factor_for
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def scale_bar(pixel_size: float, width: int) -> tuple[float, str]:
 
 
 def _draw_bar(picture: Any, pixel_size: float) -> None:
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     width, height = picture.size
     if min(width, height) < 64:
@@ -173,7 +174,7 @@ def _draw_bar(picture: Any, pixel_size: float) -> None:
     length, label = scale_bar(pixel_size, width)
     margin, thick = max(6, width // 50), max(3, height // 100)
     draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=max(10, height // 28))
+    font = label_font(max(10, height // 28))
     _left, top, right, bottom = draw.textbbox((0, 0), label, font=font)
     tall = int(bottom - top)
     box = (
