@@ -357,9 +357,10 @@ def test_a_newer_search_overtakes_an_older_one(
 ) -> None:
     search(panel, until)
     catalogue.add_fault(Fault("hang", path=r".*/count.*"))
+    before = len(catalogue.requests)
     panel.facets.choose({"type": ["raw"]})
     slow = panel.job
-    until(lambda: slow.state == "running")
+    until(lambda: any("/count" in one.path for one in catalogue.requests[before:]))  # it is held
     catalogue.clear_faults()
     panel.facets.choose({"type": ["derived"]})
     panel.job.result(120)
