@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import mrcfile
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from openem_nb import images
 from openem_nb.errors import InvalidInput
@@ -38,6 +39,9 @@ def test_way_is_found_to_a_third_of_a_pixel(values: dict[str, Any]) -> None:
     assert found.total == pytest.approx(truth.drift, rel=0.15)
     assert found.early + found.late == pytest.approx(found.total)
     assert (found.track[0] == 0).all()
+    assert found.reliable, found.doubt
+    assert found.noise < 0.6
+    assert found.scatter < 2 * found.noise
 
 
 def test_a_specimen_that_stays_stays() -> None:
@@ -79,7 +83,47 @@ def test_a_gain_reference_of_another_shape_is_refused() -> None:
 
 
 def test_empty_frames_do_not_move() -> None:
-    assert images.motion(np.zeros((4, 256, 256), np.uint8)).total == pytest.approx(0, abs=1e-6)
+    found = images.motion(np.zeros((4, 256, 256), np.uint8))
+    assert found.total == pytest.approx(0, abs=1e-6)
+    assert found.signal == 0
+    assert not found.reliable
+
+
+@pytest.mark.parametrize(("frames", "side"), [(3, 128), (12, 512), (30, 256)])
+def test_motion_of_noise_is_none_to_rely_on(frames: int, side: int) -> None:
+    counts = np.random.default_rng(frames).poisson(1, (frames, side, side)).astype(np.uint8)
+    found = images.motion(counts, pixel_size=1.0)
+    assert found.signal < 4
+    assert not found.reliable
+    assert found.words.startswith("No motion to rely on. The frames have too little in common")
+
+
+def steps(track: Any, side: int = 640) -> Any:
+    """Return a movie of a scene that stood at these places."""
+    rng = np.random.default_rng(3)
+    scene = ndimage.gaussian_filter(rng.normal(size=(side, side)), 4)
+    scene = np.fft.fft2(scene / scene.std())
+    moved = [np.fft.ifft2(ndimage.fourier_shift(scene, place)).real for place in track]
+    return rng.poisson(np.clip(1 + 0.15 * np.stack(moved), 0, None)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda time: np.where(time < 12, 0.0, 8.0),  # a stage that jumps
+        lambda time: 4 * np.sin(time * 2 * np.pi / 6),  # one that shakes
+    ],
+)
+def test_a_way_that_is_not_smooth_is_told(way: Any) -> None:
+    time = np.arange(24)
+    track = np.stack([way(time), 0 * time], axis=1)
+    found = images.motion(steps(track), pixel_size=1.0)
+    assert found.signal > 20
+    assert found.scatter > 3 * found.noise
+    assert not found.reliable
+    assert "the stage jumped, or shook" in found.words
+    # where each frame was seen is right even so
+    assert found.seen - found.seen.mean(axis=0) == pytest.approx(track - track.mean(axis=0), abs=1)
 
 
 def test_a_single_frame_and_frames_that_are_too_small_are_told_apart() -> None:
