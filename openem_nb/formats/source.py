@@ -36,6 +36,7 @@ __all__ = [
     "Source",
     "Unpacked",
     "as_file",
+    "changeable",
     "damaged",
     "in_order",
     "mapped",
@@ -403,10 +404,18 @@ def unpacked(source: Source) -> Source:
     return Unpacked(source, bz2.BZ2File(as_file(source))) if head == b"BZh" else source
 
 
+def changeable(source: Source) -> bool:
+    """Return whether others can cut off what is read: a file on disk that has a name."""
+    while isinstance(source, Section):
+        source = source.whole
+    return isinstance(source, LocalFile)
+
+
 def mapped(source: Source, offset: int, count: int) -> NDArray[np.uint8] | None:
     """Return bytes of a source as an array whose pages are read as they are touched.
 
-    Of what is packed it unpacks as much first. None where the bytes are not on this machine.
+    Of what is packed it unpacks as much first. None where the bytes are not on this machine. Where
+    a file is :func:`changeable`, the process ends if it is cut off while its array is in use.
 
     Raises
     ------

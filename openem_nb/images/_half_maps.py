@@ -48,7 +48,7 @@ def volume(
         with open_map(source) as opened:
             return volume(opened)
     if isinstance(source, Map):
-        voxels = np.array(source.data, np.float32, order="C")
+        voxels = np.ascontiguousarray(source, np.float32)
         size, place, name = source.voxel_size, source.origin, source.name
     else:
         voxels = np.ascontiguousarray(source, np.float32)

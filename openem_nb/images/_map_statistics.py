@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from openem_nb.images._voxels import Run, Voxels
+
 __all__ = ["MapStatistics", "claims", "histogram", "measure", "slabs"]
 
 _Found = TypeVar("_Found")
@@ -52,14 +54,14 @@ class MapStatistics:
         return not self.max > self.min
 
 
-def slabs(data: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+def slabs(data: NDArray[Any] | Voxels) -> Iterator[NDArray[np.float32]]:
     """Yield an array in its own order as float32, a few sections at a time."""
-    each = max(1, SLAB // max(1, 4 * data[0].size))
+    each = max(1, SLAB // max(1, 4 * math.prod(data.shape[1:])))
     for start in range(0, len(data), each):
         yield np.asarray(data[start : start + each], np.float32)
 
 
-def measure(data: NDArray[Any]) -> MapStatistics:
+def measure(data: NDArray[Any] | Voxels) -> MapStatistics:
     """Take the statistics of a volume in one pass, in several threads.
 
     Blocks that stay in the cache are added in single precision, as deviations from a value near
@@ -84,9 +86,9 @@ def measure(data: NDArray[Any]) -> MapStatistics:
     return MapStatistics(float(lows.min()), float(highs.max()), mean, rms, missing, data.size)
 
 
-def _shared(data: NDArray[Any], work: Callable[[NDArray[Any]], _Found]) -> list[_Found]:
+def _shared(data: NDArray[Any] | Voxels, work: Callable[[Any], _Found]) -> list[_Found]:
     """Return what work finds in each part of all voxels, a thread for each part."""
-    flat = data.reshape(-1) if data.flags.c_contiguous else np.ravel(data)
+    flat: Any = data.reshape(-1)
     many = min(workers(), max(1, flat.size // _ALONE))
     ends = [flat.size * number // many for number in range(many + 1)]
     if many == 1:
@@ -96,7 +98,7 @@ def _shared(data: NDArray[Any], work: Callable[[NDArray[Any]], _Found]) -> list[
         return [work(flat[: ends[1]]), *(one.result() for one in others)]
 
 
-def _blocks(flat: NDArray[Any]) -> list[tuple[float, float, float, float, float]]:
+def _blocks(flat: NDArray[Any] | Run) -> list[tuple[float, float, float, float, float]]:
     """Return count, extremes, mean and sum of squared deviations of each block with numbers."""
     found: list[tuple[float, float, float, float, float]] = []
     room = np.empty(_BLOCK, np.float32)
@@ -147,14 +149,14 @@ def claims(stated: tuple[float, float, float, float], found: MapStatistics) -> t
 
 
 def histogram(
-    data: NDArray[Any], limits: tuple[float, float], bins: int
+    data: NDArray[Any] | Voxels, limits: tuple[float, float], bins: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return counts of voxels in equal steps between limits, and the edges of the steps."""
     low, high = limits
     edges = np.linspace(low, high, bins + 1)
     factor = np.float32(bins / (high - low))
 
-    def count(flat: NDArray[Any]) -> NDArray[np.int64]:
+    def count(flat: NDArray[Any] | Run) -> NDArray[np.int64]:
         counts = np.zeros(bins, np.int64)
         room, places = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.intp)
         for start in range(0, flat.size, _BLOCK):

@@ -65,6 +65,11 @@ class RawPixels:
         """Return where a row begins in the file."""
         return self._offset + frame * self.frame_bytes + row * self.row_bytes
 
+    @property
+    def plain(self) -> bool:
+        """Whether the numbers of the file are the pixels, in some byte order."""
+        return self._as_is
+
     def mapped(self) -> NDArray[Any] | None:
         """Return all frames as an array whose pages come from the file as they are touched.
 

@@ -19,6 +19,7 @@ from openem_nb.images._map_statistics import slabs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from openem_nb.images._voxels import Voxels
     from openem_nb.images.maps import Map
 
 __all__ = ["CUBIC_ANGSTROM_PER_DALTON", "Contour", "SuggestedLevel", "contour", "suggest_level"]
@@ -145,7 +146,7 @@ def contour(
         raise InvalidInput(
             f"A molecular weight of {molecular_weight} kDa cannot be.", hint="Give it in kDa."
         )
-    data = source.stored
+    data = source.voxels
     above = np.empty(data.shape, bool)
     done = 0
     for slab in slabs(data):
@@ -204,7 +205,7 @@ def suggest_level(source: Map, *, molecular_weight: float | None = None) -> Sugg
     source.usable()
     if molecular_weight is not None:
         return _by_mass(source, molecular_weight)
-    middle, spread = corner_noise(source.data, whole=source.dtype.kind != "f")
+    middle, spread = corner_noise(source.voxels, whole=source.dtype.kind != "f")
     if not spread > 0:
         return SuggestedLevel(
             None,
@@ -214,7 +215,7 @@ def suggest_level(source: Map, *, molecular_weight: float | None = None) -> Sugg
     from scipy.special import ndtr
 
     values = np.concatenate(
-        [part[part > middle + 2 * spread].ravel() for part in slabs(source.stored)]
+        [part[part > middle + 2 * spread].ravel() for part in slabs(source.voxels)]
     )
     values = np.sort(values)[::-1].astype(np.float64)
     chance = ndtr(-(values - middle) / spread) * source.statistics.voxels
@@ -244,7 +245,7 @@ def _by_mass(source: Map, weight: float) -> SuggestedLevel:
         return SuggestedLevel(
             None, f"{weight:,.4g} kDa of protein take less than one voxel: is it given in kDa?"
         )
-    values = np.concatenate([part[np.isfinite(part)] for part in slabs(source.stored)])
+    values = np.concatenate([part[np.isfinite(part)] for part in slabs(source.voxels)])
     level = float(np.partition(values, total - wanted)[total - wanted])
     return SuggestedLevel(
         level,
@@ -253,7 +254,7 @@ def _by_mass(source: Map, weight: float) -> SuggestedLevel:
     )
 
 
-def corner_noise(data: NDArray[Any], *, whole: bool) -> tuple[float, float]:
+def corner_noise(data: NDArray[Any] | Voxels, *, whole: bool) -> tuple[float, float]:
     """Return median and standard deviation of the noise in the corners of a box, by its median.
 
     The deviation is 0 where they are masked, or too small.
@@ -272,7 +273,7 @@ def corner_noise(data: NDArray[Any], *, whole: bool) -> tuple[float, float]:
     return middle, spread if whole or same <= _EMPTY_CORNERS else 0.0
 
 
-def _corners(data: NDArray[Any]) -> NDArray[np.float32]:
+def _corners(data: NDArray[Any] | Voxels) -> NDArray[np.float32]:
     """Return voxels of the eight corners, none of them in the sphere that fits into the box."""
     # a cube whose inner corner touches the sphere has 1 - 1/sqrt(3) of half a side
     sides = [int(n / 2 * (1 - 1 / math.sqrt(3))) for n in data.shape]

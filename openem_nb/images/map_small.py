@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from openem_nb.images._map_frame import Three
+    from openem_nb.images._voxels import Voxels
     from openem_nb.images.maps import Map
 
 __all__ = ["SmallMap", "binned", "small_map"]
@@ -84,7 +85,7 @@ def small_map(source: Map, *, longest: int) -> SmallMap:
     if longest < 2:
         raise InvalidInput(f"No map has a side of {longest} voxels.", hint="Give 160, for example.")
     found = source.usable()
-    values = binned(source.data, longest)
+    values = binned(source, longest)
     np.nan_to_num(values, copy=False, nan=found.min, posinf=found.max, neginf=found.min)
     factor = math.ceil(max(source.shape) / longest)
     size = source.voxel_size or (1.0, 1.0, 1.0)
@@ -97,8 +98,13 @@ def small_map(source: Map, *, longest: int) -> SmallMap:
     return SmallMap(values, voxels, origin, factor)  # type: ignore[arg-type]
 
 
-def binned(data: NDArray[Any], longest: int) -> NDArray[np.float32]:
+def binned(source: Map, longest: int) -> NDArray[np.float32]:
     """Return a volume with at most so many voxels along a side, each the mean of a block."""
+    order = source._frame.order  # noqa: SLF001  (the order that its file is read in)
+    return np.ascontiguousarray(_binned(source.voxels, longest).transpose(order))
+
+
+def _binned(data: NDArray[Any] | Voxels, longest: int) -> NDArray[np.float32]:
     factor = math.ceil(max(data.shape) / longest)
     if factor == 1:
         return np.array(data, np.float32, order="C")
@@ -107,7 +113,7 @@ def binned(data: NDArray[Any], longest: int) -> NDArray[np.float32]:
     found = np.empty(shape, np.float32)
     y, x = shape[1] * steps[1], shape[2] * steps[2]
     for place in range(shape[0]):
-        block = np.asarray(data[place * steps[0] : (place + 1) * steps[0], :y, :x], np.float32)
+        block = np.asarray(data[place * steps[0] : (place + 1) * steps[0]][:, :y, :x], np.float32)
         rows = block.sum(axis=0).reshape(shape[1], steps[1], x).sum(axis=1)
         found[place] = rows.reshape(shape[1], shape[2], steps[2]).sum(axis=2)
     found /= math.prod(steps)

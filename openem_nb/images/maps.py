@@ -12,6 +12,7 @@ All shapes, sizes and places are in the order of an array: z, y, x, whichever wa
 from __future__ import annotations
 
 import contextlib
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, overload
@@ -21,12 +22,13 @@ import numpy as np
 from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
 from openem_nb.formats.flowing import Flowing
-from openem_nb.formats.source import in_order
+from openem_nb.formats.source import changeable, in_order
 from openem_nb.images import _map_statistics
 from openem_nb.images._map_frame import SIDES, Frame, Three, frame_of
 from openem_nb.images._mrc import MrcPixels
 from openem_nb.images._pixels import About, Plain
 from openem_nb.images._raw import RawPixels
+from openem_nb.images._voxels import Voxels, across
 from openem_nb.images.micrograph import Micrograph
 from openem_nb.images.opening import open_image
 
@@ -43,7 +45,10 @@ __all__ = ["Map", "open_map"]
 
 _AXES: Final = ("z", "y", "x")
 _MOST_IN_MEMORY: Final = 8 << 30
-"""Bytes of a volume that is not mapped from its file: 1,290 voxels along each side."""
+"""Bytes of a volume that is read whole into memory: 1,290 voxels along each side."""
+_HELD: Final = 1 << 30
+"""Bytes of one that is held in memory as soon as it is cut along the fastest axis of its file: 645
+voxels along each side. Such a slice has a voxel of each row, and takes all of the file to read."""
 _MOST_FAR: Final = 2 << 30
 """Bytes of one at an address, where it is read whole: 812 voxels along each side."""
 
@@ -58,10 +63,10 @@ def open_map(
 ) -> Map:
     """Open a map: MRC or CCP4, also packed with gzip or bzip2, or another volume that is read here.
 
-    Only the header is read now. A file on this machine is mapped, so that a slice costs what its
-    voxels cost; it must not be written to or cut off while the map is in use. Of one at an address
-    that is not packed, a slice across the slowest axis is one request; for anything else it is read
-    whole into memory, once, up to 2 GiB, and nothing is written to disk.
+    Only the header is read now. Of a file on this machine a slice costs what its voxels cost, and
+    what needs all of them reads them piece by piece; one that is cut off meanwhile is an error. Of
+    one at an address that is not packed, a slice across the slowest axis is one request; for
+    anything else it is read whole into memory, once, up to 2 GiB, and nothing is written to disk.
 
     Parameters
     ----------
@@ -191,14 +196,20 @@ class Map:
 
     @cached_property
     def stored(self) -> NDArray[Any]:
-        """The volume in the order of the file, which is the fast one to read."""
+        """The volume in the order of the file, as an array.
+
+        A file on disk is read into memory, up to 8 GiB; a larger one is mapped, and must not be cut
+        off while the array is in use.
+        """
         pixels = self._pixels
-        if isinstance(pixels, RawPixels):
+        chosen = range(self._opened.frames)[self._sections]
+        size = self._bytes
+        if isinstance(pixels, RawPixels) and (
+            size > _MOST_IN_MEMORY or not changeable(pixels.source)
+        ):
             found = pixels.mapped()
             if found is not None:
                 return found[self._sections]
-        chosen = range(self._opened.frames)[self._sections]
-        size = len(chosen) * self._opened.shape[0] * self._opened.shape[1] * self.dtype.itemsize
         far = self._far()
         if size > (_MOST_IN_MEMORY if far is None else _MOST_FAR):
             raise InvalidInput(
@@ -217,6 +228,24 @@ class Map:
                 pixels.band(one, 0, self._opened.shape[0], copied[place])
         return copied
 
+    @property
+    def _bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def voxels(self) -> NDArray[Any] | Voxels:
+        """The volume in the order of the file, read piece by piece where it is a file on disk."""
+        pixels = self._pixels
+        if (
+            "stored" not in vars(self)
+            and isinstance(pixels, RawPixels)
+            and pixels.plain
+            and changeable(pixels.source)
+        ):
+            first, last, _step = self._sections.indices(self._opened.frames)
+            return Voxels(pixels, first, last - first)
+        return self.stored
+
     def _far(self) -> RawPixels | None:
         """Return the pixels of a file at an address; None if it is on this machine."""
         pixels = self._pixels
@@ -224,10 +253,13 @@ class Map:
 
     @property
     def data(self) -> NDArray[Any]:
-        """The volume, (z, y, x), in the type of the file; pages come as they are touched."""
+        """The volume, (z, y, x), in the type of the file, in memory; see :attr:`stored`."""
         return self.stored.transpose(self._frame.order)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        found = self.voxels
+        if isinstance(found, Voxels) and copy is not False:  # what is made of them is no one else's
+            return np.asarray(found, dtype).transpose(self._frame.order)
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def _axis(self, axis: str) -> int:
@@ -255,7 +287,15 @@ class Map:
         if alone and number == 0 and self._frame.order == (0, 1, 2):
             section = self._pixels.band(self._sections.start + place, 0, self._opened.shape[0])
             return section.astype(np.float32, copy=False)
-        return np.array(np.take(self.data, place, axis=number), np.float32, order="C")
+        along = self._frame.order[number]
+        held = along == 2 and self._bytes <= _HELD
+        found = across(self.stored if held else self.voxels, along, place)
+        return np.array(self._turned(found, number), np.float32, order="C")
+
+    def _turned(self, found: NDArray[Any], number: int) -> NDArray[Any]:
+        """Return what lies across an axis of the volume with the other axes in their order."""
+        rows, columns = (one for i, one in enumerate(self._frame.order) if i != number)
+        return found if rows < columns else found.T
 
     def slices(self) -> dict[str, NDArray[np.float32]]:
         """Return the three slices through the middle, by the axis they lie across."""
@@ -264,15 +304,16 @@ class Map:
     def projection(self, axis: str = "z") -> NDArray[np.float32]:
         """Return the mean along an axis, float32; its two sides are those of a slice."""
         number = self._axis(axis)
-        found = np.zeros([n for i, n in enumerate(self.shape) if i != number])
-        if number == 0:
-            for section in self.data:
-                found += section
-            found /= self.shape[0]
-        else:
-            for place, section in enumerate(self.data):
-                found[place] = section.mean(axis=number - 1, dtype=np.float64)
-        return found.astype(np.float32)
+        along, voxels = self._frame.order[number], self.voxels
+        found = np.zeros([n for i, n in enumerate(voxels.shape) if i != along])
+        for place in range(len(voxels)):
+            if along == 0:
+                found += voxels[place]
+            else:
+                found[place] = voxels[place].mean(axis=along - 1, dtype=np.float64)
+        if along == 0:
+            found /= len(voxels)
+        return np.ascontiguousarray(self._turned(found, number), np.float32)
 
     def stack(self, axis: str = "z") -> Micrograph:
         """Return the map as a stack of slices across an axis, for a viewer.
@@ -296,7 +337,7 @@ class Map:
     @cached_property
     def statistics(self) -> MapStatistics:
         """Extremes, mean and deviation of all voxels, taken when they are first asked for."""
-        return _map_statistics.measure(self.stored)
+        return _map_statistics.measure(self.voxels)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -321,7 +362,7 @@ class Map:
         if bins < 1:
             raise InvalidInput("A histogram has one step at least.", hint="Give 256, for example.")
         found = self.usable()
-        return _map_statistics.histogram(self.stored, (found.min, found.max), bins)
+        return _map_statistics.histogram(self.voxels, (found.min, found.max), bins)
 
     def usable(self) -> MapStatistics:
         """Return the statistics of a map that has something to see; any other is an error."""

@@ -49,7 +49,7 @@ def views(source: Map, level: float, *, size: int = 320) -> dict[str, NDArray[np
         raise InvalidInput("A surface needs a level and a size.", hint="Give numbers.")
     from PIL import Image
 
-    volume = _sized(np.nan_to_num(binned(source.data, _LONGEST), nan=-np.inf), level)
+    volume = _sized(np.nan_to_num(binned(source, _LONGEST), nan=-np.inf), level)
     # the way a ray goes is the first axis; the two others become rows from above, and columns
     turned = {
         "front": volume.transpose(1, 0, 2)[:, ::-1],
