@@ -36,6 +36,8 @@ __all__ = [
     "Unreachable",
 ]
 
+_NEXT = "What to do: "
+
 
 class OpenEMError(Exception):
     """Something that a person has to know, with a hint at the next step.
@@ -50,7 +52,7 @@ class OpenEMError(Exception):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(printable(message))
-        self.hint = printable(hint)
+        self.hint = hint
         self.retry_after: float | None = None
         """Seconds after which the service asks to be tried again, where it said so."""
         self.status: int | None = None
@@ -58,10 +60,21 @@ class OpenEMError(Exception):
         self.said = ""
         """What the service itself said, without its markup."""
 
+    @property
+    def hint(self) -> str:
+        """What to do next; a plain script shows it below its traceback, as a note."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, text: str) -> None:
+        self._hint = printable(text)
+        notes = [one for one in getattr(self, "__notes__", ()) if not one.startswith(_NEXT)]
+        self.__notes__ = [*notes, f"{_NEXT}{self._hint}"] if self._hint else notes
+
     def _render_traceback_(self) -> list[str]:
         """Show message and hint in place of a traceback in a notebook (an IPython hook)."""
         text = f"{type(self).__name__}: {self}"
-        return [text, f"What to do: {self.hint}"] if self.hint else [text]
+        return [text, f"{_NEXT}{self.hint}"] if self.hint else [text]
 
 
 class InvalidInput(OpenEMError, ValueError):

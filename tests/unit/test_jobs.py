@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import pickle
 import threading
 import time
+import traceback
 
 import pytest
 
@@ -194,3 +196,14 @@ def test_an_error_of_ours_shows_its_hint_in_a_notebook() -> None:
         "InvalidInput: No country 'Swizerland'.",
         "What to do: Did you mean Switzerland?",
     ]
+
+
+def test_an_error_of_ours_shows_its_hint_in_a_plain_script() -> None:
+    error = InvalidInput("No country 'Swizerland'.", hint="Did you mean Switzerland?")
+    error = pickle.loads(pickle.dumps(error))
+    shown = traceback.format_exception(error)
+    assert shown[-1] == "What to do: Did you mean Switzerland?\n"
+    error.hint = "Look at the list."
+    assert traceback.format_exception(error)[-1] == "What to do: Look at the list.\n"
+    error.hint = ""
+    assert "What to do" not in "".join(traceback.format_exception(error))
