@@ -23,7 +23,7 @@ def no_run_is_left(own_environment: None) -> Iterator[None]:
     for run_id in table.loc[table["state"].isin(["queued", "running"]), "id"]:
         run = runs.get(run_id)
         run.cancel()
-        run.wait(30)
+        run.wait(120)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.notebook
 
-ENOUGH = 180
+ENOUGH = 400
 """Seconds that a small run may take on a busy machine."""
 
 

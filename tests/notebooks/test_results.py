@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.notebook
 
-ENOUGH = 120
+ENOUGH = 400
 """Seconds that a template may take on a busy machine."""
 
 

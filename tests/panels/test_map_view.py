@@ -141,7 +141,7 @@ except OpenEMError as error:
     print(type(error).__name__)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=400, check=False
     )
     assert done.stdout.strip() in {"NotFound", "InvalidInput"}
     assert done.stderr == ""

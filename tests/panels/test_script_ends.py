@@ -42,7 +42,7 @@ def test_a_script_ends_well(script: str, home: Path) -> None:
             env={**os.environ, "OPENEM_HOME": str(home)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")

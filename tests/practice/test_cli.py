@@ -14,7 +14,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "openem_nb"]
 
 
 def openem(
-    *arguments: str, timeout: float = 120, **environment: str
+    *arguments: str, timeout: float = 400, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMAND = [sys.executable, "-W", "error", "-m", "openem_nb"]
 
 
-def openem(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def openem(*arguments: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
         stdin=subprocess.DEVNULL,
@@ -248,7 +248,7 @@ def test_two_consoles_at_the_same_retrieval_both_see_its_end(
         for _ in range(2)
     ]
     for one in both:
-        shown, _ = one.communicate(timeout=120)
+        shown, _ = one.communicate(timeout=400)
         assert one.returncode == 0, shown.decode()
         assert b"erified: 2 files" in shown
     assert len(scicat.retrievals()) == 1
