@@ -30,7 +30,9 @@ def mine(
             help="thumbnail, statistics, spectrum, ctf, ice, dose or motion; may be repeated.",
         ),
     ] = None,
-    voltage: Annotated[float | None, typer.Option(help="KV; else from files or metadata.")] = None,
+    voltage: Annotated[
+        float | None, typer.Option(help="In kV; else from files or metadata.")
+    ] = None,
     cs: Annotated[
         float | None, typer.Option(help="Spherical aberration, mm; else from metadata.")
     ] = None,

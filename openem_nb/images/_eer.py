@@ -134,7 +134,6 @@ class EerPixels(Plain):
         height, width = shape[0] << superres, shape[1] << superres
         super().__init__((height, width), len(pages), np.dtype(np.uint16))
         self.source, self.pages, self.superres = source, pages, superres
-        self._locks = threading.Lock()
 
     def events(self, frame: int, out: NDArray[np.uint16]) -> None:
         """Add the events of a frame to an image."""

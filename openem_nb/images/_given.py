@@ -10,7 +10,7 @@ from openem_nb.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["checked", "checked_range", "number", "possible"]
+__all__ = ["checked", "checked_phase_range", "checked_range", "number", "possible"]
 
 
 class _Value(NamedTuple):
@@ -109,5 +109,35 @@ def checked_range(defocus: Sequence[float]) -> tuple[float, float]:
     if high < _SHALLOW:
         raise InvalidInput(
             f"A defocus of {low:g} to {high:g} Å leaves no rings to look for.", hint=hint
+        )
+    return low, high
+
+
+def checked_phase_range(given: object) -> tuple[float, float]:
+    """Return the two ends between which a phase shift is looked for, degrees.
+
+    Parameters
+    ----------
+    given :
+        One number, or a pair in any sequence.
+
+    Raises
+    ------
+    InvalidInput
+        If it is neither, or the ends are not in order or further apart than 180 degrees.
+    """
+    hint = "Give a number of degrees, True, or the lower and the upper end."
+    try:
+        first, last = given  # type: ignore[misc]  # whatever a person gives
+    except TypeError:
+        first = last = given
+    except ValueError:
+        raise InvalidInput(
+            f"The phase shift is {given!r}, and has to be a number or a pair.", hint=hint
+        ) from None
+    low, high = (number("The phase shift", one, hint) for one in (first, last))
+    if not low <= high <= low + 180:
+        raise InvalidInput(
+            f"A phase shift of {low:g} to {high:g} degrees cannot be looked for.", hint=hint
         )
     return low, high

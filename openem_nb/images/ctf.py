@@ -21,13 +21,15 @@ import numpy as np
 from openem_nb.errors import InvalidInput
 from openem_nb.images import _ctf_fit, _ctf_profile, _ctf_rings
 from openem_nb.images._ctf_model import Optics, wavelength, zeros
-from openem_nb.images._given import checked, checked_range
+from openem_nb.images._given import checked, checked_phase_range, checked_range
 from openem_nb.images._holes import averaged
 from openem_nb.images._sources import known_pixel_size, of_one_exposure, pixels
 from openem_nb.images.spectrum import CELLS, Spectrum, periodogram
 from openem_nb.images.threads import plain_algebra
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -63,7 +65,7 @@ there. The best of all trials reaches it in noise of no size: see docs/explanati
 _OFF: Final = 100.0
 """Å that a fit may end beyond the range in which it was looked for."""
 _USUAL_CS: Final = 2.7
-"""Mm; of the lenses of most microscopes for cryo-EM."""
+"""In mm; of the lenses of most microscopes for cryo-EM."""
 _RANGE: Final = (3000.0, 50_000.0)
 """Å between which the defocus is looked for."""
 
@@ -101,9 +103,9 @@ class Ctf:
     the fit, noise alone would not fit as well, and it ended in the range in which it was looked
     for."""
     voltage: float
-    """KV."""
+    """In kV."""
     cs: float
-    """Mm."""
+    """In mm."""
     pixel_size: float
     """Å of the pixels whose spectrum was fitted."""
     amplitude_contrast: float
@@ -170,7 +172,7 @@ def ctf(
     cs: float | None = None,
     pixel_size: float | None = None,
     amplitude_contrast: float = 0.07,
-    phase_shift: float | tuple[float, float] | bool | None = None,
+    phase_shift: float | Sequence[float] | bool | None = None,
     defocus: tuple[float, float] = _RANGE,
     quick: bool = False,
 ) -> Ctf:
@@ -182,7 +184,7 @@ def ctf(
         Image (y, x), opened micrograph, or a spectrum: best a :func:`periodogram`. Of a movie the
         mean of its frames; of a tilt series one ``frame(i)``.
     voltage :
-        KV; by default what the micrograph knows.
+        In kV; by default what the micrograph knows.
     cs :
         Spherical aberration, mm; near 0 for microscopes with a corrector. Where it is not given,
         2.7 is assumed, that of most microscopes for cryo-EM, and the words of the result say so.
@@ -294,18 +296,12 @@ def _optics(voltage: float, cs: float, amplitude_contrast: float) -> Optics:
     return Optics(length, checked("cs", cs) * 1e7, contrast)
 
 
-def _phase_range(given: float | tuple[float, float] | bool | None) -> tuple[float, float]:
+def _phase_range(given: float | Sequence[float] | bool | None) -> tuple[float, float]:
     if given is True:
         return 0.0, 180.0
     if given is None or given is False:
         return 0.0, 0.0
-    low, high = given if isinstance(given, tuple) else (given, given)
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high <= low + 180):
-        raise InvalidInput(
-            f"A phase shift of {given} degrees cannot be looked for.",
-            hint="Give a number, True, or the lower and the upper end.",
-        )
-    return float(low), float(high)
+    return checked_phase_range(given)
 
 
 def _spectrum(

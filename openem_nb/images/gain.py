@@ -120,8 +120,8 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
         done in the order in which they are written: MotionCor and RELION rotate first, then flip,
         which is ``"rotate 90 flip x"``. ``flip x`` turns left and right, ``flip y`` first and last
         row. Rotations are counter-clockwise as MRC files are drawn, with the first row at the
-        bottom; as an array is printed, with row 0 on top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes
-        ``[[3, 1], [4, 2]]``.
+        bottom; as an array is printed, with row 0 on top, ``rotate 90`` turns clockwise: of
+        ``[[1, 2], [3, 4]]`` it makes ``[[3, 1], [4, 2]]``.
     divide :
         Whether the file holds what pixels are divided by; by default only a file ``*.gain``, the
         reference of an EER movie, does.

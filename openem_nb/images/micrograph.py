@@ -187,14 +187,23 @@ class Micrograph:
         return self.band(0, self.shape[0], frame=i)
 
     def band(
-        self, y0: int, y1: int, frame: int = 0, out: NDArray[Any] | None = None
+        self, y0: int, y1: int, *, frame: int = 0, out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
         """Return the rows from ``y0`` to before ``y1``.
 
         Parameters
         ----------
+        y0, y1 :
+            Pixels from the first row of the file.
+        frame :
+            Number of the frame.
         out :
             Array of that shape to read into; returned.
+
+        Raises
+        ------
+        InvalidInput
+            If the rows are not all in the image, or ``out`` has another shape.
         """
         self._check(frame, y0, y1, 0, self.shape[1])
         wanted = (y1 - y0, self.shape[1])
@@ -205,8 +214,21 @@ class Micrograph:
             )
         return self._pixels.band(frame, y0, y1, out)
 
-    def window(self, y0: int, y1: int, x0: int, x1: int, frame: int = 0) -> NDArray[Any]:
-        """Return a part of a frame, in the type of the file."""
+    def window(self, y0: int, y1: int, x0: int, x1: int, *, frame: int = 0) -> NDArray[Any]:
+        """Return a part of a frame, (y, x), in the type of the file.
+
+        Parameters
+        ----------
+        y0, y1, x0, x1 :
+            First row and the one after the last, first column and the one after the last; pixels.
+        frame :
+            Number of the frame.
+
+        Raises
+        ------
+        InvalidInput
+            If it is not all in the image.
+        """
         self._check(frame, y0, y1, x0, x1)
         return self._pixels.window(frame, y0, y1, x0, x1)
 
@@ -245,6 +267,7 @@ class Micrograph:
         y1: int,
         x0: int,
         x1: int,
+        *,
         height: int,
         width: int,
         frame: Frame = 0,
@@ -257,8 +280,17 @@ class Micrograph:
 
         Parameters
         ----------
+        y0, y1, x0, x1 :
+            First row and the one after the last, first column and the one after the last; pixels.
+        height, width :
+            Rows and columns of the result at most.
         frame :
             Number of a frame, or ``"sum"`` for the mean of all of them.
+
+        Raises
+        ------
+        InvalidInput
+            If the part is not all in the image, or a view has no pixel.
         """
         self._check(frame, y0, y1, x0, x1)
         if height < 1 or width < 1:
@@ -367,12 +399,16 @@ class Micrograph:
     @property
     def caption(self) -> str:
         """Name, size and pixel size in words."""
+        return self.described(pixel_size=self.pixel_size)
+
+    def described(self, *, pixel_size: float | None) -> str:
+        """Return the caption with another pixel size, Å; None where it is not known."""
         height, width = self.shape
         words = [self.name, f"{width} × {height} pixels"]
         if self.frames > 1:
             words.append(f"{self.frames} {_PLURALS[self.axes[0]]}")
-        if self.pixel_size is not None:
-            words.append(f"{self.pixel_size:.4g} Å per pixel")
+        if pixel_size is not None:
+            words.append(f"{pixel_size:.4g} Å per pixel")
         if self.voltage is not None:
             words.append(f"{self.voltage:g} kV")
         return ", ".join(words)

@@ -45,10 +45,20 @@ def contrast(
     -------
     tuple
         (lo, hi), with lo < hi always.
+
+    Raises
+    ------
+    InvalidInput
+        If ``percent`` or ``sigma`` leaves no contrast.
     """
     if not 0 <= percent < 50:
         raise InvalidInput(
             f"{percent} percent at each end leave no contrast.", hint="Give 0 to 49, usually 0.5."
+        )
+    if sigma is not None and not 0 < sigma < math.inf:
+        raise InvalidInput(
+            f"{sigma} standard deviations around the mean leave no contrast.",
+            hint="Give a number above 0, usually 3.",
         )
     if array.ndim == 2 and max(array.shape) > _LARGEST:
         array = block_mean(array, factor_for((array.shape[0], array.shape[1]), _LARGEST))

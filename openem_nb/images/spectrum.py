@@ -83,11 +83,6 @@ class Spectrum:
         """Mean power of each ring."""
         return self._rings.power
 
-    @property
-    def nyquist(self) -> float:
-        """Highest spatial frequency of the pixels, in the unit of :attr:`frequency`."""
-        return 0.5 / (self.pixel_size or 1.0)
-
     def picture(self, size: int = 512, *, flatten: bool = True) -> NDArray[np.float32]:
         """Return the whole plane as a picture, zero frequency in the middle.
 
@@ -107,7 +102,6 @@ class Spectrum:
         """
         if size < 2:
             raise InvalidInput("A picture has two pixels at least.", hint="Give a size like 512.")
-        f = (np.arange(size) - size // 2) / size
         values = self.power
         if flatten:
             values = np.sqrt(values / _polar.smooth(self._rings, self.fy, self.fx))

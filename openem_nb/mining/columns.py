@@ -83,7 +83,7 @@ COLUMNS: Final = {
     "ctf_defocus_v": _number("Å", "defocus across it", "ctf"),
     "ctf_defocus": _number("Å", "mean of the two", "ctf"),
     "ctf_astigmatism": _number("Å", "difference of the two", "ctf"),
-    "ctf_angle": _number("°", "axis of astigmatism, counter-clockwise from x", "ctf"),
+    "ctf_angle": _number("°", "axis of astigmatism, from x towards higher rows of the file", "ctf"),
     "ctf_phase_shift": _number("°", "phase shift of a phase plate", "ctf"),
     "ctf_score": _number("", "correlation of the spectrum with the fit", "ctf"),
     "ctf_resolution": _number("Å", "how far the fit holds", "ctf"),

@@ -64,7 +64,7 @@ class ImageFile:
     pixel_size: float | None = None
     """Å by the word of its data set, for files that do not know it."""
     voltage: float | None = None
-    """KV by the word of its data set, for files that do not know it."""
+    """In kV, by the word of its data set, for files that do not know it."""
     source: str = ""
     """The data set or entry that it belongs to, wherever it lies; empty for files of a folder."""
     uncertainty: int = 0

@@ -80,9 +80,9 @@ def mine(
     measures :
         Names out of :data:`~openem_nb.mining.MEASURES`.
     voltage, cs, pixel_size, amplitude_contrast :
-        KV, mm, Å, part of 1; those that are given hold for all files. The CTF needs Cs: without
-        one it is that of the data set's metadata, where there are some. Voltage and pixel size of
-        a data set's metadata are used for files that do not know them.
+        In kV, mm, Å and as a part of 1; those that are given hold for all files. The CTF needs Cs:
+        without one it is that of the data set's metadata, where there are some. Voltage and pixel
+        size of a data set's metadata are used for files that do not know them.
     phase_plate :
         Look for a phase shift, too.
     quick :

@@ -38,7 +38,7 @@ class Facts:
     url: str = ""
     """Its page, for people; empty if there is none."""
     voltage: float | None = None
-    """KV."""
+    """In kV."""
     cs: float | None = None
     """Spherical aberration, mm."""
     pixel_size: float | None = None

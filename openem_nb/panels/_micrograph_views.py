@@ -228,8 +228,8 @@ class Views:
             columns = slice(x0 // self.base, -(-x1 // self.base))
             seen = small[rows, columns]
             return seen if factor == self.base else block_mean(seen, factor // self.base)
-        shape = (y1 - y0) // factor, (x1 - x0) // factor
-        return self.micrograph.view(y0, y1, x0, x1, *shape, frame=frame)
+        height, width = (y1 - y0) // factor, (x1 - x0) // factor
+        return self.micrograph.view(y0, y1, x0, x1, height=height, width=width, frame=frame)
 
     def _small(self, frame: int) -> NDArray[np.float32]:
         """Return a frame binned by the base factor; the micrograph remembers it for a while."""

@@ -64,7 +64,7 @@ class InspectPanel(Panel):
     pattern :
         Only files whose name, or path in the data set, is like this: ``*_fractions.tiff``.
     voltage, cs, pixel_size :
-        KV, mm and Å for measurements, where neither files nor metadata know them.
+        In kV, mm and Å, for measurements, where neither files nor metadata know them.
     picks :
         Particle picks, or a file of them, of all images; otherwise those in a file beside an image
         that is named like it (``.box``, ``.cbox``, ``.star``, ``_autopick.star``).

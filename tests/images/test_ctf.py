@@ -134,6 +134,23 @@ def test_phase_shift_is_found_with_the_defocus(phase: float) -> None:
     assert between.phase_shift == pytest.approx(phase, abs=6)
 
 
+def test_ends_of_a_phase_shift_come_in_any_sequence() -> None:
+    spectrum = model(defocus=(12_000, 12_000, 0), phase=90.0)
+    known = images.ctf(spectrum, phase_shift=(70, 110))
+    for pair in ([70, 110], np.array([70, 110])):
+        found = images.ctf(spectrum, phase_shift=pair)
+        assert found.phase_shift == known.phase_shift
+
+
+@pytest.mark.parametrize(
+    "wrong", [[60], [60, 90, 120], "90 to 120", "ab", [120, 60], [0, 181], [0, math.nan], [None, 9]]
+)
+def test_a_phase_shift_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInput, match="phase") as caught:
+        images.ctf(model(defocus=(12_000, 12_000, 0)), phase_shift=wrong)
+    assert "upper end" in caught.value.hint
+
+
 def test_standard_deviations_cover_what_noise_does() -> None:
     apart_by: list[tuple[float, ...]] = []
     for seed in range(40):

@@ -33,15 +33,15 @@ def movie(tmp_path: Path) -> images.Micrograph:
 
 
 def test_views_are_exact_means(movie: images.Micrograph) -> None:
-    found = movie.view(20, 120, 40, 240, 10, 20, frame=2)
+    found = movie.view(20, 120, 40, 240, height=10, width=20, frame=2)
     expected = FRAMES[2, 20:120, 40:240].reshape(10, 10, 20, 10).mean((1, 3))
     assert np.allclose(found, expected, rtol=1e-6)
-    whole = movie.view(0, 300, 0, 420, 75, 105, frame="sum")
+    whole = movie.view(0, 300, 0, 420, height=75, width=105, frame="sum")
     expected = FRAMES.mean(axis=0).reshape(75, 4, 105, 4).mean((1, 3))
     assert np.allclose(whole, expected, rtol=1e-5)
-    native = movie.view(5, 25, 7, 57, 4000, 4000, frame=1)
+    native = movie.view(5, 25, 7, 57, height=4000, width=4000, frame=1)
     assert np.array_equal(native, FRAMES[1, 5:25, 7:57])
-    assert movie.view(20, 120, 40, 240, 10, 20, frame=2) is found
+    assert movie.view(20, 120, 40, 240, height=10, width=20, frame=2) is found
     with pytest.raises(ValueError, match="read-only"):
         found[0, 0] = 1
 

@@ -28,6 +28,12 @@ def test_limits_by_percent_and_by_deviation() -> None:
     assert (low, high) == (pytest.approx(70, abs=1), pytest.approx(130, abs=1))
 
 
+@pytest.mark.parametrize("sigma", [0, -3, np.inf, np.nan])
+def test_a_range_of_no_width_is_refused(sigma: float) -> None:
+    with pytest.raises(InvalidInput, match="leave no contrast"):
+        images.contrast(np.arange(64.0).reshape(8, 8), sigma=sigma)
+
+
 def test_limits_always_show_something() -> None:
     for value in (0, 5, -1e9, 1e30):
         low, high = images.contrast(np.full((4, 4), value))

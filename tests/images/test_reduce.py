@@ -136,7 +136,7 @@ def test_threads_that_share_a_file_give_the_mean_of_each_block(
     with images.open_image(tmp_path / "a.mrc") as found:
         ys, xs = edges(203, factor=7), edges(311, factor=7)
         assert np.allclose(found.thumbnail(50), exact(image, ys, xs), rtol=1e-5)
-        view = found.view(3, 200, 10, 310, 61, 77)
+        view = found.view(3, 200, 10, 310, height=61, width=77)
     part = image[3:200, 10:310]
     expected = exact(part, edges(len(part), count=61), edges(300, count=77))
     assert np.allclose(view, expected, rtol=1e-5)

@@ -86,7 +86,7 @@ def test_a_small_picture_comes_from_a_small_size(
         assert np.array_equal(found.frame(0), DATA[0])
         # a part of it, from the half size
         before = server.sent
-        view = found.view(256, 768, 300, 900, 128, 150, frame=0)
+        view = found.view(256, 768, 300, 900, height=128, width=150, frame=0)
         exact = images.block_mean(DATA[0, 256:768, 300:900], 4)
         assert np.abs(view - exact).max() < 1  # the half size has whole numbers
         assert server.sent - before < DATA[0].nbytes / 2

@@ -40,7 +40,12 @@ def test_one_strange_file_does_not_hide_the_others() -> None:
 
 
 def test_values_that_are_all_the_same_are_drawn() -> None:
-    histograms(table(std=[2.0, 2.0])).canvas.draw()
+    figure = histograms(table(std=[2.0, 2.0]))
+    figure.canvas.draw()
+    axis = figure.axes[0]
+    assert axis.get_title("right") == "median 2"
+    assert sum(bar.get_height() for bar in axis.patches) == 2
+    assert axis.get_xlim()[0] < 2 < axis.get_xlim()[1]
 
 
 def test_nothing_to_draw() -> None:
