@@ -6,7 +6,8 @@ are proposed as the limit (Iglewicz and Hoaglin 1993, "How to detect and handle 
 deviation is that of the side on which the value lies, because drift, ice and resolution have a long
 tail on one side in every good session. Where more than half of the values are the same, as with
 pixel sizes, a value that few share is named. A difference below a tenth of the median is not told,
-however regular the others are: nobody would throw an image away for it.
+however regular the others are: nobody would throw an image away for it. The motion of a movie in
+which nothing could be followed is that of noise: it is not compared, but named where it is rare.
 
 It is a proposal: a person decides.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb.errors import InvalidInput
+from openem_nb.images.reliability import doubtful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,12 +131,26 @@ def outliers(
         values = frame[column]
         if values.dtype.kind not in "fiu" or (columns is None and _short(column) in _NO_JUDGEMENT):
             continue
-        _judge(column, values.to_numpy(np.float64, na_value=np.nan), limit, distance, reasons)
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
+        if column.startswith("motion_"):
+            numbers = np.where(doubtful(frame, column), np.nan, numbers)
+        _judge(column, numbers, limit, distance, reasons)
+    _lost(frame, distance, reasons)
     found = pd.DataFrame(
         {"distance": distance, "reasons": [" ".join(texts) for texts in reasons]},
         index=frame.index,
     )
     return found[distance > 0].sort_values("distance", ascending=False, kind="stable")
+
+
+def _lost(frame: pd.DataFrame, distance: NDArray[np.float64], reasons: list[list[str]]) -> None:
+    """Name movies whose specimen could not be followed, where that is rare."""
+    lost = doubtful(frame, "motion_reliable")
+    known = int(frame["motion_reliable"].notna().sum()) if "motion_reliable" in frame else 0
+    if known >= FEWEST and lost.sum() <= _RARE * known:
+        for place in np.flatnonzero(lost):
+            distance[place] = np.inf
+            reasons[place].append(f"Motion is not reliable; {1 - lost.sum() / known:.0%} are.")
 
 
 def unit_of(column: str) -> str:

@@ -1,7 +1,8 @@
 """Which measurements rest on a fit that is not to be relied on.
 
 A fit that found nothing has values all the same: a defocus of somewhere, rings that it seems to
-follow to some resolution. They must not rank with those of a fit that holds.
+follow to some resolution. Noise does not stand still either: where frames have nothing to follow,
+the way is long. They must not rank with those of a fit that holds.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ __all__ = ["RELIABLE", "doubtful", "rests_on"]
 
 RELIABLE: Final = "ctf_reliable"
 """Column that says whether the CTF of an image can be relied on."""
-_GROUP: Final = "ctf_"
-_SURE: Final = frozenset({RELIABLE, "ctf_cs", "ctf_amplitude_contrast", "ctf_score"})
+_GROUPS: Final = {"ctf_": RELIABLE, "motion_": "motion_reliable"}
+"""How columns of a fit begin, and which one says whether it holds."""
+_SURE: Final = frozenset(
+    {*_GROUPS.values(), "ctf_cs", "ctf_amplitude_contrast", "ctf_score", "motion_dose"}
+)
 """What was given to the fit, and what says how good it is: it holds for bad fits as well."""
 
 
@@ -29,9 +33,11 @@ def rests_on(column: str) -> str:
     Examples
     --------
     >>> rests_on("ctf_resolution"), rests_on("ctf_score"), rests_on("motion_total")
-    ('ctf_reliable', '', '')
+    ('ctf_reliable', '', 'motion_reliable')
     """
-    return RELIABLE if column.startswith(_GROUP) and column not in _SURE else ""
+    if column in _SURE:
+        return ""
+    return next((told for group, told in _GROUPS.items() if column.startswith(group)), "")
 
 
 def doubtful(frame: pd.DataFrame, column: str = RELIABLE) -> NDArray[np.bool_]:
@@ -44,7 +50,7 @@ def doubtful(frame: pd.DataFrame, column: str = RELIABLE) -> NDArray[np.bool_]:
     column :
         Whose values; of columns that rest on no fit none are doubtful.
     """
-    told = column if column == RELIABLE else rests_on(column)
+    told = column if column in _GROUPS.values() else rests_on(column)
     if not told or told not in frame:
         return np.zeros(len(frame), bool)
     values = frame[told]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from openem_nb._folders import write_whole
 from openem_nb.errors import DamagedFile, InvalidInput, NotFound
 from openem_nb.images._star import numbers, read_star, texts, writable, write_star
+from openem_nb.images.reliability import doubtful
 from openem_nb.values import counted, for_spreadsheets
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def write_selection(
     -----
     A STAR file has groups of optics, which RELION asks for, where the table knows the pixel size,
     voltage, spherical aberration and amplitude contrast; :func:`missing_optics` says what it lacks.
-    A CTF that is not reliable is written like others: mark such micrographs bad.
+    A CTF that is not reliable is written like others: mark such micrographs bad. A motion that is
+    not reliable is no value: where a kept micrograph has one, RELION is told no motion at all.
 
     Raises
     ------
@@ -145,7 +147,9 @@ def _write_star(path: Path, frame: pd.DataFrame, name: str, folder: Path | None)
     columns, without = _columns(frame, name, folder)
     remarks = []
     if without:
-        remarks.append(f"Without {', '.join(without)}: not every micrograph has a value.")
+        remarks.append(
+            f"Without {', '.join(without)}: not every micrograph has a value that holds."
+        )
     tables = {"micrographs": columns}
     missing = missing_optics(frame)
     if missing and len(frame):
@@ -188,8 +192,11 @@ def _columns(
             "motion_dose" in frame and frame["motion_dose"].notna().all()
         ):
             continue
-        if frame[column].notna().all():
-            columns[label] = frame[column].tolist()
+        values = frame[column]
+        if str(column).startswith("motion_"):  # RELION has no column that could say it is noise
+            values = values.mask(doubtful(frame, str(column)))
+        if values.notna().all():
+            columns[label] = values.tolist()
         elif frame[column].notna().any():
             without.append(label)
     columns["openemMark"] = [one or None for one in frame["mark"]]

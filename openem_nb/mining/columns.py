@@ -102,6 +102,9 @@ COLUMNS: Final = {
     "motion_total": _number("Å", "length of the specimen's way over all frames", "motion"),
     "motion_early": _number("Å", "up to 4 e⁻/Å², or in the first quarter", "motion"),
     "motion_late": _number("Å", "in the rest", "motion"),
+    "motion_reliable": Column(
+        "BOOLEAN", "", "whether the specimen was followed; else its way is that of noise", "motion"
+    ),
     "motion_dose": _number(
         "e⁻/Å²", "dose of a frame that tells what is early; empty for the first quarter", "motion"
     ),

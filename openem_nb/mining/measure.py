@@ -264,7 +264,8 @@ def _motion(exposure: _Exposure) -> dict[str, Any]:
         raise InvalidInput("The pixel size is not known. Give pixel_size in Å.")
     each = None if dose is None else dose / found.frames
     way = motion(found, gain=exposure.gain, pixel_size=exposure.pixel_size, dose_per_frame=each)
-    return {**_fields(way, "total", "early", "late", before="motion_"), "motion_dose": each}
+    values = _fields(way, "total", "early", "late", "reliable", before="motion_")
+    return {**values, "motion_dose": each, "left_out": way.doubt and f"not reliable. {way.doubt}"}
 
 
 _MEASURES: Final[dict[str, Callable[[_Exposure], dict[str, Any]]]] = {

@@ -29,7 +29,7 @@ MEASURES: Final = {
 DEFAULT: Final = ("thumbnail", "statistics", "spectrum", "ctf", "ice")
 """What is measured where nothing else is asked for."""
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 """Raised when a measurement changes, so that files are measured again."""
 
 

@@ -107,7 +107,7 @@ def test_csv_holds_no_formula_and_star_what_relion_has_names_for(tmp_path: Path)
     # a number that one of them lacks would be zero for RELION
     assert not [*block.find_values("_rlnCtfMaxResolution")]
     head = star.read_text().split("data_")[0]
-    assert "# Without rlnCtfMaxResolution: not every micrograph has a value." in head
+    assert "# Without rlnCtfMaxResolution: not every micrograph has a value that holds." in head
     assert "# Without optics: not known are" in head
     kept = read_selection(write_selection(tmp_path / "t.star", judged(), keep="not bad"))
     assert kept["name"].tolist() == ["m_0.mrc", "m_2.mrc", "m_3.mrc", "m_4.mrc"]
@@ -184,3 +184,31 @@ def test_an_axis_that_is_not_known_is_no_outlier() -> None:
     frame = pd.DataFrame({"ctf_deviation_angle": [1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.0, 52.0]})
     assert len(outliers(frame)) == 0
     assert len(outliers(frame.rename(columns={"ctf_deviation_angle": "ctf_deviation_u"}))) == 1
+
+
+def moved() -> pd.DataFrame:
+    """Return the motion of twelve movies, of which the fourth could not be followed."""
+    total = [10.0, 11.0, 9.0, 180.0, 10.5, 9.5, 11.5, 10.2, 9.9, 10.1, 10.8, 9.7]
+    reliable = pd.array([one < 100 for one in total], dtype="boolean")
+    names = [f"m{place}.mrc" for place in range(12)]
+    return pd.DataFrame({"name": names, "motion_total": total, "motion_reliable": reliable})
+
+
+def test_motion_of_noise_is_no_measurement() -> None:
+    frame = moved()
+    reasons = outliers(frame)["reasons"]
+    assert list(reasons.index) == [3]
+    assert reasons[3] == "Motion is not reliable; 92% are."
+    frame["motion_reliable"] = frame["motion_reliable"].mask(frame.index == 3)
+    assert "Motion total is 180 Å" in outliers(frame)["reasons"][3], "nobody has said what it is"
+
+
+def test_relion_is_told_no_motion_of_noise(tmp_path: Path) -> None:
+    frame = moved().assign(mark="good", note="")
+    lines = write_selection(tmp_path / "all.star", frame).read_text()
+    assert "_rlnAccumMotionTotal" not in lines
+    assert "# Without rlnAccumMotionTotal: not every micrograph has a value that holds." in lines
+    frame.loc[3, "mark"] = "bad"
+    kept = write_selection(tmp_path / "kept.star", frame, keep="good").read_text()
+    assert "_rlnAccumMotionTotal" in kept
+    assert "180" not in kept

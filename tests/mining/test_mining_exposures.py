@@ -41,6 +41,16 @@ def test_motion_is_in_angstrom(movie: Path, tmp_path: Path, pixel_size: float) -
     assert row["motion_early"] + row["motion_late"] == pytest.approx(known.total)
 
 
+def test_motion_of_noise_is_not_reliable(movie: Path, tmp_path: Path) -> None:
+    counts = np.random.default_rng(1).poisson(1, (10, 256, 256)).astype(np.uint8)
+    tifffile.imwrite(movie.with_name("noise.tif"), counts, photometric="minisblack")
+    mined = mine(movie.parent, measures=["motion"], pixel_size=1.0, out=tmp_path / "out")
+    found = mined.frame.set_index("name")
+    assert found["motion_reliable"].to_dict() == {"movie.tif": True, "noise.tif": False}
+    assert not found["left_out"]["movie.tif"]
+    assert "The frames have too little in common" in found["left_out"]["noise.tif"]
+
+
 def test_motion_is_left_out_where_the_pixel_size_is_not_known(movie: Path, tmp_path: Path) -> None:
     row = mine(movie, measures=["motion"], out=tmp_path / "out").frame.iloc[0]
     assert np.isnan(row["motion_total"])
