@@ -251,6 +251,32 @@ def test_another_folder_takes_the_place_of_the_first(
     assert panel.gallery.marks["mark"].tolist() == ["bad"]
 
 
+def test_a_folder_with_the_same_names_has_its_own_marks_and_pictures(
+    closing: Any, until: Any, ask: Any, tmp_path: Path
+) -> None:
+    for folder, seed in (("raw", 1), ("denoised", 2)):
+        write(tmp_path / folder / "a.mrc", seed=seed)
+        write(tmp_path / folder / "b.mrc", seed=seed + 5)
+    panel = opened(closing, until, tmp_path / "raw")
+    ask(panel.gallery, "mark", rows=[1], mark="bad")
+    ask(panel.gallery, "select", rows=[1])
+    before = panel.thumbnails.picture("a.mrc", {})
+    version = panel.gallery.version
+    panel.show(tmp_path / "denoised")
+    panel.job.result(120)
+    ended(panel.making)
+    assert len(panel.gallery.marks) == 0
+    assert panel.gallery.selected == ()
+    assert panel.thumbnails.picture("a.mrc", {}) != before
+    assert panel.gallery._rows.since(version)["anew"]  # the browser drops the pictures it has
+    panel.gallery.mark(["a.mrc"], "good")
+    panel.close()
+    again = opened(closing, until, tmp_path / "denoised")
+    assert again.gallery.marks["name"].tolist() == ["a.mrc"]
+    again = opened(closing, until, tmp_path / "raw")
+    assert again.gallery.marks["name"].tolist() == ["b.mrc"]
+
+
 def test_practice_micrographs_are_written_whole(
     closing: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,7 @@ function render({ model, el }) {
     selected: (rows, changed) => {
       redraw(changed);
       showDetails();
-      void ask("select", { rows });
+      void ask("select", { rows, version: table.version });
     },
     mark: (name, on) => void mark(name, on),
     note: () => details.note.focus(),
@@ -76,10 +76,12 @@ function render({ model, el }) {
   );
   const details = new GalleryDetails({
     mark: (name) => void mark(name, false),
-    note: (text) => void note(text),
+    meant: () => rowsMeant(),
+    note: (text, rows) => void note(text, rows),
     open: () => void open(),
   });
   details.leave = () => grid.element.focus();
+  details.left = () => showDetails();
   const side = make("div", { class: "oem-gallery-right" }, details.element, ranges.element);
   const main = make("div", { class: "oem-gallery-main" }, grid.element, make("p", { class: "oem-muted" }, KEYS));
   const heading = make("h3");
@@ -107,14 +109,16 @@ function render({ model, el }) {
     shown = table.rows(view);
     const same = shown.length === were.length && shown.every((row, place) => row === were[place]);
     places = new Map(shown.map((row, place) => [row, place]));
-    for (const row of choice.selected) if (!places.has(row)) choice.selected.delete(row);
+    const kept = [...choice.selected].filter((row) => places.has(row));
     grid.active = top ? 0 : places.get(before) ?? Math.min(grid.active, Math.max(0, shown.length - 1));
     if (top) grid.element.scrollTop = 0;
+    if (top) choice.hold();
     if (same && !top) grid.refresh();
     else grid.show(shown.length);
     if (!top && places.get(before) === grid.active) grid.keep(depth); // new values move what lies around it
     tools.show(table, view, shown.length);
     ranges.show(table, view, shown, active());
+    if (kept.length < choice.selected.size) choice.select(kept); // what is not seen is not judged
     showDetails();
   }
 
@@ -132,28 +136,63 @@ function render({ model, el }) {
   async function mark(mark, on) {
     const rows = rowsMeant();
     if (!rows.length) return;
-    for (const row of rows) table.marks[row] = mark; // at once; the kernel says it again
-    redraw(rows);
-    tools.show(table, view, shown.length);
+    const said = say("marks", rows, mark); // at once; the kernel says it again
     if (on && !choice.selected.size) grid.go(grid.active + 1);
-    showDetails();
-    await ask("mark", { rows, mark });
+    await said;
   }
 
-  /** @param {string} text */
-  async function note(text) {
-    const rows = rowsMeant();
-    if (rows.every((row) => table.notes[row] === text)) return;
-    for (const row of rows) table.notes[row] = text;
-    redraw(rows);
-    await ask("note", { rows, note: text });
+  /** @param {string} text @param {number[]} rows */
+  async function note(text, rows) {
+    if (!rows.length) trouble.textContent = "The note was not written: its image is not shown any more.";
+    if (rows.some((row) => table.notes[row] !== text)) await say("notes", rows, text);
+  }
+
+  /**
+   * Show a mark or note and tell it to the kernel; where that does not take it, it goes away again.
+   *
+   * @param {"marks" | "notes"} what @param {number[]} rows @param {string} text
+   */
+  async function say(what, rows, text) {
+    const { version } = table;
+    const before = rows.map((row) => table[what][row]);
+    const put = (/** @type {string[]} */ texts) => {
+      rows.forEach((row, place) => (table[what][row] = texts[place]));
+      redraw(rows);
+      tools.show(table, view, shown.length);
+      showDetails();
+    };
+    put(rows.map(() => text));
+    const answer = await ask(what === "marks" ? "mark" : "note", { rows, version, [what === "marks" ? "mark" : "note"]: text });
+    if (!answer && table.version === version) put(before); // a newer table has what the kernel knows
   }
 
   async function open() {
     if (active() < 0 || !model.get("opens")) return;
     told.textContent = `Opening ${table.names[active()]} …`;
-    const answer = await ask("open", { row: active() });
+    const answer = await ask("open", { row: active(), version: table.version });
     told.textContent = answer ? answer.told || model.get("told") : "";
+  }
+
+  /**
+   * Show what the kernel has sent. Where rows mean other images, what was chosen follows its names;
+   * where all images are others, nothing of those before is chosen.
+   *
+   * @param {Record<string, any>} answer
+   */
+  function take(answer) {
+    const names = answer.moved ? [...table.names] : [];
+    const before = active();
+    table.apply(answer);
+    if (answer.moved) {
+      const rows = new Map(answer.anew ? [] : table.names.map((name, row) => [name, row]));
+      const now = (/** @type {number} */ row) => rows.get(names[row]) ?? -1;
+      pictures.clear();
+      choice.moved(now);
+      details.moved(now);
+      shown = now(before) < 0 ? [] : [now(before)]; // the active image stays the active one
+      grid.active = 0;
+    }
+    show(answer.anew && names.length > 0);
   }
 
   /**
@@ -169,9 +208,7 @@ function render({ model, el }) {
         if (ended) return;
         if (waited) trouble.textContent = "";
         waited = false;
-        if (answer.whole) pictures.clear();
-        table.apply(answer);
-        show();
+        take(answer);
       } catch (error) {
         if (ended) return;
         waited = true;

@@ -19,7 +19,8 @@ export class GalleryChoice {
     this.does = does;
     /** @type {Set<number>} rows */
     this.selected = new Set();
-    this.anchor = 0;
+    /** The row at which a selection with Shift begins. */
+    this.anchor = -1;
     grid.element.addEventListener("keydown", (event) => this.#key(event));
     grid.element.addEventListener("click", (event) => this.#click(event));
   }
@@ -33,10 +34,33 @@ export class GalleryChoice {
     this.does.selected(wanted, changed);
   }
 
-  /** All from the anchor to the active one. */
-  #reach() {
+  /**
+   * Rows mean other images: keep what is still there under its new number.
+   *
+   * @param {(row: number) => number} now  -1 for one that is not there any more
+   */
+  moved(now) {
+    const rows = [...this.selected].map(now).filter((row) => row >= 0);
+    this.anchor = now(this.anchor);
+    this.selected.clear();
+    for (const row of rows) this.selected.add(row);
+  }
+
+  /** All from the anchor to the active one; from that one where the anchor is not shown. */
+  #reach(from = this.grid.active) {
     const { active } = this.grid;
-    this.select(this.shown().slice(Math.min(this.anchor, active), Math.max(this.anchor, active) + 1));
+    const shown = this.shown();
+    let start = shown.indexOf(this.anchor);
+    if (start < 0) {
+      start = from;
+      this.anchor = shown[from] ?? -1;
+    }
+    this.select(shown.slice(Math.min(start, active), Math.max(start, active) + 1));
+  }
+
+  /** Let a selection with Shift begin at the active image. */
+  hold() {
+    this.anchor = this.shown()[this.grid.active] ?? -1;
   }
 
   #toggle() {
@@ -52,9 +76,10 @@ export class GalleryChoice {
     const command = event.ctrlKey || event.metaKey;
     const marks = /** @type {Record<string, string>} */ ({ g: "good", b: "bad", u: "" });
     if (target !== undefined) {
+      const from = this.grid.active;
       this.grid.go(target);
-      if (event.shiftKey) this.#reach();
-      else this.anchor = this.grid.active;
+      if (event.shiftKey) this.#reach(from);
+      else this.hold();
     } else if (command && key === "a") this.select(this.shown());
     else if (command || event.altKey) return;
     else if (key in marks) this.does.mark(marks[key], event.shiftKey);
@@ -70,10 +95,11 @@ export class GalleryChoice {
   #click(event) {
     const cell = event.target instanceof Element ? event.target.closest(".oem-gallery-cell") : null;
     if (!(cell instanceof HTMLElement)) return;
+    const from = this.grid.active;
     this.grid.go(Number(cell.dataset.place));
-    if (event.shiftKey) this.#reach();
+    if (event.shiftKey) this.#reach(from);
     else {
-      this.anchor = this.grid.active;
+      this.hold();
       if (event.ctrlKey || event.metaKey) this.#toggle();
       else if (this.selected.size) this.select([]);
     }

@@ -10,10 +10,11 @@ export class GalleryDetails {
   /**
    * @param {object} does
    * @param {(mark: string) => void} does.mark
-   * @param {(note: string) => void} does.note
+   * @param {() => number[]} does.meant  the rows that a note is written to, when it is begun
+   * @param {(note: string, rows: number[]) => void} does.note
    * @param {() => void} does.open
    */
-  constructor({ mark, note, open }) {
+  constructor({ mark, meant, note, open }) {
     const id = uniqueId("oem-gallery-note");
     this.heading = make("h4");
     this.reasons = make("p", { class: "oem-gallery-reasons" });
@@ -26,12 +27,25 @@ export class GalleryDetails {
     this.opener = make("button", { type: "button", class: "oem-button oem-button-main" }, "Open");
     this.opener.addEventListener("click", open);
     this.note = make("input", { type: "text", id, maxlength: "500", autocomplete: "off" });
-    this.note.addEventListener("change", () => note(this.note.value));
+    /** @type {number[] | undefined} rows of the note that is being written: those shown may be others by its end */
+    this.rows = undefined;
+    let before = "";
+    this.note.addEventListener("focus", () => {
+      this.rows = meant();
+      before = this.note.value;
+    });
+    this.note.addEventListener("change", () => note(this.note.value, this.rows ?? meant()));
     this.note.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") note(this.note.value);
+      if (event.key === "Enter") note(this.note.value, this.rows ?? meant());
+      if (event.key === "Escape") this.note.value = before; // or leaving would write it down
       if (event.key === "Enter" || event.key === "Escape") this.leave();
     });
-    const written = make("div", { class: "oem-gallery-written" }, make("label", { for: id }, "Note"), this.note);
+    this.note.addEventListener("blur", () => {
+      this.rows = undefined;
+      this.left();
+    });
+    this.label = make("label", { for: id }, "Note");
+    const written = make("div", { class: "oem-gallery-written" }, this.label, this.note);
     this.values = make("dl");
     const judging = make("div", { class: "oem-gallery-marks", role: "group", "aria-label": "Mark" }, ...this.buttons);
     const line = make("div", { class: "oem-gallery-judging" }, judging, this.opener);
@@ -39,6 +53,13 @@ export class GalleryDetails {
     this.element.append(this.heading, line, written, this.reasons, this.values);
     /** Called when a person has finished the note. */
     this.leave = () => {};
+    /** Called when the note is not written any more. */
+    this.left = () => {};
+  }
+
+  /** Rows mean other images. @param {(row: number) => number} now  -1 for one that is not there any more */
+  moved(now) {
+    this.rows = this.rows?.map(now).filter((row) => row >= 0);
   }
 
   /** @param {GalleryTable} table @param {number} row  -1 for none @param {number} selected @param {boolean} opens @param {string} [error] */
@@ -48,7 +69,9 @@ export class GalleryDetails {
     this.heading.textContent = selected > 1 ? `${selected.toLocaleString("en")} images` : table.names[row];
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(selected < 2 && table.marks[row] === button.dataset.mark));
     this.opener.hidden = !opens;
-    if (document.activeElement !== this.note) this.note.value = table.notes[row] ?? "";
+    const one = this.rows?.length === 1 ? this.rows[0] : row;
+    this.label.textContent = one === row || selected > 1 ? "Note" : `Note to ${table.names[one]}`;
+    if (this.rows === undefined) this.note.value = table.notes[row] ?? "";
     const doubt = table.doubtful(row) && "The CTF is not reliable: what it says of the image may be wrong.";
     this.reasons.textContent = [doubt, table.reasons[row], error && `Its picture cannot be made: ${error}`].filter(Boolean).join(" ");
     this.values.replaceChildren();

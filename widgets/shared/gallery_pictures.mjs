@@ -27,6 +27,7 @@ export class GalleryPictures {
     this.later = new Set();
     this.running = 0;
     this.turn = 0; // how often there were new pictures
+    this.edition = 0; // how often rows came to mean other images
     this.ended = false;
     this.silent = false; // whether the last question had no answer
     /** @type {number | undefined} */
@@ -68,20 +69,20 @@ export class GalleryPictures {
   async #ask(rows) {
     this.running += 1;
     for (const row of rows) this.asked.add(row);
-    const { turn } = this;
+    const { turn, edition } = this;
     try {
       const answer = await request(this.model, "thumbnails", { rows });
-      if (!this.ended) this.#take(rows, answer, turn);
+      if (!this.ended && edition === this.edition) this.#take(rows, answer, turn);
       if (this.silent) this.failed("");
       this.silent = false;
     } catch (error) {
-      for (const row of rows) this.later.add(row);
+      if (edition === this.edition) for (const row of rows) this.later.add(row);
       this.silent = true;
       if (!this.ended) this.failed(error instanceof Error ? error.message : String(error));
       clearTimeout(this.timer);
       if (!this.ended) this.timer = setTimeout(() => this.retry(), GALLERY_AGAIN_MS);
     }
-    for (const row of rows) this.asked.delete(row);
+    if (edition === this.edition) for (const row of rows) this.asked.delete(row);
     this.running -= 1;
     this.#pump();
   }
@@ -111,6 +112,8 @@ export class GalleryPictures {
     for (const { url } of this.there.values()) if (url) URL.revokeObjectURL(url);
     this.there.clear();
     this.later.clear();
+    this.asked.clear();
+    this.edition += 1; // what was asked for before is not taken
   }
 
   end() {

@@ -2,6 +2,7 @@
 
 /** How long a person is left waiting for an answer that does not come. */
 const PATIENCE_MS = 15_000;
+const SILENT = "The kernel does not answer. It may be busy, or it has been restarted: run the cell again.";
 
 // a message can get lost while a page that was loaded anew still connects: soon, then less often
 const REPEATS_MS = [1_000, 3_000, 6_000, 9_000, 12_000];
@@ -36,11 +37,19 @@ export function request(model, action, content = {}) {
       if (answer.type === "reply") resolve({ ...answer.content, ...(buffers?.length ? { buffers } : {}) });
       else reject(new Error(answer.message));
     };
-    const timer = setTimeout(() => {
+    const giveUp = () => {
       finish();
-      reject(new Error("The kernel does not answer. It may be busy, or it has been restarted: run the cell again."));
-    }, PATIENCE_MS);
-    const send = () => model.send({ type: "request", key, action, content });
+      reject(new Error(SILENT));
+    };
+    const timer = setTimeout(giveUp, PATIENCE_MS);
+    const send = () => {
+      try {
+        // of a model whose kernel is gone it throws, at once or later
+        Promise.resolve(model.send({ type: "request", key, action, content })).catch(giveUp);
+      } catch {
+        giveUp();
+      }
+    };
     const repeats = REPEATS_MS.map((pause) => setTimeout(send, pause));
     model.on("msg:custom", listen);
     send();
