@@ -7,6 +7,7 @@ flag for unsigned bytes and one for two pixels in a byte; mode 101 is the same a
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
     from openem_nb.formats.source import Source
 
-__all__ = ["HEADER", "LONGEST", "MODES", "MrcHeader", "fei_record", "parse_header", "tilt_angles"]
+__all__ = [
+    "HEADER",
+    "LONGEST",
+    "MODES",
+    "MrcHeader",
+    "fei_record",
+    "oddities",
+    "parse_header",
+    "tilt_angles",
+]
 
 HEADER: Final = 1024
 """Bytes of the header proper."""
@@ -51,6 +61,10 @@ _MOST_RECORDS: Final = 1 << 22
 """Bytes of records that are read."""
 _TILTED: Final = 0.5
 """Degrees between the ends of a tilt series at least; the frames of a movie are at one tilt."""
+
+_STAMPS: Final = (b"\x44\x44", b"\x44\x41", b"\x44\0", b"\x11\x11", b"\x11\0")
+"""Machine stamps of little-endian and big-endian files; some programs write half of one."""
+_LABELS: Final = 10
 
 _IMOD: Final = 1146047817
 """The stamp of IMOD at byte 152: after it stand flags."""
@@ -227,9 +241,33 @@ def _letters(raw: bytes) -> str:
 
 
 def _labels(head: bytes, order: str) -> tuple[str, ...]:
-    count = min(max(struct.unpack_from(order + "i", head, 220)[0], 0), 10)
+    count = min(max(struct.unpack_from(order + "i", head, 220)[0], 0), _LABELS)
     labels = [head[224 + 80 * i : 304 + 80 * i].split(b"\0")[0] for i in range(count)]
     return tuple(label.decode("latin-1").rstrip() for label in labels if label.strip())
+
+
+def oddities(head: bytes, header: MrcHeader) -> list[str]:
+    """Return what the first 1,024 bytes say that cannot be, in sentences.
+
+    What MRC2014 (note 6 there) calls undetermined is none of it: a largest density below the
+    smallest, or a mean below both.
+    """
+    found = []
+    if head[208:211] != b"MAP":
+        found.append("The header does not say that it is one of MRC2014 (no MAP at byte 208).")
+    elif head[212:214] not in _STAMPS:
+        found.append(
+            f"The machine stamp {head[212]:02x} {head[213]:02x} is not known; the byte order is "
+            "that in which size and mode make sense."
+        )
+    low, high, mean, _ = header.statistics
+    top = max(low, high)
+    if not all(map(math.isfinite, (low, high, mean))) or mean > top + 1e-4 * max(1, abs(top)):
+        found.append("Smallest, largest and mean density in the header contradict each other.")
+    count = struct.unpack_from(header.order + "i", head, 220)[0]
+    if not 0 <= count <= _LABELS:
+        found.append(f"The header counts {count:,} labels, and has room for {_LABELS}.")
+    return found
 
 
 def tilt_angles(source: Source, header: MrcHeader) -> tuple[float, ...]:

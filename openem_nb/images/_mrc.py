@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openem_nb.errors import InvalidInput
-from openem_nb.formats.mrc import HEADER, MrcHeader, fei_record, parse_header, tilt_angles
+from openem_nb.formats.mrc import (
+    HEADER,
+    MrcHeader,
+    fei_record,
+    oddities,
+    parse_header,
+    tilt_angles,
+)
 from openem_nb.formats.source import truncated
 from openem_nb.images._pixels import About
 from openem_nb.images._raw import RawPixels
@@ -25,13 +32,15 @@ _NOT_FRAMES = (".st", ".ali", ".preali", ".rec", ".rec.mrc", ".map", ".map.gz", 
 
 def open_mrc(source: Source) -> tuple[MrcPixels, About]:
     """Read the header of an MRC file and stand ready for its pixels."""
-    header = parse_header(source.read(0, HEADER), source.name)
+    head = source.read(0, HEADER)
+    header = parse_header(head, source.name)
     if header.mode == 16:
         raise InvalidInput(
             f"{source.name} is a colour picture (MRC mode 16), not a micrograph.",
             hint="Convert it to PNG to look at it.",
         )
-    notes, problems = [], []
+    notes: list[str] = oddities(head, header)
+    problems: list[str] = []
     known = source.size < 1 << 62
     if header.offset > source.size and known:
         raise truncated(source.name, header.offset, source.size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import math
 import os
 import stat
 import struct
@@ -50,6 +51,8 @@ _COLUMNS: Final = (
 )
 _PLAIN: Final = struct.Struct("<10i3f")
 """The first 52 bytes of an MRC file."""
+_DENSITIES: Final = struct.Struct("<3f")
+"""Smallest, largest and mean density, from byte 76."""
 _STEP: Final = 250
 _FIRST: Final = 25
 """Files that are read first, which tells whether threads are of use."""
@@ -189,14 +192,22 @@ def _quick(path: str) -> tuple[Any, ...] | None:
     width, height, sections, mode, *_start, grid, _my, _mz, cell, _b, _c = _PLAIN.unpack_from(head)
     extended = int.from_bytes(head[92:96], "little", signed=True)
     kind = _KINDS.get(mode)
-    if kind is None or not (
-        0 < width <= LONGEST
-        and 0 < height <= LONGEST
-        and 0 < sections < MOST_SECTIONS
-        and extended >= 0
-        and head[104:107] != b"FEI"
-        and head[212] != 0x11
+    if (
+        kind is None
+        or not (
+            0 < width <= LONGEST
+            and 0 < height <= LONGEST
+            and 0 < sections < MOST_SECTIONS
+            and extended >= 0
+            and head[104:107] != b"FEI"
+            and head[212] == 0x44  # little-endian
+            and head[220] <= 10  # labels
+            and head[221:224] == b"\0\0\0"
+        )
     ):
+        return None
+    low, high, mean = _DENSITIES.unpack_from(head, 76)
+    if not mean <= max(low, high) < math.inf:  # to be looked at
         return None
     dtype, size = kind
     if HEADER + extended + width * height * sections * size > status.st_size:

@@ -167,3 +167,42 @@ def test_a_file_without_a_pixel_size_has_none() -> None:
     assert images.open_image(bytes(head) + bytes(16)).pixel_size is None
     struct.pack_into("<3f", head, 40, 0.0, 0.0, 0.0)
     assert images.open_image(bytes(head) + bytes(16)).pixel_size is None
+
+
+@pytest.mark.parametrize(
+    ("place", "raw", "words"),
+    [
+        (208, b"XXXX", "no MAP"),
+        (212, b"\x58\x58", "machine stamp 58 58"),
+        (76, struct.pack("<3f", 5, -5, 1e9), "contradict"),
+        (76, struct.pack("<3f", 0, 10, 11), "contradict"),
+        (76, struct.pack("<3f", 0, float("nan"), 1), "contradict"),
+        (220, struct.pack("<i", 77), "77 labels"),
+        (220, struct.pack("<i", -1), "-1 labels"),
+    ],
+)
+def test_a_header_that_cannot_be_is_noted(
+    tmp_path: Path, place: int, raw: bytes, words: str
+) -> None:
+    head = header((1, 8, 8), 2)
+    head[place : place + len(raw)] = raw
+    path = tmp_path / "a.mrc"
+    path.write_bytes(bytes(head) + np.ones((8, 8), "<f4").tobytes())
+    with images.open_image(path) as found:
+        assert [words in note for note in found.notes] == [True]
+        assert not found.problems
+        assert (found.frame() == 1).all()
+    table = images.scan(tmp_path)
+    assert words in table["notes"].item()
+
+
+@pytest.mark.parametrize(
+    "densities",
+    [(0, 0, 0), (0, -1, -2), (3, 3, 3.0001), (-5, 5, -6), (1, 2, 1.5)],
+    ids=["unset", "undetermined", "rounded", "no mean", "whole"],
+)
+def test_a_header_of_the_format_has_no_notes(densities: tuple[float, ...]) -> None:
+    head = header((1, 8, 8), 2)
+    struct.pack_into("<3f", head, 76, *densities)
+    found = images.open_image(bytes(head) + np.ones((8, 8), "<f4").tobytes())
+    assert found.notes == ()
