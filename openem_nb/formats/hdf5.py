@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from openem_nb.formats._hdf5_texts import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from openem_nb.formats.source import Source
 
-__all__ = ["attribute", "child", "contained", "datasets", "names"]
+__all__ = ["attribute", "child", "contained", "datasets", "inflated", "names"]
 
 LARGEST_CHUNK: Final = 512 << 20
 """Bytes that HDF5 would unpack at once; the frame of a large camera is one chunk."""
@@ -50,6 +50,29 @@ def contained(dataset: Any, largest: int = LARGEST_CHUNK) -> bool:
     """Return whether a data set lies in this file and unpacks to a size that is sensible."""
     chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
     return not dataset.external and not dataset.is_virtual and chunk <= largest
+
+
+def inflated(dataset: Any, places: Iterable[Sequence[int]]) -> bool:
+    """Return whether a chunk holds more bytes than it may, so that it unpacks to any size.
+
+    Deflate makes what it cannot pack larger by 5 bytes in 16 KiB and 6 more (zlib.net, technical
+    details), never more than that: a chunk with more bytes than its pixels have is none. One that
+    has no more unpacks to at most 1,032 times those.
+
+    Parameters
+    ----------
+    places :
+        Where chunks begin, in the axes of the data set.
+    """
+    from h5py import h5z
+
+    plain = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    filters = dataset.id.get_create_plist()
+    kinds = {filters.get_filter(n)[0] for n in range(filters.get_nfilters())}
+    if not kinds or not kinds <= {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}:
+        return False
+    most = plain + plain // 1000 + 64
+    return any(dataset.id.get_chunk_info_by_coord(tuple(one)).size > most for one in places)
 
 
 def attribute(thing: Any, name: str, source: Source | None = None) -> Any:

@@ -13,8 +13,8 @@ import numpy as np
 from openem_nb import units
 from openem_nb._amounts import decimal
 from openem_nb.errors import InvalidInput, OpenEMError
-from openem_nb.formats.hdf5 import attribute, child, contained, datasets, names
-from openem_nb.formats.mrc import LONGEST
+from openem_nb.formats.hdf5 import attribute, child, contained, datasets, inflated, names
+from openem_nb.formats.mrc import LONGEST, MOST_SECTIONS
 from openem_nb.formats.source import as_file, damaged, in_order
 from openem_nb.images._pixels import About, Plain
 
@@ -260,6 +260,8 @@ class H5Pixels(Plain):
         frames = math.prod(int(dataset.shape[axis]) for axis in self._others)
         frame_bytes = height * width * dataset.dtype.itemsize
         held = int(dataset.id.get_storage_size())
+        if frames >= MOST_SECTIONS:
+            raise damaged(name, f"an image cannot have {frames:,} frames")
         if frame_bytes > _LARGEST_FRAME or (frame_bytes > _EMPTY and held * 1000 < frame_bytes):
             raise damaged(name, f"its image of {width} × {height} pixels is not in it")
         plain = dataset.dtype.kind in "uif"
@@ -277,8 +279,13 @@ class H5Pixels(Plain):
         for axis in reversed(self._others):
             frame, index[axis] = divmod(frame, int(self._data.shape[axis]))
         try:
+            places = self._chunks(index)
+            if places is not None and inflated(self._data, itertools.product(*places)):
+                raise damaged(self._name, "a chunk of it unpacks to more than its pixels")
             with self._announced(index):
                 found = np.asarray(self._data[tuple(index)])
+        except OpenEMError:
+            raise
         except _BROKEN as error:
             raise damaged(self._name, f"HDF5 cannot read it ({_short(error)})") from error
         if self._turned:
@@ -287,15 +294,21 @@ class H5Pixels(Plain):
             found = np.abs(found)
         return np.ascontiguousarray(found, self.dtype)
 
-    def _announced(self, index: Sequence[Any]) -> contextlib.AbstractContextManager[None]:
-        """Say which bytes are going to be read, where the chunks of a frame lie side by side."""
-        source, data = self.source, self._data
-        if source is None or source.near or data.chunks is None:
-            return contextlib.nullcontext()
-        sides = [
+    def _chunks(self, index: Sequence[Any]) -> list[Sequence[int]] | None:
+        """Return along each axis where the chunks of a frame begin; None if there are none."""
+        data = self._data
+        if data.chunks is None:
+            return None
+        return [
             range(0, int(length), chunk) if isinstance(one, slice) else (one // chunk * chunk,)
             for one, length, chunk in zip(index, data.shape, data.chunks, strict=True)
         ]
+
+    def _announced(self, index: Sequence[Any]) -> contextlib.AbstractContextManager[None]:
+        """Say which bytes are going to be read, where the chunks of a frame lie side by side."""
+        source, data, sides = self.source, self._data, self._chunks(index)
+        if source is None or source.near or sides is None:
+            return contextlib.nullcontext()
         if not 1 < math.prod(len(side) for side in sides) <= _MOST_CHUNKS:
             return contextlib.nullcontext()
         chunks = [data.id.get_chunk_info_by_coord(place) for place in itertools.product(*sides)]

@@ -18,7 +18,7 @@ import numpy as np
 
 from openem_nb import units
 from openem_nb.errors import InvalidInput, NotFound, OpenEMError
-from openem_nb.formats.mrc import LONGEST
+from openem_nb.formats.mrc import LONGEST, MOST_SECTIONS
 from openem_nb.formats.source import damaged
 from openem_nb.images._pixels import About, Plain
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from openem_nb.images._zarr_chunks import Limits
     from openem_nb.images._zarr_far import FarStore
     from openem_nb.jobs import Progress
 
@@ -36,6 +37,10 @@ __all__ = ["far_folder", "is_zarr", "open_far_zarr", "open_zarr"]
 _MARKS: Final = (".zgroup", ".zarray", "zarr.json")
 _FILES: Final = (*_MARKS, ".zattrs", ".zmetadata")
 _LARGEST_CHUNK: Final = 512 << 20
+_LARGEST_PLANE: Final = 2 << 30
+"""Bytes of a plane that is read whole, as those of HDF5 files are."""
+_KEPT: Final = 256 << 20
+"""Bytes of a plane that is kept until another is asked for; larger ones are read in bands."""
 _MOST_LEVELS: Final = 20
 _SMALLER: Final = "Small pictures are made of the smaller sizes of the image that the folder holds."
 
@@ -49,7 +54,11 @@ def open_zarr(folder: Path, *, series: int = 0) -> tuple[Plain, About]:
     """Stand ready for the planes of the full image."""
     if not is_zarr(folder):
         raise InvalidInput(f"{folder} is a folder, not an image.", hint="Name one file.")
-    return _opened(str(folder), folder.name, series)[:2]
+    _package()
+    from openem_nb.images._zarr_chunks import Limits, LocalFolder
+
+    limits = Limits(folder.name)
+    return _opened(LocalFolder(folder, limits), folder.name, series, limits)[:2]
 
 
 def far_folder(address: str) -> str | None:
@@ -80,7 +89,7 @@ def open_far_zarr(
     from openem_nb.images._zarr_far import FarStore
 
     store = FarStore(address, progress=progress)
-    pixels, about, others = _opened(store, store.name, series, store.generation())
+    pixels, about, others = _opened(store, store.name, series, store.limits, store.generation())
     pixels.levels = others
     if others:
         about = replace(about, notes=(*about.notes, _SMALLER))
@@ -99,7 +108,7 @@ def _package() -> Any:
 
 
 def _opened(
-    where: Any, name: str, series: int, generation: int | None = None
+    where: Any, name: str, series: int, limits: Limits, generation: int | None = None
 ) -> tuple[ZarrPixels, About, list[ZarrPixels]]:
     """Return the full image, what is known of it, and its smaller sizes if it is far away."""
     zarr = _package()
@@ -108,9 +117,12 @@ def _opened(
         attributes = dict(found.attrs)
         array, scale = _level(found, attributes, series, name)
         far = generation is not None
+        limits.add(array)
         pixels, others = ZarrPixels(name, array, far=far), []
         if far and scale:
             smaller = [found[_path(one, name)] for one in scale["datasets"][1:_MOST_LEVELS]]
+            for one in smaller:
+                limits.add(one)
             others = [ZarrPixels(name, one, far=True) for one in smaller if one.ndim == array.ndim]
         return pixels, _about(array, attributes, scale), others
     except OpenEMError:
@@ -199,6 +211,8 @@ class ZarrPixels(Plain):
         if max(height, width) > LONGEST or chunk > _LARGEST_CHUNK:
             raise damaged(name, f"an image cannot have {width} × {height} pixels")
         frames = math.prod(int(one) for one in array.shape[:-2])
+        if frames >= MOST_SECTIONS:
+            raise damaged(name, f"an image cannot have {frames:,} planes")
         plain = array.dtype.kind in "uif"
         dtype = array.dtype.newbyteorder("=") if plain else np.dtype(np.uint8)
         super().__init__((height, width), frames, dtype)
@@ -239,13 +253,28 @@ class ZarrPixels(Plain):
         return found
 
     def bands(self, frame: int, y0: int, y1: int, multiple: int) -> Iterator[NDArray[Any]]:
-        """Yield the rows; far away those of one row of chunks after the other."""
-        if not self.far:
+        """Yield the rows; far away, and of large planes, one row of chunks after the other."""
+        if not self.far and self._bytes(self.shape[0]) <= _KEPT:
             yield from super().bands(frame, y0, y1, multiple)
             return
         rows = max(1, int(self._array.chunks[-2]))
+        if self._bytes(rows) > _LARGEST_CHUNK:  # chunks that are high and few: read several times
+            rows = max(1, _LARGEST_CHUNK // self._bytes(1))
         for start in range(y0 - y0 % rows, y1, rows):
             yield self._read(frame, slice(max(y0, start), min(y1, start + rows)), slice(None))
+
+    def _bytes(self, rows: int) -> int:
+        return rows * self.shape[1] * int(self._array.dtype.itemsize)
+
+    def band(self, frame: int, y0: int, y1: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return rows of a plane."""
+        if self._bytes(self.shape[0]) <= _KEPT:
+            return super().band(frame, y0, y1, out)
+        found = self._read(frame, slice(y0, y1), slice(None))
+        if out is None:
+            return found
+        out[...] = found
+        return out
 
     def _place(self, frame: int) -> tuple[int, ...]:
         found = []
@@ -255,6 +284,17 @@ class ZarrPixels(Plain):
         return tuple(reversed(found))
 
     def _read(self, frame: int, rows: slice, columns: slice) -> NDArray[Any]:
+        high, wide = (
+            len(range(*part.indices(length)))
+            for part, length in zip((rows, columns), self.shape, strict=True)
+        )
+        size = high * wide * int(self._array.dtype.itemsize)
+        if size > _LARGEST_PLANE:
+            raise InvalidInput(
+                f"{wide} × {high} pixels of {self._name} would fill {size / 2**30:,.1f} GiB of "
+                "memory.",
+                hint="Read a part of them with window(), or a smaller size of the image.",
+            )
         try:
             return np.asarray(self._array[(*self._place(frame), rows, columns)], self.dtype)
         except OpenEMError:

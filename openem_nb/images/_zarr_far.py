@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 
 from openem_nb.errors import BadAnswer, NotAllowed, NotFound
+from openem_nb.images._zarr_chunks import Limits
 from openem_nb.transfer._meter import Meter
 from openem_nb.transfer._source import Patience, Source
 
@@ -49,6 +50,8 @@ class FarStore(Store):
         self._base, self._query = base.rstrip("/"), query
         self.name = unquote(urlsplit(self._base).path.rpartition("/")[2]) or "image"
         """Name of the folder."""
+        self.limits = Limits(self.name)
+        """How large its chunks may become."""
         self._meter = Meter(progress, "Reading")
         self._lock = threading.Lock()
         self._metadata: dict[str, bytes | None] = {}
@@ -135,7 +138,11 @@ class FarStore(Store):
     ) -> Buffer | None:
         """Return a file, or a part of it."""
         found = await asyncio.to_thread(self.read, key, byte_range)
-        return None if found is None else prototype.buffer.from_bytes(found)
+        if found is None:
+            return None
+        buffer = prototype.buffer.from_bytes(found)
+        await asyncio.to_thread(self.limits.check, key, buffer, byte_range)
+        return buffer
 
     async def get_partial_values(
         self,
