@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["browser"]  # one browser for all layers that need one
 
+LISTED = Path(f"/proc/self/task/{os.getpid()}/children")
+"""Where Linux lists the processes that the first thread of this one has started."""
 SAMPLES = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -62,7 +64,7 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setenv("OPENEM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("OPENEM_DATA", str(tmp_path / "data"))
     threads = set(threading.enumerate())
-    children = {child.pid for child in psutil.Process().children()}
+    children = _children()
     _practice_child.running.cache_clear()
     with http.using(http.Session(retries=3, backoff=0.01, timeout=(2.0, 5.0))):
         yield
@@ -74,6 +76,21 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         time.sleep(0.02)
 
 
+def _children() -> set[int]:
+    """Return the numbers of our child processes.
+
+    Linux is asked for them: psutil looks at every process there is, and thousands of tests would
+    each wait some milliseconds for that, twice.
+    """
+    if not LISTED.exists():
+        return {child.pid for child in psutil.Process().children()}
+    found: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found.update(map(int, (thread / "children").read_text().split()))
+    return found
+
+
 def _left_behind(threads: set[threading.Thread], children: set[int]) -> list[object]:
     """Return new threads and child processes, except the threads of a practice facility."""
     new: list[object] = [
@@ -81,11 +98,11 @@ def _left_behind(threads: set[threading.Thread], children: set[int]) -> list[obj
         for thread in threading.enumerate()
         if thread not in threads and not thread.name.startswith("practice")
     ]
-    new += [
-        child
-        for child in psutil.Process().children()
-        if child.pid not in children and child.status() != psutil.STATUS_ZOMBIE
-    ]
+    for pid in _children() - children:
+        with suppress(psutil.NoSuchProcess):
+            child = psutil.Process(pid)
+            if child.status() != psutil.STATUS_ZOMBIE:
+                new.append(child)
     return new
 
 
