@@ -55,7 +55,7 @@ _console: MutableMapping[Any, list[str]] = WeakKeyDictionary()
 
 def watched(page: Any) -> Any:
     """Let a page wait long enough, and remember what its console says for a failure's report."""
-    page.set_default_timeout(PATIENCE)
+    page.context.set_default_timeout(PATIENCE)  # for the pages that it opens, too
     said = _console.setdefault(page, [])
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"[:500]))
     page.on("pageerror", lambda error: said.append(f"uncaught: {error}"[:500]))

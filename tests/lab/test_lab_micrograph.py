@@ -123,7 +123,8 @@ def test_it_fits_a_narrow_window(page: Any, cell: Any, files: Path) -> None:
         f"openem.MicrographView({str(files / 'FoilHole_7.mrc')!r}, sigma=3, low_pass=20)"
     )
     page.page.set_viewport_size({"width": 720, "height": 1000})
-    page.page.wait_for_timeout(300)
-    assert view.evaluate("(one) => one.scrollWidth <= one.clientWidth + 1")
+    one = view.element_handle()
+    page.page.wait_for_function("(one) => one.getBoundingClientRect().width < 700", arg=one)
+    page.page.wait_for_function("(one) => one.scrollWidth <= one.clientWidth + 1", arg=one)
     picture(page.page, "micrograph-narrow", view)
     page.page.set_viewport_size({"width": 1180, "height": 1000})

@@ -148,6 +148,9 @@ def test_everything_can_be_read_in_both_themes(page: Any, theme: str) -> None:
 
 def test_the_panel_fits_a_narrow_window(page: Any) -> None:
     page.page.set_viewport_size({"width": 780, "height": 1000})
+    page.page.wait_for_function(
+        "(one) => one.getBoundingClientRect().width <= 720", arg=panel(page).element_handle()
+    )
     box = panel(page).bounding_box()
     form = panel(page).get_by_role("search").bounding_box()
     picture(page.page, "repository-narrow", panel(page))
