@@ -272,6 +272,11 @@ class Session:
                         )  # reads the body, which may break off as well
             except _answers.BROKEN as error:
                 # Their texts hold the whole address, which may be signed or hold a password.
+                if "got more than" in str(error):  # so http.client says it of lines of a header
+                    raise BadAnswer(
+                        f"{_answers.host(url)} sent a header that is too long.",
+                        hint="It is no server of data as others are: check the address.",
+                    ) from None
                 raise _answers.unreachable(url, error) from None
             except _answers.NOWHERE as error:
                 raise BadAnswer(

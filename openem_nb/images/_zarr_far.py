@@ -15,8 +15,9 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByt
 
 from openem_nb.errors import BadAnswer, NotAllowed, NotFound
 from openem_nb.images._zarr_chunks import Limits
+from openem_nb.images.remote import steady
 from openem_nb.transfer._meter import Meter
-from openem_nb.transfer._source import Patience, Source
+from openem_nb.transfer._source import CHUNK, Patience, Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -112,7 +113,7 @@ class FarStore(Store):
             return None
         found = bytearray()
         with answer:
-            for piece in answer.chunks():
+            for piece in steady(answer, source.name, self._meter, CHUNK):
                 found += piece
                 if len(found) > most:
                     answer.abort()

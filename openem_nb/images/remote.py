@@ -9,7 +9,9 @@ address has the data.
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
@@ -43,8 +45,58 @@ _SKIPPED: Final = 1 << 20
 on a line of 50 MB/s they take 20 ms."""
 _RESUMED: Final = 4
 """Connections in a row that break with less than :data:`FIRST` bytes each."""
+_SLOW: Final = 30.0
+"""Seconds of waiting for bytes, after which it is looked at how many came."""
+_SLOWEST: Final = 1024
+"""Bytes a second at least; less is no line but a server that holds on to whoever asks."""
+_PAGE: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s+|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype\s+html|html|head)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How a page for people begins: after a byte order mark and comments."""
 _AT_ONCE: Final = Patience(total=0)
 """Nobody waits in front of a picture until a tape is read."""
+
+
+class _TooSlow(Unreachable):
+    """A server sends, but next to nothing: to ask again would take as long."""
+
+
+def steady(answer: http.Response, name: str, meter: Meter, size: int) -> Iterator[bytes]:
+    """Yield what an answer brings, as long as something comes and nobody has cancelled it.
+
+    The time that the caller takes between pieces does not count.
+
+    Raises
+    ------
+    Unreachable
+        If less than a kilobyte comes in each second.
+    Cancelled
+        If whoever waits does not want to any more.
+    """
+    pieces = answer.chunks(size)
+    waited, got = 0.0, 0
+    while True:
+        began = time.monotonic()
+        piece = next(pieces, None)
+        waited += time.monotonic() - began
+        try:
+            meter.check()
+        except BaseException:
+            answer.abort()
+            raise
+        if piece is None:
+            return
+        got += len(piece)
+        if waited > _SLOW:
+            if got < waited * _SLOWEST:
+                answer.abort()
+                raise _TooSlow(
+                    f"The server of {name} sends too slowly: {got:,} bytes in {waited:,.0f} s.",
+                    hint="Try again later, or from another network.",
+                )
+            waited, got = 0.0, 0
+        yield piece
 
 
 class RemoteFile:
@@ -134,9 +186,9 @@ class RemoteFile:
                 self._size = self._first(answer)
                 try:
                     head = self._received(answer, FIRST)
-                except Unreachable:
+                except Unreachable as error:
                     broken += 1
-                    if broken > _RESUMED:
+                    if broken > _RESUMED or isinstance(error, _TooSlow):
                         raise
                     continue
                 if not self.ranges:
@@ -155,7 +207,7 @@ class RemoteFile:
                 "the file has.",
                 hint="Download the file, and open it then.",
             )
-        if head[:256].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        if _PAGE.match(head[:4096]):
             raise BadAnswer(
                 f"The server of {self.name} sent a page for people, not the file.",
                 hint="Open the address in a browser; it may lead to a log-in.",
@@ -198,7 +250,7 @@ class RemoteFile:
 
         It is read to its end where that is near, so that its connection can be used again.
         """
-        for piece in answer.chunks(_PIECE):
+        for piece in steady(answer, self.name, self._where.meter, _PIECE):
             self._count(fetched=len(piece))
             if most:
                 yield piece[:most]
@@ -313,8 +365,8 @@ class RemoteFile:
                     yield piece
                 if count > 0 and offset == began:
                     raise truncated(self.name, offset + count, offset)
-            except Unreachable:
-                if not self.ranges or resumed >= _RESUMED:
+            except Unreachable as error:
+                if isinstance(error, _TooSlow) or not self.ranges or resumed >= _RESUMED:
                     raise
             resumed = 0 if offset - began >= FIRST else resumed + 1
             if count > 0 and resumed > _RESUMED:
@@ -328,7 +380,10 @@ class RemoteFile:
             )
         with self._ask(offset, count) as answer:
             whole = answer.status == 200 and not self.ranges
-            if not whole and (answer.status != 206 or extent(answer) != (offset, self._size)):
+            other = _differ(self._known, same_as(answer.headers))
+            if other or (
+                not whole and (answer.status != 206 or extent(answer) != (offset, self._size))
+            ):
                 answer.abort()
                 raise BadAnswer(
                     f"{self.name} has changed on its server while it was read.",
@@ -387,6 +442,17 @@ class _Line:
         """Break off what is not needed any more."""
         if self._pieces is not None:
             self._pieces.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    """Return whether a server says of two answers that they are of two files.
+
+    Marks are compared with marks, and times with times; what is not said is no difference. Servers
+    that do not know ``If-Range`` tell a change in no other way.
+    """
+    if not one or not other:
+        return False
+    return one != other and one.startswith('"') == other.startswith('"')
 
 
 def _name(address: str) -> str:

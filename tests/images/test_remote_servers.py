@@ -15,7 +15,9 @@ import tifffile
 from image_files import write_mrc
 
 from openem_nb import http, images
-from openem_nb.errors import BadAnswer, DamagedFile, NotAllowed, NotOnDisk, Unreachable
+from openem_nb.errors import BadAnswer, Cancelled, DamagedFile, NotAllowed, NotOnDisk, Unreachable
+from openem_nb.images import remote
+from openem_nb.jobs import Progress
 from openem_nb.transfer import _source
 
 if TYPE_CHECKING:
@@ -179,8 +181,11 @@ def test_a_size_that_is_not_true(server: Odd) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 206])
-def test_a_page_for_people(server: Odd, status: int) -> None:
-    page = b"<!DOCTYPE html><html><title>Log in</title></html>"
+@pytest.mark.parametrize(
+    "before", [b"", b"\xef\xbb\xbf\r\n", b"<!-- a <b>\n --> <!-- c -->\n", b"<?xml version='1.0'?>"]
+)
+def test_a_page_for_people(server: Odd, status: int, before: bytes) -> None:
+    page = before + b"<!DOCTYPE html><html><title>Log in</title></html>"
     more = {"Content-Range": f"bytes 0-{len(page) - 1}/{len(page)}"} if status == 206 else {}
     server.odd = lambda handler, *_: handler.say(status, page, len(page), more) or True
     with pytest.raises(BadAnswer, match="a page for people") as caught:
@@ -274,6 +279,70 @@ def test_a_server_that_forgets_ranges_in_the_middle(server: Odd) -> None:
         with pytest.raises(BadAnswer, match="has changed"):
             found.frame()
         assert found.bytes_fetched <= 1 << 18
+
+
+def test_a_server_that_does_not_know_conditions_tells_a_change_by_its_mark(server: Odd) -> None:
+    marks = iter(['"one"', '"one"', "", '"two"'])
+
+    def odd(handler: Handler, first: int, last: int) -> bool:
+        body = server.data[first : last + 1]
+        more = {"Content-Range": f"bytes {first}-{first + len(body) - 1}/{len(server.data)}"}
+        mark = next(marks)
+        handler.say(206, body, len(body), more | ({"ETag": mark} if mark else {}))
+        return True
+
+    server.odd = odd
+    with images.open_image(server.url()) as found:
+        assert np.array_equal(found.band(200, 300), DATA[200:300]), "the same mark"
+        assert np.array_equal(found.band(400, 500), DATA[400:500]), "no mark"
+        with pytest.raises(BadAnswer, match="has changed on its server"):
+            found.band(600, 700)
+
+
+def drip(handler: Handler, first: int, last: int) -> bool:
+    """Send a byte, and another one a little later, for ever."""
+    size = len(handler.server.data)
+    handler.say(206, b"", last + 1 - first, {"Content-Range": f"bytes {first}-{last}/{size}"})
+    while not handler.server.over.wait(0.02):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+    return True
+
+
+def test_a_server_that_drips_is_given_up(server: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_SLOW", 0.3)
+    server.odd = drip
+    with pytest.raises(Unreachable, match="too slowly"):
+        images.open_image(server.url())
+    assert len(server.asked) == 1
+    server.odd = lambda handler, first, last: bool(first) and drip(handler, first, last)
+    with images.open_image(server.url()) as found, pytest.raises(Unreachable, match="too slowly"):
+        found.frame()
+
+
+def test_a_server_that_drips_can_be_cancelled(server: Odd) -> None:
+    progress = Progress()
+    sent = threading.Event()
+
+    def odd(handler: Handler, first: int, last: int) -> bool:
+        sent.set()
+        return drip(handler, first, last)
+
+    server.odd = odd
+    waiting = threading.Thread(target=lambda: sent.wait(60) and progress.cancel())
+    waiting.start()
+    with pytest.raises(Cancelled):
+        images.open_image(server.url(), progress=progress)
+    waiting.join()
+    assert len(server.asked) == 1
+
+
+def test_a_header_without_end_is_no_answer(server: Odd) -> None:
+    many = {f"X-{number}": "x" for number in range(150)}
+    server.odd = lambda handler, *_: handler.say(206, b"", 0, many) or True
+    with http.using(http.Session(retries=3)), pytest.raises(BadAnswer, match="header"):
+        images.open_image(server.url())
+    assert len(server.asked) == 1
 
 
 def test_a_server_that_hangs_is_given_up(server: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
