@@ -14,9 +14,9 @@ from openem_nb.panels import _html
 from openem_nb.panels._folder_choice import FolderChoice
 from openem_nb.panels._inspect_about import about, far_words, written
 from openem_nb.panels._inspect_code import spelled
-from openem_nb.panels._inspect_known import known_picks, measured_ctf
 from openem_nb.panels._inspect_marks import KeptMarks
 from openem_nb.panels._inspect_measure import MeasureBox
+from openem_nb.panels._inspect_opened import OpenedImage
 from openem_nb.panels._inspect_practice import practice_folder
 from openem_nb.panels._inspect_save import SaveForm
 from openem_nb.panels._inspect_static import Kept, ended
@@ -27,7 +27,6 @@ from openem_nb.panels._refresher import Refresher
 from openem_nb.panels.error_view import Disclosure
 from openem_nb.panels.form import Field, Form, Values
 from openem_nb.panels.gallery import Gallery
-from openem_nb.panels.micrograph import MicrographView
 from openem_nb.values import counted
 
 if TYPE_CHECKING:
@@ -36,12 +35,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from openem_nb.images import Micrograph
     from openem_nb.images.picks import Picks
     from openem_nb.jobs import Job, Progress
     from openem_nb.mining import Mined
     from openem_nb.mining.files import ImageFile
     from openem_nb.mining.sources import Source
+    from openem_nb.panels.micrograph import MicrographView
 
 __all__ = ["InspectPanel"]
 
@@ -87,9 +86,7 @@ class InspectPanel(Panel):
         pixel_size: float | None = None,
         picks: Picks | Path | str | None = None,
     ) -> None:
-        self._picks = picks
         self._kept: Kept | None = None
-        self._micrograph: Micrograph | None = None  # what was opened here, not by the viewer
         super().__init__("Inspect micrographs", notice=None)
         self.source: Source | None = None
         """What is shown; None before the first."""
@@ -104,7 +101,6 @@ class InspectPanel(Panel):
         """The work that makes the thumbnails, None before the first folder."""
         self.fetching: Job[int] | None = None
         """The work that fetches images that are far away, None before the first."""
-        self._opened = ""
         self.form = Form(
             [
                 Field(
@@ -140,12 +136,10 @@ class InspectPanel(Panel):
         self.gallery.on_mark(self._on_mark)
         self.kept = KeptMarks(self.gallery)
         self._refresher = Refresher(self._refresh, interval=1.0)
-        self.viewer = MicrographView()
-        self.viewing = ipywidgets.VBox([_html.text_widget(), self.viewer])
-        self.viewing.layout.display = "none"
         self.measure = MeasureBox(
             self._follow, self._measured, voltage=voltage, cs=cs, pixel_size=pixel_size
         )
+        self.viewing = OpenedImage(self._start, self.measure, self._shown, picks=picks)
         self.save_form = SaveForm(self.gallery, lambda: self.folder, self._start)
         self.tabs = ipywidgets.Tab(
             [self.measure, ipywidgets.VBox([self.save_form, self.save_form.problems])],
@@ -164,6 +158,11 @@ class InspectPanel(Panel):
     def folder(self) -> Path | None:
         """The folder that is shown; None where it is a data set."""
         return self.source.path if isinstance(self.source, Folder) else None
+
+    @property
+    def viewer(self) -> MicrographView:
+        """The viewer of the image that was opened last."""
+        return self.viewing.viewer
 
     @property
     def mined(self) -> Mined | None:
@@ -214,7 +213,8 @@ class InspectPanel(Panel):
         InvalidInput
             If there is no such image.
         """
-        self._open(name, lambda _: None)
+        self.errors.clear()
+        self.viewing.open_file(self._file(name))
 
     def practise(self) -> None:
         """Write a practice data set below the data folder and show it."""
@@ -237,7 +237,7 @@ class InspectPanel(Panel):
             if self.source is None:
                 raise InvalidInput("Nothing was read yet.", hint="Choose a folder or data set.")
             given = self.measure.given or {"measures": ("thumbnail",)}
-            file = self._files.get(self._opened)
+            file = self.viewing.file
             view = None if file is None else (self.viewer, file)
             return spelled(self.source, self._pattern, given, view)
 
@@ -246,14 +246,14 @@ class InspectPanel(Panel):
     @property
     def alt(self) -> str:
         """What the pictures are, in words."""
-        return ". ".join([self.gallery.alt, *([self.viewer.alt] if self._opened else [])])
+        return ". ".join([self.gallery.alt, *([self.viewer.alt] if self.viewing.file else [])])
 
     def pictures(self) -> list[tuple[str, bytes]]:
         """Return what is shown as JPEG, each with its words: the gallery, and the open image."""
         if self.frame is None or not len(self.gallery.shown):
             return []
         found = [(self.gallery.alt, self.gallery.picture())]
-        if self._opened:
+        if self.viewing.file is not None:
             found.append((self.viewer.alt, self.viewer.picture()))
         return found
 
@@ -280,9 +280,7 @@ class InspectPanel(Panel):
         self._refresher.close()
         self._keep_marks()
         self.measure.close()
-        self.viewer.close()
-        if self._micrograph is not None:
-            self._micrograph.close()
+        self.viewing.close()
         self.save_form.close()
         super().close()
 
@@ -325,8 +323,7 @@ class InspectPanel(Panel):
         self.source, self.files, self._pattern = source, files, pattern
         self._held = source
         self._files = {file.name: file for file in files}
-        self._opened = ""
-        self.viewing.layout.display = "none"
+        self.viewing.forget()
         self._show_notice(files.notice)
         self.about.value = about(source)
         self.measure.show(source, pattern, files)
@@ -407,19 +404,10 @@ class InspectPanel(Panel):
             if files is self.files and len(files):
                 self.gallery.show(frame)
                 self._summarise()
-                self._ring()
+                if self.viewing.ring():
+                    self._show_code()
         self._keep_marks()
         return False
-
-    def _ring(self) -> None:
-        """Draw the rings of an image that was open before it was measured."""
-        mined = self.mined
-        if not self._opened or mined is None or self.viewer.ctf is not None:
-            return
-        found = measured_ctf(mined.frame, self._opened, self.measure.given)
-        if found is not None:
-            self.viewer.draw(found)
-            self._show_code()
 
     def _asked_for(self, name: str) -> str:
         """Open an image for a person who is in the gallery: the viewer may be out of sight."""
@@ -430,48 +418,22 @@ class InspectPanel(Panel):
                 self.viewer.reveal()
             tell(f"{name} is open below." if shown else f"{name} could not be opened.")
 
+        file = self._file(name)
         tell(f"Opening {name} …")
-        self._open(name, opened)
+        self.errors.clear()
+        self.viewing.open_file(file, opened)
         return ""
 
-    def _open(self, name: str, opened: Callable[[bool], None]) -> None:
-        """Show an image in the background; ``opened`` is told at the end whether it shows."""
+    def _file(self, name: str) -> ImageFile:
         with self._lock:
             file = self._files.get(name)
         if file is None:
             raise InvalidInput(f"There is no image {name!r} here.")
+        return file
 
-        def work(_: Progress) -> str:
-            return self._show_image(file)
-
-        def show(notes: str) -> None:
-            self._opened = name
-            heading = f"<h3>{_html.escape(name)}</h3>"
-            self.viewing.children[0].value = heading + (_html.status(notes) if notes else "")
-            self.viewing.layout.display = ""
-            self._show_code()
-            self._keep()
-
-        self.errors.clear()
-        self._start(f"Open {name}", work, show, finish=lambda: opened(self._opened == name))
-
-    def _show_image(self, file: ImageFile) -> str:
-        """Show an image with what is known of it; return what cannot be shown of that."""
-        picks, note = (self._picks, "") if self._picks is not None else known_picks(file)
-        found = None
-        if self.mined is not None:
-            found = measured_ctf(self.mined.frame, file.name, self.measure.given)
-        known = self.measure.known
-        opened = file.open().told(voltage=known.get("voltage"))
-        try:
-            self.viewer.show(opened, ctf=found, picks=picks, pixel_size=known.get("pixel_size"))
-        except BaseException:
-            opened.close()
-            raise
-        before, self._micrograph = self._micrograph, opened
-        if before is not None:
-            before.close()
-        return note
+    def _shown(self) -> None:
+        self._show_code()
+        self._keep()
 
     def _on_mark(self) -> None:
         self.kept.changed()
