@@ -1,8 +1,8 @@
 """Gain references: what each pixel of a camera is multiplied by.
 
 Gatan's references and those of SerialEM multiply; the reference of an EER movie (``.gain``) holds
-what pixels are divided by, so it is turned over on reading. A pixel whose gain is zero is a dead
-one: it stays zero.
+what pixels are divided by, so it is turned over on reading. A pixel whose gain is zero, or no
+number, is a dead one: it stays zero.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["Gain", "as_gain", "read_gain", "turned"]
 
 _STEP: Final = re.compile(
-    r"flip(?:ped)?[ _:=-]*(?P<flip>[xy])\b|\b(?P<also>[xy])[ _-]*flip\b"
+    r"(?:flip(?:ped)?[ _:=-]*)?(?P<side>upside[ _-]*down|left[ _-]*right)\b"
+    r"|flip(?:ped)?[ _:=-]*(?P<flip>[xy])\b|\b(?P<also>[xy])[ _-]*flip\b"
     r"|(?:rot(?:ate|ation)?[ _:=]*)?(?P<sign>[+-]?)(?<!\d)(?P<angle>0|90|180|270)(?!\d)"
 )
+_ALONG: Final = re.compile(r"\b(along|about|around|on|over)\b")
+"""How people name the axis that stays, or the one that is reversed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,19 @@ class Gain:
     """A gain reference."""
 
     array: NDArray[Any]
-    """Factor of each pixel, (y, x), to multiply by."""
+    """Factor of each pixel, (y, x), to multiply by; 0 where the reference holds no number."""
     name: str = ""
     """Name of the file that it came from."""
 
+    def __post_init__(self) -> None:
+        """Take pixels without a number as dead ones."""
+        if self.array.dtype.kind == "f" and not (there := np.isfinite(self.array)).all():
+            object.__setattr__(self, "array", np.where(there, self.array, self.array.dtype.type(0)))
+
     @property
     def dead(self) -> int:
-        """Pixels whose factor is zero or no number."""
-        return int(self.array.size - np.count_nonzero(np.isfinite(self.array) & (self.array != 0)))
+        """Pixels whose factor is zero, or no number in the reference."""
+        return int(self.array.size - np.count_nonzero(self.array))
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Make sure that an image of this shape can be multiplied.
@@ -116,12 +124,12 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
     ----------
     flip_rotate :
         How the reference has to be turned to lie on the image, as an OSC-EM document says it
-        (``gainref_flip_rotate``): ``"none"``, ``"flip x"``, ``"flip y"``, ``"rotate 90"``, or both,
-        done in the order in which they are written: MotionCor and RELION rotate first, then flip,
-        which is ``"rotate 90 flip x"``. ``flip x`` turns left and right, ``flip y`` first and last
-        row. Rotations are counter-clockwise as MRC files are drawn, with the first row at the
-        bottom; as an array is printed, with row 0 on top, ``rotate 90`` turns clockwise: of
-        ``[[1, 2], [3, 4]]`` it makes ``[[3, 1], [4, 2]]``.
+        (``gainref_flip_rotate``): ``"none"``, ``"flip x"`` or ``"left-right"``, ``"flip y"`` or
+        ``"upside down"``, ``"rotate 90"``, or both, done in the order in which they are written:
+        MotionCor and RELION rotate first, then flip, which is ``"rotate 90 flip x"``. ``flip x``
+        turns left and right, ``flip y`` first and last row. Rotations are counter-clockwise as MRC
+        files are drawn, with the first row at the bottom; as an array is printed, with row 0 on
+        top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes ``[[3, 1], [4, 2]]``.
     divide :
         Whether the file holds what pixels are divided by; by default only a file ``*.gain``, the
         reference of an EER movie, does.
@@ -151,13 +159,20 @@ def turned(array: NDArray[Any], flip_rotate: str) -> NDArray[Any]:
     words = words.replace(",", " ").replace("+", " ")
     left = re.sub(r"\b(none|no|and|then|rotate|rotation|ccw)\b", " ", _STEP.sub(" ", words))
     if left.strip():
+        if _ALONG.search(words):
+            raise InvalidInput(
+                f"{flip_rotate!r} may mean either of two ways to turn a gain reference.",
+                hint="Write 'flip left-right' (the same as 'flip x') or 'flip upside down' "
+                "(the same as 'flip y').",
+            )
         raise InvalidInput(
             f"{flip_rotate!r} is no way to turn a gain reference.",
             hint="Write 'flip x', 'flip y', 'rotate 90', or both, such as 'flip y rotate 90'.",
         )
     for step in _STEP.finditer(words):
         if step["angle"] is None:
-            array = np.flip(array, 1 if (step["flip"] or step["also"]) == "x" else 0)
+            way = step["side"] or step["flip"] or step["also"]
+            array = np.flip(array, 1 if way[0] in "lx" else 0)
         else:
             quarter = int(step["angle"]) // 90 * (-1 if step["sign"] == "-" else 1)
             # with the first row at the bottom, np.rot90 turns clockwise

@@ -375,7 +375,7 @@ contact = "em-facility@example.org"
 
 # How to turn the gain reference so that it fits the movies, by format of the movies.
 [TITAN52339260.gain_flip_rotate]
-tiff = "flip along x"
+tiff = "flip upside down"
 eer = "none"
 
 # Cameras by the name that the files give them: where it sits, not what it is.

@@ -56,6 +56,10 @@ def test_the_reference_of_an_event_movie_divides(tmp_path: Path) -> None:
         ("rotate -90", GAIN.T[::-1]),
         ("flip y rotate 90", GAIN[::-1].T[:, ::-1]),
         ("rot90", GAIN.T[:, ::-1]),
+        ("flip upside down", GAIN[::-1]),
+        ("upside_down", GAIN[::-1]),
+        ("Flip Left-Right", GAIN[:, ::-1]),
+        ("rotate 90 and flip upside down", GAIN.T[::-1, ::-1]),
         ("flip x rotate 90", GAIN[:, ::-1].T[:, ::-1]),
         ("rotate 90 flip x", GAIN.T),
         ("rotate 90, then x flip", GAIN.T),
@@ -78,9 +82,30 @@ def test_a_rotation_is_clockwise_as_an_array_is_printed() -> None:
 
 
 def test_words_that_are_not_known() -> None:
-    for words in ("flip z", "rotate 45", "rotate 1800", "upside down"):
+    for words in ("flip z", "rotate 45", "rotate 1800", "sideways", "left"):
         with pytest.raises(InvalidInput, match="no way to turn"):
             turned(GAIN, words)
+
+
+@pytest.mark.parametrize("words", ["flip along x", "flip about y", "flipped around x"])
+def test_words_that_mean_two_things(words: str) -> None:
+    with pytest.raises(InvalidInput, match="either of two") as caught:
+        turned(GAIN, words)
+    assert "upside down" in caught.value.hint
+    assert "left-right" in caught.value.hint
+
+
+def test_pixels_without_a_number_are_dead(tmp_path: Path) -> None:
+    gain = GAIN.copy()
+    gain[2, 3], gain[4, 5], gain[6, 7] = np.nan, np.inf, 0
+    tifffile.imwrite(tmp_path / "a.tif", gain)
+    frames = np.full((3, 12, 16), 7, np.uint8)
+    for known in (images.Gain(gain), images.read_gain(tmp_path / "a.tif")):
+        assert known.dead == 3
+        for found in (known.apply(frames[0]), images.open_image(_mrc(frames)).average(gain=known)):
+            assert found[[2, 4, 6], [3, 5, 7]].tolist() == [0, 0, 0]
+            assert np.isfinite(found).all()
+            assert found[1, 1] == pytest.approx(7 * gain[1, 1])
 
 
 def test_a_mean_with_gain() -> None:

@@ -6,12 +6,14 @@ import contextlib
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openem_nb import oscem
 from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.images.gain import turned
 from openem_nb.oscem.instruments import CameraInfo, Instrument, Instruments, example, load
 
 
@@ -28,7 +30,9 @@ def test_the_example_is_a_file_that_can_be_read(tmp_path: Path) -> None:
     assert krios.cs == 2.7
     assert krios.c2_aperture == 50.0
     assert krios.time_zone == "Europe/Zurich"
-    assert krios.gain_flip_rotate == {"tiff": "flip along x", "eer": "none"}
+    assert krios.gain_flip_rotate == {"tiff": "flip upside down", "eer": "none"}
+    for words in krios.gain_flip_rotate.values():  # are read as they stand there
+        assert turned(np.eye(2), words).shape == (2, 2)
     assert krios.detectors["EF-Falcon"] == CameraInfo(
         "EF-Falcon", "Falcon 4i", "TFS FALCON 4i (4k x 4k)", 4096, 4096
     )
