@@ -28,6 +28,37 @@ def test_ring_grows_with_the_ice() -> None:
     assert found[0].words == "No ring of ice."
 
 
+@pytest.mark.parametrize("defocus", [1500, 2500, 4000, 8000, 20_000])
+def test_thon_rings_of_a_good_micrograph_are_no_ice(defocus: float) -> None:
+    image, truth = micrographs.simulate(
+        (1536, 1536),
+        pixel_size=0.83,
+        defocus_u=defocus,
+        defocus_v=defocus,
+        dose=400,
+        b_factor=20,
+        seed=defocus,
+    )
+    power = images.periodogram(image, pixel_size=truth.pixel_size)
+    band = power.radial[(power.frequency > 0.83 / 5) & (power.frequency < 0.83 / 3)]
+    assert band.max() > 1.2 * np.median(band), "there are rings"
+    assert images.ice(power).ring == pytest.approx(1, abs=0.03)
+
+
+def test_ice_is_found_among_thon_rings() -> None:
+    found = ring(5, defocus_u=4000, defocus_v=4000)
+    assert found.crystalline
+    assert found.distance == pytest.approx(3.9, abs=0.06) or found.distance == pytest.approx(
+        3.67, abs=0.06
+    )
+
+
+def test_noise_has_no_ring() -> None:
+    rng = np.random.default_rng(7)
+    found = [images.ice(rng.normal(size=(512, 512)), pixel_size=0.83).ring for _ in range(20)]
+    assert max(found) < 1.05
+
+
 def test_image_and_spectrum_say_the_same() -> None:
     image, truth = micrographs.simulate((1024, 1024), ice_ring=8, dose=100, b_factor=20, seed=1)
     direct = images.ice(image, pixel_size=truth.pixel_size)
