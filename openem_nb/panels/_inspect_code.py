@@ -60,7 +60,7 @@ def _viewed(viewer: MicrographView, file: ImageFile, files: str) -> list[str]:
     opened = f"micrograph = {files}[{file.name!r}].open()"
     found: list[str] = []
     for line in code.splitlines():
-        if line == f"micrograph = images.open_image({where})":
+        if line.startswith(f"micrograph = images.open_image({where}"):
             found.append(opened)
         elif line.startswith("view = ") and opened not in found:
             found += [opened, line.replace(where, "micrograph", 1)]

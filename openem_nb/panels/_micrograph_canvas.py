@@ -9,6 +9,7 @@ import traitlets
 from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.panels import _html
 from openem_nb.panels._front_end import FrontEnd, module, style
+from openem_nb.panels._micrograph_fits import Fits
 from openem_nb.panels._micrograph_picks import packed
 from openem_nb.panels._micrograph_views import encode
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from openem_nb.images.ctf import Ctf
     from openem_nb.images.picks import Picks
     from openem_nb.images.spectrum import Spectrum
+    from openem_nb.panels._micrograph_fits import Fit
     from openem_nb.panels._micrograph_views import Frame, Part, Views
 
 __all__ = ["MicrographCanvas"]
@@ -43,7 +45,7 @@ class MicrographCanvas(FrontEnd):
         self.micrograph: Micrograph | None = None
         self.views: Views | None = None
         self.picks: Picks | None = None
-        self.ctf: Ctf | None = None
+        self.fits: Fits | None = None
         self.pixel_size: float | None = None
         self._power: tuple[object, Spectrum] | None = None
         self._heard = False  # whether a front end has asked for a view yet
@@ -72,8 +74,11 @@ class MicrographCanvas(FrontEnd):
         A front end that is there gets the whole image unasked, as soon as it is read: the way of
         a question to the kernel is spared. One that comes later asks.
         """
-        self.micrograph, self.views, self.picks, self.ctf = micrograph, views, picks, ctf
-        self.pixel_size = pixel_size
+        self.micrograph, self.views, self.picks = micrograph, views, picks
+        self.pixel_size, self._power = pixel_size, None
+        self.fits = Fits(micrograph, settings["frame"], settings["around"])
+        if ctf is not None:
+            self.fits.add(ctf)
         first = views.first if self._heard and _is_plain(settings, views) else None
         height, width = micrograph.shape
         axis = micrograph.axes[0] if micrograph.frames > 1 else "frame"
@@ -95,7 +100,6 @@ class MicrographCanvas(FrontEnd):
                 "base": views.base,
                 "notes": [_html.plain(one) for one in micrograph.notes],
                 "picks": None if picks is None else len(picks),
-                "ctf": ctf is not None,
                 "coming": first is not None,
             }
             self.settings = dict(settings)
@@ -103,6 +107,19 @@ class MicrographCanvas(FrontEnd):
         if first is not None:
             frame, job = first
             job.when_done(lambda _: self._send_first(number, frame, views))
+
+    @property
+    def fit(self) -> Fit | None:
+        """The fit that holds for what is shown; None where there is none."""
+        if self.fits is None:
+            return None
+        return self.fits.of(self.settings["frame"], self.settings["around"])
+
+    @property
+    def ctf(self) -> Ctf | None:
+        """Its transfer function."""
+        fit = self.fit
+        return None if fit is None else fit.ctf
 
     def refresh(self) -> None:
         """Let the front end ask again: there is more to be shown."""
@@ -174,16 +191,26 @@ class MicrographCanvas(FrontEnd):
         frame, pending = self._frame(content)
         if pending:
             raise InvalidInput(pending)
-        image = views.whole(frame, int(content.get("around") or 1))
+        around = int(content.get("around") or 1)
+        image = views.whole(frame, around)
+        fits: Fits = self.fits  # type: ignore[assignment]  # it is there with the micrograph
         fit = content.get("fit")
         if fit:
-            known = {"pixel_size": self.pixel_size, **fit}
-            self.ctf = fitted(image, known)
-        key = (micrograph, frame, content.get("around"))
+            found, asked = fitted(image, {"pixel_size": self.pixel_size, **fit})
+            fits.add(found, frame, around, asked=asked)
+        key = (views, frame, around)
         if self._power is None or self._power[0] != key:
-            found = measured(image, pixel_size=self.pixel_size, voltage=micrograph.voltage)
-            self._power = key, found
-        return shown(self._power[1], self.ctf, up=micrograph.origin == "lower")
+            power = measured(image, pixel_size=self.pixel_size, voltage=micrograph.voltage)
+            self._power = key, power
+        known = fits.of(frame, around)
+        up, noun = micrograph.origin == "lower", self.about["noun"]
+        own, told = True, ""
+        if known is not None:
+            own = fits.is_of(known, frame, around)
+            told = "" if own else f"Fit of {fits.spoken(known, noun)}: "
+        elif places := fits.places(noun):
+            told = f"Not fitted here; fitted to {', '.join(places)}. "
+        return shown(self._power[1], known and known.ctf, up=up, own=own, told=told)
 
 
 def _is_plain(settings: Mapping[str, Any], views: Views) -> bool:

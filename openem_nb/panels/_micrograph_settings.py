@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import operator
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 from openem_nb import images
 from openem_nb.errors import InvalidInput
+from openem_nb.images._given import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
     from openem_nb.images import Micrograph
     from openem_nb.panels._micrograph_views import Frame
 
-__all__ = ["defaults", "limits_of", "of_contrast", "of_pixels", "positive", "spelled"]
+__all__ = ["changed", "defaults", "limits_of", "of_contrast", "of_pixels"]
 
 _PERCENT: Final = 0.5
+_PASSED: Final = (0.01, 1e7)
+"""Å between which a low-pass filter can be: what lies beyond was given in another unit."""
 _SPELLED: Final = ("frame", "invert", "low_pass", "binning", "around")
 
 
@@ -30,11 +34,11 @@ def defaults(micrograph: Micrograph, *, movie: bool) -> dict[str, Any]:
         "low": None,
         "high": None,
         "invert": False,
-        **of_pixels(micrograph, None, None, 1, 1, movie=movie),
+        **of_pixels(micrograph, None, None, 1, 1, movie=movie, pixel_size=None),
     }
 
 
-def spelled(settings: Mapping[str, Any], micrograph: Micrograph, *, movie: bool) -> list[str]:
+def changed(settings: Mapping[str, Any], micrograph: Micrograph) -> list[str]:
     """Return the arguments that show a micrograph like this, without those that are as ever."""
     found = []
     if settings["mode"] == "window":
@@ -43,9 +47,9 @@ def spelled(settings: Mapping[str, Any], micrograph: Micrograph, *, movie: bool)
         found.append(f"sigma={settings['sigma']!r}")
     elif settings["percent"] != _PERCENT:
         found.append(f"percent={settings['percent']!r}")
-    usual = defaults(micrograph, movie=movie)
-    changed = [name for name in _SPELLED if settings[name] != usual[name]]
-    return [*found, *(f"{name}={settings[name]!r}" for name in changed)]
+    usual = defaults(micrograph, movie=micrograph.is_movie)
+    others = [name for name in _SPELLED if settings[name] != usual[name]]
+    return [*found, *(f"{name}={settings[name]!r}" for name in others)]
 
 
 def limits_of(settings: Mapping[str, Any], values: NDArray[Any]) -> tuple[float, float]:
@@ -72,7 +76,7 @@ def of_contrast(
             )
         return {"mode": "window", "low": low, "high": high}
     if sigma is not None:
-        return {"mode": "sigma", "sigma": positive(sigma)}
+        return {"mode": "sigma", "sigma": _positive(sigma)}
     if percent is not None:
         if not 0 < percent < 50:
             raise InvalidInput(
@@ -90,30 +94,66 @@ def of_pixels(
     around: int,
     *,
     movie: bool,
+    pixel_size: float | None,
 ) -> dict[str, Any]:
     many = micrograph.frames
     if frame is None:
         far = "://" in micrograph.source  # the mean would bring the whole movie over the line
-        frame = (0 if far else "sum") if movie else many // 2 if many > 1 else 0
+        frame = (0 if far else "sum") if movie else _first_section(micrograph)
     if frame == "sum":
         frame = "sum" if many > 1 else 0
-    elif not 0 <= frame < many:
-        raise InvalidInput(
-            f"{micrograph.name} has no frame {frame}.",
-            hint=f"Frames are counted from 0 to {many - 1}.",
-        )
+    else:
+        frame = _whole("frame", frame, f"Frames are counted from 0 to {many - 1}.")
+        if not 0 <= frame < many:
+            raise InvalidInput(
+                f"{micrograph.name} has no frame {frame}.",
+                hint=f"Frames are counted from 0 to {many - 1}.",
+            )
+    binning = _whole("binning", binning, "Choose 1, 2, 4, 8 or more.")
     if binning < 1 or binning & (binning - 1):
         raise InvalidInput(f"Nothing is binned by {binning}.", hint="Choose 1, 2, 4, 8 or more.")
+    around = _whole("around", around, "It is a number of frames: 1, 3 or 5, for example.")
     return {
         "frame": frame,
-        "low_pass": None if low_pass is None else positive(low_pass),
-        "binning": int(binning),
-        "around": max(1, min(int(around), many)),
+        "low_pass": None if low_pass is None else _passed(low_pass, pixel_size),
+        "binning": binning,
+        "around": max(1, min(around, many)),
     }
 
 
-def positive(value: float) -> float:
-    number = float(value)
-    if not 0 < number < float("inf"):
+def _first_section(micrograph: Micrograph) -> int:
+    """Return the section that is shown first: the least tilted one, or that in the middle."""
+    tilts = micrograph.tilts
+    if len(tilts) == micrograph.frames > 1:
+        return min(range(len(tilts)), key=lambda one: abs(tilts[one]))
+    return micrograph.frames // 2
+
+
+def _whole(name: str, value: object, hint: str) -> int:
+    """Return a whole number as Python has them, which its own code can repeat."""
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        return operator.index(value)
+    raise InvalidInput(f"{name} is {value!r}, and has to be a whole number.", hint=hint)
+
+
+def _passed(low_pass: float, pixel_size: float | None) -> float:
+    found = number("low_pass", low_pass, "Give it in Å: 20, for example.")
+    low, high = _PASSED
+    if not low <= found <= high:
+        raise InvalidInput(
+            f"low_pass is {found:.10g} Å, and has to be {low:g} to {high:g} Å.",
+            hint="Give it in Å: 20, for example.",
+        )
+    if pixel_size is None:
+        raise InvalidInput(
+            "Nothing is filtered to a distance where the pixel size is not known.",
+            hint="Give pixel_size in Å, too.",
+        )
+    return found
+
+
+def _positive(value: float) -> float:
+    found = float(value)
+    if not 0 < found < float("inf"):
         raise InvalidInput(f"{value} is not above 0.", hint="Leave it out if it is not known.")
-    return number
+    return found

@@ -38,8 +38,14 @@ def measured(image: NDArray[Any], *, pixel_size: float | None, voltage: float | 
     return replace(spectrum(image, pixel_size=pixel_size, tile=_SIZE), voltage=voltage)
 
 
-def fitted(image: NDArray[Any], settings: Mapping[str, Any]) -> Ctf:
-    """Return the transfer function of an image; a wrong number names its field."""
+def fitted(image: NDArray[Any], settings: Mapping[str, Any]) -> tuple[Ctf, dict[str, Any]]:
+    """Return the transfer function of an image, and the arguments that it was fitted with.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is missing or impossible: it names its field.
+    """
     known: dict[str, Any] = {}
     for name, words in (
         ("voltage", "voltage in kV"),
@@ -51,22 +57,38 @@ def fitted(image: NDArray[Any], settings: Mapping[str, Any]) -> Ctf:
         if value is None:
             raise InvalidInput(f"The fit needs the {words}.", hint="Write it into its field.")
         known[name] = float(value)
-    return ctf(image, **known, phase_shift=True if settings.get("phase_shift") else None)
+    if settings.get("phase_shift"):
+        known["phase_shift"] = True
+    ends = settings.get("defocus")
+    if ends is not None:
+        if not all(isinstance(one, int | float) for one in ends):
+            raise InvalidInput(
+                "The defocus is looked for between two numbers.",
+                hint="Write both in µm: 0.3 and 5 usually.",
+            )
+        known["defocus"] = tuple(float(one) for one in ends)
+    return ctf(image, **known), known
 
 
-def shown(power: Spectrum, found: Ctf | None, *, up: bool) -> dict[str, Any]:
+def shown(
+    power: Spectrum, found: Ctf | None, *, up: bool, own: bool = True, told: str = ""
+) -> dict[str, Any]:
     """Return what the front end draws: picture, rings in cycles per pixel, curves and numbers.
 
     Parameters
     ----------
     up :
         Whether the first row is at the bottom: only then angles are seen counter-clockwise.
+    own :
+        Whether it was fitted to what is shown, so that its curves are those of the spectrum.
+    told :
+        What is said before it.
     """
     edge = 0.5
     if power.pixel_size is not None:
         edge = min(edge, power.pixel_size / _FINEST)
     picture = encode(_middle(power.picture(round(_SIZE * 0.5 / edge))))
-    columns, words = _curves(power, found)
+    columns, words = _curves(power, found, own=own)
     content: dict[str, Any] = {
         "size": _SIZE,
         "scale": picture.scale,
@@ -74,7 +96,7 @@ def shown(power: Spectrum, found: Ctf | None, *, up: bool) -> dict[str, Any]:
         "pixel_size": power.pixel_size,
         "edge": edge,
         "columns": list(columns),
-        "words": words,
+        "words": f"{told}{words}",
         "rings": [] if found is None else _rings(found, power.pixel_size),
         "axis": None if found is None or found.deviation_angle > _BLURRED else found.angle,
         "rows": [] if found is None else _rows(found, up),
@@ -91,8 +113,10 @@ def _middle(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(picture[first : first + _SIZE, first : first + _SIZE])
 
 
-def _curves(power: Spectrum, found: Ctf | None) -> tuple[dict[str, NDArray[Any]], str]:
-    if found is not None and len(found.profile):
+def _curves(
+    power: Spectrum, found: Ctf | None, *, own: bool
+) -> tuple[dict[str, NDArray[Any]], str]:
+    if found is not None and own and len(found.profile):
         profile = found.profile
         names = ("frequency", "power", "fit", "cc")
         return {name: profile[name].to_numpy() for name in names}, found.words
@@ -100,7 +124,7 @@ def _curves(power: Spectrum, found: Ctf | None) -> tuple[dict[str, NDArray[Any]]
     inner[:2] = False  # the mean of the image and its slow changes
     radial = np.log10(power.radial[inner])
     words = "Logarithm of the mean power of each ring."
-    if found is not None:  # it was fitted elsewhere, and its curves were not kept
+    if found is not None:  # it was fitted to other frames, or elsewhere without its curves
         words = f"{found.words} The curve: {words[0].lower()}{words[1:]}"
     return {"frequency": power.frequency[inner], "power": radial}, words
 

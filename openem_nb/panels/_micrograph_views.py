@@ -15,7 +15,7 @@ from openem_nb.images import block_mean
 from openem_nb.images.filters import low_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -99,7 +99,8 @@ class Views:
         gain: Gain | None = None,
         arrived: Callable[[], None] = lambda: None,
     ) -> None:
-        self.micrograph, self.gain = micrograph, gain
+        self.micrograph = micrograph
+        self.gain = None if gain is None else gain.fitted(micrograph)
         self.base = base_factor(micrograph.shape)
         self._arrived = arrived
         self._averaging, self._correcting = threading.Lock(), threading.Lock()
@@ -196,7 +197,20 @@ class Views:
             values = low_pass(values, resolution, pixel_size=pixel_size * factor)
         return Part(values, *box, factor)
 
-    def _around(self, frame: Frame, around: int) -> range | None:
+    def around(self, frame: int, count: int) -> list[int]:
+        """Return so many frames around one of them, in their order; tilts in that of their angles.
+
+        At either end they are the first, or the last, of all.
+        """
+        many, tilts = self.micrograph.frames, self.micrograph.tilts
+        order = list(range(many))
+        if len(tilts) == many:
+            order.sort(key=lambda one: tilts[one])
+        count = max(1, min(count, many))
+        first = min(max(0, order.index(frame) - (count - 1) // 2), many - count)
+        return order[first : first + count]
+
+    def _around(self, frame: Frame, around: int) -> Sequence[int] | None:
         """Return the frames to be averaged; None for all of them."""
         many = self.micrograph.frames
         if frame == "sum":
@@ -206,9 +220,7 @@ class Views:
                 f"{self.micrograph.name} has no frame {frame}.",
                 hint=f"Frames are counted from 0 to {many - 1}.",
             )
-        count = max(1, min(around, many))
-        first = min(max(0, frame - (count - 1) // 2), many - count)
-        return range(first, first + count)
+        return self.around(frame, around)
 
     def _of_average(self, box: tuple[int, int, int, int], factor: int) -> NDArray[np.float32]:
         y0, y1, x0, x1 = box

@@ -12,17 +12,12 @@ import ipywidgets
 from openem_nb import images
 from openem_nb.errors import InvalidInput
 from openem_nb.images import Micrograph
+from openem_nb.images._given import checked
 from openem_nb.panels import _html
 from openem_nb.panels._micrograph_canvas import MicrographCanvas
+from openem_nb.panels._micrograph_code import spelled
 from openem_nb.panels._micrograph_picks import of_micrograph
-from openem_nb.panels._micrograph_settings import (
-    defaults,
-    limits_of,
-    of_contrast,
-    of_pixels,
-    positive,
-    spelled,
-)
+from openem_nb.panels._micrograph_settings import defaults, limits_of, of_contrast, of_pixels
 from openem_nb.panels._micrograph_views import Views
 from openem_nb.panels.metadata_tree import MetadataTree
 
@@ -133,13 +128,17 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
             known = of_micrograph(picks, micrograph) if picks is not None else None
             reference = images.read_gain(gain) if isinstance(gain, str | Path) else gain
             movie = micrograph.is_movie
+            size = micrograph.pixel_size
+            if pixel_size is not None:
+                size = pixel_size = checked("pixel_size", pixel_size)
             settings = {
                 **defaults(micrograph, movie=movie),
                 **of_contrast(contrast, percent, sigma),
-                **of_pixels(micrograph, frame, low_pass, binning, around, movie=movie),
+                **of_pixels(
+                    micrograph, frame, low_pass, binning, around, movie=movie, pixel_size=size
+                ),
                 "invert": bool(invert),
             }
-            size = micrograph.pixel_size if pixel_size is None else positive(pixel_size)
             views = Views(micrograph, gain=reference, arrived=self.canvas.refresh)
         except BaseException:
             if own:
@@ -156,15 +155,25 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
             ctf=ctf,
             pixel_size=size,
             tilts=micrograph.tilts,
-            alt=self.alt,
+            alt=_alt(micrograph, size, ctf),
             settings=settings,
             number=next(_numbers),
         )
         self._show_header()
 
-    def draw(self, ctf: Ctf) -> None:
-        """Draw the rings of a transfer function over the spectrum; all else stays as it is."""
-        self.canvas.ctf = ctf
+    def draw(self, ctf: Ctf, *, frame: Frame | None = None, around: int = 1) -> None:
+        """Draw the rings of a transfer function over the spectrum; all else stays as it is.
+
+        Parameters
+        ----------
+        frame, around :
+            What it was fitted to, as in the parameters of the class; by default the mean of a
+            movie, and of a volume or tilt series the section that was shown first. Rings are not
+            drawn over other sections.
+        """
+        if self.canvas.fits is None:
+            raise InvalidInput("No micrograph is shown.", hint="Call show() with one.")
+        self.canvas.fits.add(ctf, frame, around)
         self.canvas.refresh()
 
     def reveal(self) -> None:
@@ -180,7 +189,10 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
 
     @property
     def ctf(self) -> Ctf | None:
-        """The transfer function whose rings are drawn: the one given, or fitted in the viewer."""
+        """The transfer function whose rings are drawn: the one given, or fitted in the viewer.
+
+        None where what is shown has none: sections and tilts have each a fit of their own.
+        """
         return self.canvas.ctf
 
     @property
@@ -191,9 +203,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
     @property
     def alt(self) -> str:
         """What the picture is, in words."""
-        words = f"Micrograph {self.micrograph.caption}"
-        found = self.canvas.ctf
-        return f"{words}. {found.words}" if found is not None else words
+        return _alt(self.micrograph, self.canvas.pixel_size, self.canvas.ctf)
 
     def code(self) -> str:
         """Return Python that shows the same, as ``view``.
@@ -203,38 +213,25 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         InvalidInput
             If something that is shown came from no file.
         """
-        micrograph, settings = self.micrograph, self.canvas.settings
+        micrograph, canvas = self.micrograph, self.canvas
         if not micrograph.source:
             raise _no_file("The micrograph")
-        arguments = [repr(micrograph.source)]
+        given: dict[str, Any] = {}
         for name, value in self._files.items():
             if value is None:
                 continue
             if not isinstance(value, str | Path | int | float):
                 raise _no_file(f"The {name}")
-            arguments.append(f"{name}={str(value) if isinstance(value, Path) else value!r}")
-        movie = self.canvas.about["movie"]
-        lines = ["import openem_nb as openem", ""]
-        if self.ctf is not None:
-            lines[0:1] = ["import openem_nb as openem", "from openem_nb import images"]
-            lines += [f"micrograph = images.open_image({micrograph.source!r})", self._fit(self.ctf)]
-            arguments[0] = "micrograph"
-            arguments.append("ctf=ctf")
-        call = ", ".join([*arguments, *spelled(settings, micrograph, movie=movie)])
-        return "\n".join([*lines, f"view = openem.MicrographView({call})", "view", ""])
-
-    def _fit(self, found: Ctf) -> str:
-        known = {
-            "voltage": found.voltage,
-            "cs": found.cs,
-            "amplitude_contrast": found.amplitude_contrast,
-        }
-        if self.canvas.pixel_size is not None:
-            known["pixel_size"] = self.canvas.pixel_size
-        if found.phase_shift:
-            known["phase_shift"] = found.phase_shift
-        words = ", ".join(f"{name}={value!r}" for name, value in known.items())
-        return f"ctf = images.ctf(micrograph, {words})"
+            given[name] = str(value) if isinstance(value, Path) else value
+        return spelled(
+            micrograph,
+            given,
+            canvas.settings,
+            canvas.fit,
+            usual=None if canvas.fits is None else canvas.fits.usual,
+            pixel_size=canvas.pixel_size,
+            around=Views(micrograph).around,
+        )
 
     # without a front end
 
@@ -345,6 +342,12 @@ def _described(micrograph: Micrograph) -> dict[str, Any]:
     if micrograph.notes:
         known["notes"] = list(micrograph.notes)
     return {"image": known, "header": dict(micrograph.header)}
+
+
+def _alt(micrograph: Micrograph, pixel_size: float | None, ctf: Ctf | None) -> str:
+    """Return what the picture is, with the pixel size that is drawn."""
+    words = f"Micrograph {micrograph.described(pixel_size=pixel_size)}"
+    return words if ctf is None else f"{words}. {ctf.words}"
 
 
 def _no_file(what: str) -> InvalidInput:
