@@ -57,6 +57,38 @@ def test_new_counts_keep_the_focus_and_what_is_unfolded(mount: Any) -> None:
     assert page.get_by_role("checkbox", name="word 19").is_visible()
 
 
+def test_a_tick_stays_when_the_boxes_are_drawn_anew_before_the_kernel_answers(mount: Any) -> None:
+    page = show(mount)
+    raw = page.get_by_role("checkbox", name="raw")
+    raw.check()
+    page.evaluate("window.model.update({ busy: true })")  # what is counted still is of before
+    assert raw.is_checked()
+    page.get_by_role("checkbox", name="derived").check()
+    sent = page.evaluate("window.model.sent")
+    assert sent[-1]["content"] == {"chosen": {"type": ["raw", "derived"]}}
+    page.evaluate("window.model.update({ chosen: { type: ['raw'] } })")  # it has heard of the first
+    assert page.get_by_role("checkbox", name="derived").is_checked()
+    page.evaluate(
+        "window.model.update({ chosen: { type: ['raw', 'derived'] } });"
+        "window.model.answer({ type: 'reply', content: {} });"
+    )
+    page.evaluate("window.model.update({ chosen: { type: ['derived'] } })")  # set from Python
+    assert not raw.is_checked()
+
+
+def test_a_box_that_is_drawn_anew_while_it_is_pressed_gets_the_click(mount: Any) -> None:
+    page = show(mount)
+    raw = page.get_by_role("checkbox", name="raw")
+    raw.hover()
+    page.mouse.down()
+    page.evaluate("window.model.update({ busy: true })")
+    page.mouse.up()
+    page.wait_for_function("window.model.sent.length > 0")
+    assert page.evaluate("window.model.sent")[0]["content"] == {"chosen": {"type": ["raw"]}}
+    page.wait_for_function("document.querySelector('.oem-facets').ariaBusy === 'true'")
+    assert raw.is_checked()
+
+
 def test_a_refusal_is_said_and_the_box_is_as_before(mount: Any) -> None:
     page = show(mount)
     page.get_by_role("checkbox", name="raw").check()

@@ -1,5 +1,6 @@
 // @ts-check
 import { keepKeys, make, uniqueId } from "../shared/dom.mjs";
+import { afterPress } from "../shared/press.mjs";
 import { request } from "../shared/request.mjs";
 
 /**
@@ -27,15 +28,23 @@ function render({ model, el }) {
   /** @type {Set<string>} groups whose rare values are unfolded */
   const unfolded = new Set();
 
+  /** @type {Record<string, string[]> | null} what was ticked last, until the kernel has heard of it */
+  let ticked = null;
+
   /** @param {Record<string, string[]>} chosen */
   async function choose(chosen) {
+    ticked = chosen; // boxes that are drawn anew meanwhile do not lose it
     trouble.textContent = "";
+    let trust = true;
     try {
       await request(model, "choose", { chosen });
     } catch (error) {
       trouble.textContent = error instanceof Error ? error.message : String(error);
-      show(); // the boxes say again what holds
+      trust = false;
     }
+    if (ticked !== chosen) return; // something else has been ticked since
+    ticked = null;
+    if (!trust) ask(); // the boxes say again what holds
   }
 
   function read() {
@@ -51,7 +60,7 @@ function render({ model, el }) {
     const id = `${prefix}-${group.name}-${place}`;
     const box = make("input", { type: "checkbox", id, value: option.value });
     box.dataset.group = group.name;
-    box.checked = (model.get("chosen")[group.name] ?? []).includes(option.value);
+    box.checked = ((ticked ?? model.get("chosen"))[group.name] ?? []).includes(option.value);
     const count = make("span", { class: "oem-muted" }, option.count.toLocaleString("en"));
     return make("label", { for: id }, box, make("span", {}, option.label), count);
   }
@@ -91,12 +100,15 @@ function render({ model, el }) {
   const onClear = () => choose({});
   const names = ["label", "groups", "chosen", "busy"].map((name) => `change:${name}`);
 
+  const { ask, end } = afterPress(show); // a box that is exchanged under the pointer gets no click
+
   show();
-  for (const name of names) model.on(name, show);
+  for (const name of names) model.on(name, ask);
   groups.addEventListener("change", onChange);
   clear.addEventListener("click", onClear);
   return () => {
-    for (const name of names) model.off(name, show);
+    for (const name of names) model.off(name, ask);
+    end();
     releaseKeys();
     root.remove();
   };
