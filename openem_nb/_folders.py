@@ -1,15 +1,16 @@
-"""Where the package keeps its files, and how it writes small ones."""
+"""Where the package keeps its files, how it writes small ones, and paths that people write."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from openem_nb.errors import CannotWrite
+from openem_nb.errors import CannotWrite, InvalidInput, NotFound, OpenEMError
 
-__all__ = ["Folders", "folders", "write_whole"]
+__all__ = ["Folders", "folders", "path_of", "status_of", "write_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,61 @@ def folders() -> Folders:
                 hint="Set OPENEM_HOME (and OPENEM_DATA for large files) to a writable folder.",
             ) from error
     return found
+
+
+def path_of(given: object) -> Path:
+    """Return the path that a person wrote, ``~`` written out.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no path, or empty.
+    NotFound
+        If it begins with the name of a user who is not known here.
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        raise InvalidInput(
+            f"{given!r:.80} is no path.", hint="Give the path of a file or folder, as text."
+        )
+    text = os.fsdecode(os.fspath(given))
+    if not text:
+        raise InvalidInput("No path is given.", hint="A folder is '.' where this one is meant.")
+    try:
+        odd = b"\0" in os.fsencode(text)
+    except UnicodeEncodeError:  # halves of characters, which stand for no byte
+        odd = True
+    if odd:
+        raise InvalidInput(
+            f"{text!a:.80} holds characters that no path has.", hint="Write it anew."
+        )
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise NotFound(
+            f"There is no user {text.partition(os.sep)[0].removeprefix('~')} here, as in {text}.",
+            hint="Write ./ before a name that begins with ~.",
+        ) from None
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """Return the state of what lies at a path, behind links; None if there is nothing.
+
+    Raises
+    ------
+    OpenEMError
+        If it cannot be looked at: its folder is closed, or a link leads to itself.
+    """
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # of any long text
+            return None
+        raise OpenEMError(
+            f"{path} cannot be looked at: {error.strerror or error}.",
+            hint="Check the permissions and the network drive.",
+        ) from error
 
 
 def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput
 from openem_nb.formats.mrc import HEADER, byte_order
 from openem_nb.formats.source import LocalFile, Memory, Source, damaged, unpacked
@@ -99,8 +101,9 @@ def open_image(
             hint="Arrays need not be opened: measurements and views take them as they are.",
         )
     else:
-        path = Path(source).expanduser()
-        if path.is_dir():
+        path = path_of(source)
+        status = status_of(path)
+        if status is not None and stat.S_ISDIR(status.st_mode):
             from openem_nb.images._zarr import open_zarr
 
             found, about = open_zarr(path, series=series)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from openem_nb.errors import BadAnswer, InvalidInput, NotFound, Unreachable
 from openem_nb.formats.source import truncated
@@ -122,6 +122,7 @@ class RemoteFile:
     def __init__(
         self, address: Address, *, name: str | None = None, progress: Progress | None = None
     ):
+        _check(address)
         given = name or ("image" if not isinstance(address, str) else _name(address))
         self._where = Source(address, given, Meter(progress, "Reading"), _AT_ONCE)
         self.name = name or _name(self._where.key)
@@ -442,6 +443,20 @@ class _Line:
         """Break off what is not needed any more."""
         if self._pieces is not None:
             self._pieces.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def _check(address: Address) -> None:
+    """Refuse text that no address is: what reads addresses says so in many ways."""
+    if isinstance(address, str):
+        try:
+            known = bool(urlsplit(address).hostname)
+        except ValueError:  # brackets that are not closed, for example
+            known = False
+        if not known:
+            raise InvalidInput(
+                f"{address.partition('?')[0]:.200} is no address.",
+                hint="An address is text that begins with https:// or http://.",
+            )
 
 
 def _differ(one: str | None, other: str | None) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb._amounts import decimal
+from openem_nb._folders import path_of, status_of
 from openem_nb.errors import NotFound, OpenEMError
 from openem_nb.formats.mrc import HEADER, LONGEST, MOST_SECTIONS
 from openem_nb.images.opening import open_image
@@ -96,14 +97,15 @@ def scan(
     import pandas as pd
 
     if isinstance(folder, str | Path):
-        root = Path(folder).expanduser()
-        if not root.is_dir():
+        root = path_of(folder)
+        status = status_of(root)
+        if status is None or not stat.S_ISDIR(status.st_mode):
             raise NotFound(f"There is no folder {root}.", hint="Check the path.")
         files = sorted(_below(str(root), recursive, pattern))
         start = len(str(root)) + 1 if not str(root).endswith(os.sep) else len(str(root))
         names = [path[start:] for path in files]
     else:
-        files = [os.fspath(one) for one in folder]
+        files = [str(path_of(one)) for one in folder]
         names = [Path(one).name for one in files]
     if progress is not None:
         progress.update(0, total=len(files), unit="files", message="Reading headers")

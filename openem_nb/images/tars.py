@@ -13,9 +13,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from openem_nb._folders import path_of
 from openem_nb.errors import DamagedFile, NotFound, OpenEMError
 from openem_nb.formats.source import LocalFile, Section
 from openem_nb.images.remote import RemoteFile
@@ -23,6 +23,7 @@ from openem_nb.transfer._tar import BLOCK, Damaged, read_header, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from pathlib import Path
 
     from openem_nb.formats.source import Source
     from openem_nb.images.micrograph import Micrograph
@@ -230,7 +231,7 @@ def open_tar(
     elif callable(source) or str(source).lower().startswith(("https://", "http://")):
         archive = RemoteFile(source, name=name, progress=progress)  # type: ignore[arg-type]
     else:
-        archive = LocalFile(Path(source).expanduser())
+        archive = LocalFile(path_of(source))
     if archive.read(0, 3)[:2] in (b"\x1f\x8b", b"BZ") or archive.read(0, 6) == b"\xfd7zXZ\0":
         archive.close()
         raise OpenEMError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
+from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images.scanning import ENDINGS, NAMES
 from openem_nb.mining._beside import optics_beside
@@ -217,12 +218,12 @@ def root_of(source: Any) -> Path | None:
         If there is no such folder.
     """
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source).expanduser().absolute()
+        path = path_of(source).absolute()
     elif getattr(source, "folder", None) is not None:
         path = Path(source.folder).absolute()
     else:
         return None
-    if not path.exists():
+    if status_of(path) is None:
         raise NotFound(
             f"There is no folder {path}.",
             hint="Look at its name; a data set on tape has to be retrieved first.",
@@ -256,7 +257,11 @@ def find(
     root = root_of(source)
     if root is None:
         return ImageFiles(_listed(source))
-    if root.is_file():
+    if not root.is_dir():
+        if not root.is_file():
+            raise InvalidInput(
+                f"{root} is neither a file nor a folder.", hint="Name a folder, or one file."
+            )
         return ImageFiles(_listed([root]))
     found: list[ImageFile] = []
     notes: list[str] = []
@@ -333,7 +338,7 @@ def wanted(name: str, pattern: str | None) -> bool:
 
 def _listed(source: Iterable[Any]) -> tuple[ImageFile, ...]:
     try:
-        paths = [Path(one).expanduser().absolute() for one in source]
+        paths = [path_of(one).absolute() for one in source]
     except TypeError:
         raise InvalidInput(
             f"{type(source).__name__} is neither a folder nor a list of files.",
@@ -344,12 +349,9 @@ def _listed(source: Iterable[Any]) -> tuple[ImageFile, ...]:
     top = Path(os.path.commonpath([path.parent for path in paths]))
     found = {}
     for path in paths:
-        try:
-            state = path.stat()
-        except OSError as error:
-            raise NotFound(
-                f"{path} cannot be read: {error.strerror or error}.", hint="Look at its name."
-            ) from error
+        state = status_of(path)
+        if state is None:
+            raise NotFound(f"There is no file {path}.", hint="Look at its name.")
         name = path.relative_to(top).as_posix()
         found[path] = ImageFile(path, as_text(name), state.st_size, state.st_mtime_ns)
     return tuple(found.values())

@@ -6,10 +6,10 @@ import html
 import json
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openem_nb.errors import DamagedFile, NotFound
+from openem_nb._folders import path_of
+from openem_nb.errors import DamagedFile, NotFound, OpenEMError
 from openem_nb.mining.columns import chosen
 from openem_nb.mining.parameters import arguments
 from openem_nb.mining.store import Store
@@ -17,6 +17,7 @@ from openem_nb.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     import pandas as pd
 
@@ -187,16 +188,21 @@ def open_mined(folder: Path | str) -> Mined:
     DamagedFile
         If what it says of its parameters cannot be read.
     """
-    path = Path(folder).expanduser().absolute()
+    path = path_of(folder).absolute()
     try:
         told = json.loads((path / "mine.json").read_text(encoding="utf-8"))
         key, content = str(told["key"]), told["parameters"]
         found = Mined(Store(path), key, map(str, content["measures"]))
         found.given = arguments(content)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             f"Nothing was mined into {path}.", hint="Give the folder that mine() wrote to."
         ) from None
+    except OSError as error:
+        raise OpenEMError(
+            f"{path / 'mine.json'} cannot be read: {error.strerror or error}.",
+            hint="Check the permissions and the network drive.",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedFile(
             f"{path / 'mine.json'} is not what mine() writes: {error}.",

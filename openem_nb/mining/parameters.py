@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images._given import checked
 
@@ -87,7 +89,8 @@ class Parameters:
             raise InvalidInput(
                 f"Thumbnails of {self.size} pixels are not made.", hint="Give 16 to 2048."
             )
-        if self.gain is not None and not Path(self.gain).is_file():
+        state = None if self.gain is None else status_of(path_of(self.gain))
+        if self.gain is not None and (state is None or not stat.S_ISREG(state.st_mode)):
             raise NotFound(f"There is no gain reference {self.gain}.", hint="Look at its name.")
 
     @classmethod

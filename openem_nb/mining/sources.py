@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from openem_nb.errors import InvalidInput, NotFound
+from openem_nb._folders import path_of, status_of
+from openem_nb.errors import InvalidInput, NotFound, OpenEMError
 from openem_nb.mining.files import find, root_of
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def source_of(given: Any, *, progress: Progress | None = None) -> Source:
         given = _named_in(given)
     if isinstance(given, str):
         text = given.strip()
-        if not Path(text).expanduser().exists():
+        if not _is_there(text):
             if (name := _entry_name(text)) is not None:
                 from openem_nb import empiar
                 from openem_nb.mining._empiar import Entry
@@ -213,7 +214,15 @@ def is_asked_for(given: Any) -> bool:
         return hasattr(given, "pids") or _is_table(given)
     text = given.strip()
     named = _entry_name(text) is not None or _PID.fullmatch(text) is not None
-    return named and not Path(text).expanduser().exists()
+    return named and not _is_there(text)
+
+
+def _is_there(text: str) -> bool:
+    """Return whether text is the path of something on disk."""
+    try:
+        return status_of(path_of(text)) is not None
+    except OpenEMError:
+        return True  # it is a path and nothing else; who opens it says what is wrong
 
 
 def _entry_name(text: str) -> str | None:
