@@ -31,6 +31,10 @@ FALSE: Final = 0.01
 use 1 %)."""
 _DUST: Final = 0.01
 """Pieces below this part of the largest one are dust."""
+_EXACT: Final = 1.02
+"""Times the volume asked for that a level may enclose without a word."""
+_NEAR: Final = 1.25
+"""Times the mass that a level may enclose, or the other way round, and still be one for it."""
 _MOST_LABELLED: Final = 1 << 28
 """Voxels of a box in which pieces are counted; each takes four bytes."""
 _EMPTY_CORNERS: Final = 0.01
@@ -247,10 +251,29 @@ def _by_mass(source: Map, weight: float) -> SuggestedLevel:
         )
     values = np.concatenate([part[np.isfinite(part)] for part in slabs(source.voxels)])
     level = float(np.partition(values, total - wanted)[total - wanted])
+    rule = f"({CUBIC_ANGSTROM_PER_DALTON:.3f} Å³ per Da)"
+    count = int(np.count_nonzero(values >= level))
+    if count <= _EXACT * wanted:
+        return SuggestedLevel(
+            level, f"{level:.4g}: encloses the volume of {weight:,.4g} kDa of protein {rule}."
+        )
+    # many voxels of one value, as of a mask or of whole numbers: all of them are inside, or none
+    higher = values[values > level]
+    above = float(higher.min()) if higher.size else math.inf
+    levels = {level: count / wanted, above: max(len(higher), 1e-9) / wanted}
+    nearest = min(levels, key=lambda one: abs(math.log(levels[one])))
+    if abs(math.log(levels[nearest])) > math.log(_NEAR):
+        return SuggestedLevel(
+            None,
+            f"No level encloses {weight:,.4g} kDa of protein: {len(higher) / wanted * weight:,.3g} "
+            f"kDa lie above {level:.4g}, and {levels[level] * weight:,.3g} kDa with the voxels of "
+            "just this value. Is the map masked, or the mass another one?",
+        )
+    mass = levels[nearest] * weight
     return SuggestedLevel(
-        level,
-        f"{level:.4g}: encloses the volume of {weight:,.4g} kDa of protein "
-        f"({CUBIC_ANGSTROM_PER_DALTON:.3f} Å³ per Da).",
+        nearest,
+        f"{nearest:.4g}: encloses the volume of {mass:,.3g} kDa of protein {rule}, the nearest to "
+        f"{weight:,.4g} kDa: many voxels have one value.",
     )
 
 

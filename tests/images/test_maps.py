@@ -260,6 +260,42 @@ def test_a_mass_that_does_not_fit_into_the_box_is_told() -> None:
         assert "less than one voxel" in little.words
 
 
+def test_a_masked_map_has_no_level_for_a_mass_that_it_does_not_hold() -> None:
+    """All voxels of the mask have one value, so that a level encloses them all or none."""
+    noise = np.random.default_rng(1).normal(1, 0.1, (32, 32, 32)).astype(np.float32)
+    inside = ball(32, 10) > 1
+    masked = np.where(inside, noise, np.float32(0))
+    kilodalton = CUBIC_ANGSTROM_PER_DALTON * 1000
+    held, room = inside.sum() * 8 / kilodalton, masked.size * 8 / kilodalton
+    with images.open_map(packed(masked, voxel=2.0)) as found:
+        for weight in (1.5 * held, 0.7 * room):
+            asked = found.suggest_level(molecular_weight=weight)
+            assert asked.level is None
+            assert f"{held:,.3g} kDa lie above 0, and {room:,.3g} kDa with" in asked.words
+        asked = found.suggest_level(molecular_weight=1.1 * held)
+        assert asked.level == masked[inside].min()
+        assert f"{held:,.3g} kDa of protein" in asked.words
+        part = found.suggest_level(molecular_weight=0.5 * held)
+        assert part.level is not None
+        assert found.contour(part.level).mass == pytest.approx(0.5 * held, rel=0.01)
+    with images.open_map(packed(-masked, voxel=2.0)) as found:
+        assert found.suggest_level(molecular_weight=held).level is None
+
+
+def test_the_level_of_whole_numbers_says_what_it_encloses() -> None:
+    data = np.zeros((32, 32, 32), np.int16)
+    data[ball(32, 10) > 1], data[ball(32, 8) > 1] = 2, 3
+    with images.open_map(packed(data, voxel=2.0)) as found:
+        inner, outer = (found.contour(level).mass for level in (3, 2))
+        assert inner is not None
+        assert outer is not None
+        asked = found.suggest_level(molecular_weight=1.15 * inner)
+        assert asked.level == 3
+        assert f"{inner:.3g} kDa" in asked.words
+        assert found.suggest_level(molecular_weight=outer).words.startswith("2: encloses")
+        assert found.suggest_level(molecular_weight=(inner * outer) ** 0.5).level is None
+
+
 def test_pieces_and_faces() -> None:
     data = np.zeros((20, 20, 20), np.float32)
     data[5:15, 5:15, 5:15] = 1
