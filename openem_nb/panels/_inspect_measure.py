@@ -51,6 +51,7 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
         """What was measured of this data set, now or earlier; None before the first time."""
         self.given: dict[str, Any] = {}
         """The arguments of ``mine`` that were given last."""
+        self._running: dict[str, tuple[Mined, dict[str, Any]]] = {}  # by the key of their source
         self.form = Form(
             measure_fields(Facts(), values, {}),
             label="Measurements",
@@ -80,21 +81,33 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
         self.problems.clear()
         self._source, self._pattern = source, pattern
         self.mined, self.given, words = None, {}, ""
-        try:
-            self.mined = mining.open_mined(default_folder(source))
-        except NotFound:
-            pass
-        except OpenEMError as error:
-            words = str(error)
-        if self.mined is not None:
-            self.given = dict(self.mined.given)
-            if self.given.get("cs") == source.facts.cs:
-                self.given.pop("cs", None)
-            words = f"Measured earlier: {self.mined.words}"
+        running = self._running.get(source.key)
+        if running is not None:  # it went on while another one was looked at
+            self.mined, self.given = running
+            self._unsubscribe = self.mined.subscribe(lambda _: self._measured())
+        else:
+            words = self._measured_earlier(source)
         if files.far:
             words += f" To measure all of them, {format_bytes(files.far_size)} are fetched."
         self.form.show(measure_fields(source.facts, self._values, self.given))
         self.words.value = _html.status(words.strip()) if words else ""
+        if running is not None:
+            self.form.busy = True
+            if source.key not in self._running:  # it has ended just now
+                self._ended()
+
+    def _measured_earlier(self, source: Source) -> str:
+        """Take what was measured of a data set, and return words on that."""
+        try:
+            self.mined = mining.open_mined(default_folder(source))
+        except NotFound:
+            return ""
+        except OpenEMError as error:
+            return str(error)
+        self.given = dict(self.mined.given)
+        if self.given.get("cs") == source.facts.cs:
+            self.given.pop("cs", None)
+        return f"Measured earlier: {self.mined.words}"
 
     def close(self) -> None:
         """End the widgets; what is being measured goes on."""
@@ -123,15 +136,22 @@ class MeasureBox(ipywidgets.VBox):  # type: ignore[misc]  # published without ty
         self._unsubscribe = mined.subscribe(lambda _: self._measured())
 
         def finish() -> None:
+            if self._running.get(source.key, (None,))[0] is mined:
+                del self._running[source.key]
             if mined is self.mined:
-                self.words.value = _html.status(mined.words)
-                self.form.busy = False
-                self._measured()
+                self._ended()
 
         if mined.job is not None:
+            self._running[source.key] = mined, given
             self._follow(mined.job, lambda _: mined.words, finish)
         self._measured()
         return {}
+
+    def _ended(self) -> None:
+        if self.mined is not None:
+            self.words.value = _html.status(self.mined.words)
+        self.form.busy = False
+        self._measured()
 
     def _forget(self) -> None:
         self._unsubscribe()

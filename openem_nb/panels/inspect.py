@@ -320,6 +320,8 @@ class InspectPanel(Panel):
         for job in (self.making, self.fetching):
             if job is not None:
                 job.cancel()
+        if self.source is None or source.key != self.source.key:
+            self.jobs.drop_ended()  # it was of what was shown until now
         self.source, self.files, self._pattern = source, files, pattern
         self._held = source
         self._files = {file.name: file for file in files}

@@ -175,6 +175,14 @@ class JobList(RowList):
                     del self._followed[key]
         self._refresher.ask()
 
+    def drop_ended(self) -> None:
+        """Take away the rows of work that has ended, because something else is looked at."""
+        with self._lock:
+            for key, one in list(self._followed.items()):
+                if one.job.done:
+                    del self._followed[key]
+        self._refresher.ask()
+
     def settle(self) -> None:
         """Wait until what is known of the jobs is shown."""
         self._refresher.settle()

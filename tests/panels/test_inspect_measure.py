@@ -71,6 +71,43 @@ def test_what_was_said_of_the_run_before_goes_when_another_begins(
     assert "3 files measured" in panel.measure.words.value
 
 
+def test_a_measurement_that_goes_on_is_shown_to_its_end_after_coming_back(
+    panel: InspectPanel, until: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = write(tmp_path / "other" / "x.mrc", np.ones((64, 64), np.int16)).parent
+    go = threading.Event()
+    real = run._measure
+
+    def waiting(*arguments: Any) -> None:
+        go.wait(120)
+        real(*arguments)
+
+    def shown(folder: Path | None) -> None:
+        panel.show(folder)
+        assert panel.listing is not None
+        panel.listing.result(120)
+        until(lambda: panel.folder == folder and panel.making is not None and panel.making.done)
+
+    session = panel.folder
+    monkeypatch.setattr(run, "_measure", waiting)
+    panel.measure.form.submit(ONLY)
+    try:
+        shown(other)
+        assert panel.measure.form.busy is False
+        assert panel.mined is None
+        shown(session)
+        assert panel.measure.form.busy
+        assert panel.measure.form.values["ctf"] is False
+    finally:
+        go.set()
+    until(lambda: "std" in panel.frame and panel.frame["std"].notna().sum() == 3)
+    until(lambda: not panel.measure.form.busy)
+    assert "3 files measured" in panel.measure.words.value
+    until(lambda: len(panel.jobs.rows) == 1)  # the row says how it went
+    shown(other)
+    until(lambda: panel.jobs.rows == [])  # and goes with the folder it is of
+
+
 def test_what_ends_a_measurement_is_said_below_its_form(
     panel: InspectPanel, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +215,7 @@ def test_counts_are_whole_numbers_also_in_the_marks(
     panel: InspectPanel, until: Any, tmp_path: Path
 ) -> None:
     measured(panel, until)
-    until(lambda: "hot_pixels" in panel.gallery.table)
+    until(lambda: "hot_pixels" in panel.frame and panel.frame["hot_pixels"].notna().all())
     panel.gallery.mark(["mic_0.mrc"], "good")
     lines = panel.gallery.save(tmp_path / "marks.csv").read_text().splitlines()
     row = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
