@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.optimize import nnls
 
 from openem_nb.images import _polar
 from openem_nb.images._ctf_model import Optics, half_phase
@@ -247,6 +246,8 @@ def _depth(
     y: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return how deep rings of this phase are, declining towards high frequencies."""
+    from scipy.optimize import nnls  # slow to load; panels show a CTF without fitting one
+
     weighted = weight * cosine
     seen = -(weighted * y).sum(axis=0)
     most = np.maximum((weighted * cosine).sum(axis=0), 1e-9)
