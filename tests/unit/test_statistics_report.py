@@ -45,9 +45,15 @@ def result_of(path: Path, *, notice: str | None = NOTICE) -> statistics.CountryS
         return statistics.swiss(date(2021, 12, 31), archive=archive)
 
 
-@pytest.fixture
-def result(tmp_path: Path) -> statistics.CountryStatistics:
-    return result_of(tmp_path / "a.duckdb")
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> statistics.CountryStatistics:
+    return result_of(tmp_path_factory.mktemp("archive") / "a.duckdb")
+
+
+@pytest.fixture(scope="module")
+def written(result: statistics.CountryStatistics, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of a report that tests only read."""
+    return statistics.write_report(result, tmp_path_factory.mktemp("report") / "new" / "folder")
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -73,10 +79,9 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag in names]
 
 
-def test_everything_is_written(result: statistics.CountryStatistics, tmp_path: Path) -> None:
-    page = statistics.write_report(result, tmp_path / "new" / "folder")
-    folder = tmp_path / "new" / "folder"
-    assert page == folder / "report.html"
+def test_everything_is_written(result: statistics.CountryStatistics, written: Path) -> None:
+    assert written.name == "report.html"
+    folder = written.parent
     names = set(contents(folder))
     assert {f"tables/{name}.csv" for name in result.tables} <= names
     for figure in ("annual", "cumulative", "delay", "methods"):
@@ -101,11 +106,11 @@ def test_two_reports_are_the_same(tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_csv_tables_hold_the_numbers(result: statistics.CountryStatistics, tmp_path: Path) -> None:
-    statistics.write_report(result, tmp_path / "out")
-    annual = pd.read_csv(tmp_path / "out" / "tables" / "annual.csv")
+def test_csv_tables_hold_the_numbers(result: statistics.CountryStatistics, written: Path) -> None:
+    tables = written.parent / "tables"
+    annual = pd.read_csv(tables / "annual.csv")
     assert annual["entries"].sum() == result.entries == 59
-    entries = (tmp_path / "out" / "tables" / "entries.csv").read_text("utf-8").splitlines()
+    entries = (tables / "entries.csv").read_text("utf-8").splitlines()
     assert entries[1].startswith("EMD-0006,Map 6 of <a> & b,2015-03-01,2016-03-01,2015,")
     assert "singleParticle; tomography" in "".join(entries)
 
@@ -130,14 +135,12 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     assert table["link"].str.startswith("https://").all()
 
 
-def test_invented_entries_have_no_links(
-    result: statistics.CountryStatistics, tmp_path: Path
-) -> None:
-    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+def test_invented_entries_have_no_links(written: Path) -> None:
+    text = written.read_text("utf-8")
     assert all((a["href"] or "").startswith("#") for a in Page(text).all("a"))
     assert "EMD-0012" in text
     for name in ("work_list", "entries", "empiar"):
-        table = pd.read_csv(tmp_path / "out" / "tables" / f"{name}.csv")
+        table = pd.read_csv(written.parent / "tables" / f"{name}.csv")
         assert len(table)
         assert table["link"].isna().all()
 
@@ -157,10 +160,8 @@ def test_a_report_of_some_years_says_so(tmp_path: Path) -> None:
     assert "are shown" not in statistics.figures(whole)[0].caption
 
 
-def test_the_page_can_be_read_by_everyone(
-    result: statistics.CountryStatistics, tmp_path: Path
-) -> None:
-    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+def test_the_page_can_be_read_by_everyone(written: Path) -> None:
+    text = written.read_text("utf-8")
     page = Page(text)
     assert page.all("html")[0]["lang"] == "en"
     assert len(page.all("caption")) == len(page.all("table")) > 10
@@ -178,9 +179,9 @@ def test_the_page_can_be_read_by_everyone(
 
 
 def test_method_and_provenance_are_there(
-    result: statistics.CountryStatistics, tmp_path: Path
+    result: statistics.CountryStatistics, written: Path
 ) -> None:
-    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+    text = written.read_text("utf-8")
     assert result.fingerprint in text
     for words in (*statistics.DEFINITIONS, *result.provenance):
         assert words in text
@@ -294,10 +295,8 @@ def test_the_years_begin_with_the_country_and_are_shown_whole(tmp_path: Path) ->
     assert pd.read_csv(tmp_path / "out" / "tables" / "annual.csv")["year"].min() == 2010
 
 
-def test_a_long_table_says_that_it_scrolls(
-    result: statistics.CountryStatistics, tmp_path: Path
-) -> None:
-    text = statistics.write_report(result, tmp_path / "out").read_text("utf-8")
+def test_a_long_table_says_that_it_scrolls(written: Path) -> None:
+    text = written.read_text("utf-8")
     page = Page(text)
     hints = re.findall(r'id="([\w-]+-hint)">([\d,]+) rows, scroll<', text)
     assert ("matches-hint", "50") in hints
