@@ -4,6 +4,8 @@ Read are STAR files of RELION and of the programs that write like it, CBOX of cr
 and plain coordinates. Places are pixels of the micrograph, x along the rows and y from the first
 row of the file; in MRC files that row is the bottom of the picture. BOX and CBOX give the corner of
 a box nearest to the first pixel (EMAN1 manual; crYOLO manual, "CBOX"), STAR gives the centre.
+Refined particles lie where they were picked: the shifts that refinement found (``rlnOriginXAngst``,
+``rlnOriginYAngst``) are not taken off.
 """
 
 from __future__ import annotations
@@ -213,7 +215,9 @@ def _read_star(path: Path) -> Picks:
 def _pixel_size(document: cif.Document) -> float | None:
     """Return the size of a pixel that all groups of optics share, Å; None where they differ."""
     for block in document:
-        sizes = numbers(block, "_rlnMicrographPixelSize", "_rlnMicrographOriginalPixelSize")
+        # the original pixel size is the movie's: particles of its binned sum keep it in their
+        # file, though their places count pixels of the sum (as RELION's extraction writes them)
+        sizes = numbers(block, "_rlnMicrographPixelSize")
         if sizes is not None:
             one = float(sizes[0])
             return one if one > 0 and (sizes == one).all() else None

@@ -98,7 +98,10 @@ class MicrographCanvas(FrontEnd):
                 "tilts": list(tilts),
                 "movie": micrograph.is_movie and not tilts,
                 "base": views.base,
-                "notes": [_html.plain(one) for one in micrograph.notes],
+                "notes": [
+                    _html.plain(one)
+                    for one in (*micrograph.notes, *(() if picks is None else picks.notes))
+                ],
                 "picks": None if picks is None else len(picks),
                 "coming": first is not None,
             }

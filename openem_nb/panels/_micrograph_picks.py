@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,13 +15,46 @@ if TYPE_CHECKING:
 
 __all__ = ["of_micrograph", "packed"]
 
+_CALIBRATED: Final = 0.05
+"""Part by which two sizes of one pixel may differ, of which one was calibrated."""
 
-def of_micrograph(picks: Picks | Path | str, micrograph: Micrograph) -> Picks:
-    """Return the picks of one micrograph, from a file or from those of many."""
+
+def of_micrograph(
+    picks: Picks | Path | str, micrograph: Micrograph, pixel_size: float | None = None
+) -> Picks:
+    """Return the picks of one micrograph, from a file or from those of many.
+
+    Picks in pixels of a binned sum lie where they belong on the movie in super-resolution, too; a
+    note then tells by how much they were scaled.
+
+    Parameters
+    ----------
+    pixel_size :
+        Å; of the micrograph.
+    """
     known = picks if isinstance(picks, Picks) else read_picks(Path(picks))
     # with its folders, unless it was given another name than its file has
     place = Path(micrograph.source)
-    return known.of(place if place.name == micrograph.name else micrograph.name)
+    return _scaled(
+        known.of(place if place.name == micrograph.name else micrograph.name), pixel_size
+    )
+
+
+def _scaled(picks: Picks, pixel_size: float | None) -> Picks:
+    if pixel_size is None or picks.pixel_size is None:
+        return picks
+    factor = picks.pixel_size / pixel_size
+    whole = round(factor) if factor >= 1 else 1 / round(1 / factor)
+    if abs(factor / whole - 1) <= _CALIBRATED:  # sizes are calibrated, pixels are added up
+        factor = whole
+    if factor == 1:
+        return picks
+    note = (
+        f"Picks count pixels of {picks.pixel_size:.4g} Å, the image has {pixel_size:.4g} Å: "
+        f"their places are multiplied by {factor:.4g}."
+    )
+    found = picks.scaled(picks.pixel_size / factor)
+    return replace(found, notes=(*picks.notes, note))
 
 
 def packed(picks: Picks) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         Its measured transfer function, whose rings are drawn over the spectrum.
     gain :
         Gain reference, or its file, that all frames are multiplied by.
+    flip_rotate :
+        How its file has to be turned before, as for :func:`openem_nb.images.read_gain`.
     pixel_size :
         Å, where the file does not know it or is wrong.
     frame :
@@ -111,6 +113,7 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         picks: Picks | Path | str | None = None,
         ctf: Ctf | None = None,
         gain: Gain | Path | str | None = None,
+        flip_rotate: str = "",
         pixel_size: float | None = None,
         frame: Frame | None = None,
         contrast: tuple[float, float] | None = None,
@@ -125,12 +128,19 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         own = not isinstance(source, Micrograph)
         micrograph = source if isinstance(source, Micrograph) else images.open_image(source)
         try:
-            known = of_micrograph(picks, micrograph) if picks is not None else None
-            reference = images.read_gain(gain) if isinstance(gain, str | Path) else gain
+            reference = gain
+            if isinstance(gain, str | Path):
+                reference = images.read_gain(gain, flip_rotate=flip_rotate)
+            elif flip_rotate:
+                raise InvalidInput(
+                    "flip_rotate without the file of a gain reference.",
+                    hint="Give the file, or turn the reference with images.read_gain.",
+                )
             movie = micrograph.is_movie
             size = micrograph.pixel_size
             if pixel_size is not None:
                 size = pixel_size = checked("pixel_size", pixel_size)
+            known = None if picks is None else of_micrograph(picks, micrograph, size)
             settings = {
                 **defaults(micrograph, movie=movie),
                 **of_contrast(contrast, percent, sigma),
@@ -147,7 +157,12 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         self._end()
         self._micrograph, self._views, self._own = micrograph, views, own
         views.prepare(settings["frame"])
-        self._files = {"picks": picks, "gain": gain, "pixel_size": pixel_size}
+        self._files = {
+            "picks": picks,
+            "gain": gain,
+            "flip_rotate": flip_rotate or None,
+            "pixel_size": pixel_size,
+        }
         self.canvas.show(
             micrograph,
             views,

@@ -23,7 +23,7 @@ data_optics
 
 loop_
 _rlnOpticsGroup #1
-_rlnMicrographOriginalPixelSize #2
+_rlnMicrographPixelSize #2
 1 0.5
 
 # version 30001
@@ -208,3 +208,38 @@ def test_the_viewer_takes_the_picks_of_its_folder(tmp_path: Path) -> None:
     view = MicrographView(path, picks=picks)
     assert view.canvas.about["picks"] == 2
     view.close()
+
+
+def test_the_pixels_of_the_movie_are_not_those_of_particles(tmp_path: Path) -> None:
+    """Particles of a sum that was binned by two, as RELION's extraction writes them."""
+    extracted = RELION.replace("_rlnMicrographPixelSize", "_rlnMicrographOriginalPixelSize")
+    picks = read_picks(write(tmp_path / "p.star", extracted))
+    assert picks.pixel_size is None
+    assert picks.scaled(1.0) is picks
+
+
+@pytest.mark.parametrize(
+    ("stated", "factor"),
+    [
+        (0.5, 1),
+        (0.51, 1),  # the same pixel, calibrated
+        (1.0, 2),
+        (1.02, 2),  # a binned one, calibrated
+        (0.25, 0.5),
+        (0.75, 1.5),
+    ],
+)
+def test_picks_lie_where_they_belong_on_pixels_of_another_size(
+    tmp_path: Path, stated: float, factor: float
+) -> None:
+    star = write(tmp_path / "p.star", RELION.replace("1 0.5", f"1 {stated}"))
+    path = tmp_path / "m_1.mrc"
+    write_mrc(path, np.zeros((64, 64), np.float32), pixel_size=0.5)
+    view = MicrographView(path, picks=star)
+    shown = view.canvas.picks
+    assert shown is not None
+    assert shown.x.tolist() == pytest.approx([100.5 * factor, 300 * factor])
+    notes = view.canvas.about["notes"]
+    view.close()
+    told = f"multiplied by {factor:g}."
+    assert any(told in one for one in notes) == (factor != 1)
