@@ -6,6 +6,7 @@ import fnmatch
 import html
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +193,9 @@ class ImageFiles(Sequence[ImageFile]):
             return found
         return self.files[which]
 
+    def __contains__(self, what: object) -> bool:
+        return any(what == (one.name if isinstance(what, str) else one) for one in self.files)
+
     def __len__(self) -> int:
         return len(self.files)
 
@@ -338,7 +342,7 @@ def wanted(name: str, pattern: str | None) -> bool:
 
 def _listed(source: Iterable[Any]) -> tuple[ImageFile, ...]:
     try:
-        paths = [path_of(one).absolute() for one in source]
+        paths = [Path(os.path.abspath(path_of(one))) for one in source]  # noqa: PTH100
     except TypeError:
         raise InvalidInput(
             f"{type(source).__name__} is neither a folder nor a list of files.",
@@ -352,6 +356,10 @@ def _listed(source: Iterable[Any]) -> tuple[ImageFile, ...]:
         state = status_of(path)
         if state is None:
             raise NotFound(f"There is no file {path}.", hint="Look at its name.")
+        if stat.S_ISDIR(state.st_mode):
+            raise InvalidInput(
+                f"{path} is a folder, and this is a list of files.", hint="Give it by itself."
+            )
         name = path.relative_to(top).as_posix()
         found[path] = ImageFile(path, as_text(name), state.st_size, state.st_mtime_ns)
     return tuple(found.values())

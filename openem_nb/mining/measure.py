@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb import images
-from openem_nb.errors import InvalidInput, OpenEMError
+from openem_nb.errors import CannotWrite, InvalidInput, OpenEMError
 from openem_nb.images.threads import once
 from openem_nb.mining.store import picture_name, write_picture
 
@@ -52,7 +52,12 @@ _local = threading.local()
 def measure(file: ImageFile, parameters: Parameters, folder: Path) -> dict[str, Any]:
     """Return the row of a file; its pictures are written below ``folder``.
 
-    Errors are part of the row and are never raised.
+    What is wrong with the file is part of the row and is never raised.
+
+    Raises
+    ------
+    CannotWrite
+        If there is no room for its pictures: that holds for all files.
     """
     started = time.perf_counter()
     row: dict[str, Any] = {
@@ -70,6 +75,8 @@ def measure(file: ImageFile, parameters: Parameters, folder: Path) -> dict[str, 
                 _measured(_Exposure(found, file, parameters, folder), row)
             finally:
                 row["fetched"] = found.bytes_fetched or None
+    except CannotWrite:
+        raise
     except MemoryError as error:
         _problem(row, error, "There is not enough memory for it.")
     except Exception as error:  # noqa: BLE001  (whatever is wrong with one file, the others go on)
@@ -167,6 +174,8 @@ def _measured(exposure: _Exposure, row: dict[str, Any]) -> None:
             if reason := values.pop("left_out", ""):
                 left_out.append(f"{name}: {reason}")
             row.update(values)
+        except CannotWrite:
+            raise
         except OpenEMError as error:
             left_out.append(f"{name}: {error}")
     row["left_out"] = " ".join(left_out)
@@ -242,15 +251,17 @@ def _ice(exposure: _Exposure) -> dict[str, Any]:
 
 def _dose(exposure: _Exposure) -> dict[str, Any]:
     from openem_nb.images._sources import of_one_exposure
-    from openem_nb.images.dose import dose
+    from openem_nb.images.dose import dose, frames_of
 
     of_one_exposure(exposure.found, "A dose")
     found = dose(
         exposure.image,
         expected=exposure.parameters.dose,
         pixel_size=exposure.pixel_size,
-        frames=exposure.found.frames if exposure.found.is_movie else 1,
+        frames=frames_of(exposure.found),
     )
+    if not found.counts:
+        raise InvalidInput(found.words)
     return _fields(found, "counted", "ratio", before="dose_")
 
 

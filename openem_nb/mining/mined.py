@@ -51,6 +51,7 @@ class Mined:
         """What could not be looked into, in sentences."""
         self.files: int | None = None
         """How many files there are in all, as soon as that is known."""
+        self._asked_for: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
         self._listeners: list[Callable[[list[dict[str, Any]]], None]] = []
         self._lock = threading.Lock()
 
@@ -63,9 +64,29 @@ class Mined:
     def frame(self) -> pd.DataFrame:
         """One row for each file that was measured so far, by name.
 
-        :data:`~openem_nb.mining.COLUMNS` says what is in it and in which unit.
+        :data:`~openem_nb.mining.COLUMNS` says what is in it and in which unit. Files that have gone
+        since, or that this run was not asked for, are not in it; :func:`open_mined` tells all.
         """
-        return self.store.frame(self.key)[chosen(self.measures)]
+        return self._asked_for(self.store.frame(self.key))[chosen(self.measures)]
+
+    def ask_for(self, files: Iterable[ImageFile]) -> None:
+        """Tell from now on of these files only."""
+        every = tuple(files)
+        self.files = len(every)
+        paths = {file.text for file in every if not file.source}
+        images = {(file.source, file.name) for file in every if file.source}
+        names = {name for _, name in images} if self.store.own else set()
+
+        def asked_for(rows: pd.DataFrame) -> pd.DataFrame:
+            columns = (rows[name] for name in ("path", "source", "name"))
+            return rows[
+                [
+                    path in paths or (source, name) in images or name in names
+                    for path, source, name in zip(*columns, strict=True)
+                ]
+            ].reset_index(drop=True)
+
+        self._asked_for = asked_for
 
     @property
     def problems(self) -> pd.DataFrame:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
+import os
 import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput, NotFound
@@ -84,7 +88,19 @@ class Parameters:
         for name in ("voltage", "cs", "pixel_size", "amplitude_contrast", "dose"):
             value = getattr(self, name)
             if value is not None or name == "amplitude_contrast":
-                checked(name, value)
+                # as one type: 300 and 300.0, of a table or of the console, are the same
+                object.__setattr__(self, name, checked(name, value))
+        for name in ("phase_plate", "quick"):
+            value = getattr(self, name)
+            if not isinstance(value, (bool, np.bool_)):
+                raise InvalidInput(f"{name} is {value!r}.", hint="Give True or False.")
+            object.__setattr__(self, name, bool(value))
+        try:
+            object.__setattr__(self, "size", operator.index(self.size))
+        except TypeError:
+            raise InvalidInput(
+                f"size is {self.size!r}, and has to be a whole number.", hint="Give 16 to 2048."
+            ) from None
         if not 16 <= self.size <= 2048:
             raise InvalidInput(
                 f"Thumbnails of {self.size} pixels are not made.", hint="Give 16 to 2048."
@@ -96,7 +112,18 @@ class Parameters:
     @classmethod
     def of(cls, measures: Iterable[str] | str, gain: Path | str | None, **more: Any) -> Parameters:
         """Return parameters from what a person gives: names in any order, paths as text."""
-        names = (measures,) if isinstance(measures, str) else tuple(measures)
+        try:
+            names = (measures,) if isinstance(measures, str) else tuple(measures)
+        except TypeError:
+            raise InvalidInput(
+                f"{measures!r:.80} is no list of measures.",
+                hint=f"Choose from {', '.join(MEASURES)}.",
+            ) from None
+        if not isinstance(gain, str | os.PathLike | None):
+            raise InvalidInput(
+                f"Mining reads the gain reference itself; {type(gain).__name__} is no path.",
+                hint="Give the path of the file.",
+            )
         ordered = [name for name in MEASURES if name in names]
         ordered += [name for name in names if name not in MEASURES]
         path = None if gain is None else Path(gain).expanduser().absolute()

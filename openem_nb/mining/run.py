@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openem_nb import jobs, settings
+from openem_nb.errors import CannotWrite
 from openem_nb.mining.engines import check, engine
 from openem_nb.mining.mined import Mined
 from openem_nb.mining.parameters import DEFAULT, Parameters, arguments
@@ -122,6 +123,8 @@ def mine(
         If the data set is on tape.
     InvalidInput
         If a parameter is impossible, or a package for a cluster is missing.
+    CannotWrite
+        If there is no room for rows or pictures, or they may not be written.
     Conflict
         If another run writes into the same folder.
     Unreachable
@@ -159,7 +162,8 @@ def mine(
 
     def run(progress: Progress) -> None:
         found = where.find(pattern=pattern, progress=progress)
-        mined.files, mined.notes = len(found.files), found.notes
+        mined.ask_for(found.files)
+        mined.notes = (*((where.notice,) if where.notice else ()), *found.notes)
         with mined.store.writing(parameters):
             todo = _todo(found.files, mined.store, parameters.key, retry=retry)
             progress.update(0, total=len(found.files), unit="files", message="Measuring")
@@ -293,6 +297,8 @@ def _hand_out(
             except CancelledError:
                 # nobody here has withdrawn it: the scheduler has gone, or was told to forget all
                 raise with_what.lost() from None
+            except CannotWrite:
+                raise
             except Exception as error:  # noqa: BLE001  (whatever ended a worker, others go on)
                 with_what.check()  # unless nobody is there any more
                 failed(batch, error)

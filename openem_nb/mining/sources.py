@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput, NotFound, OpenEMError
-from openem_nb.mining.files import find, root_of
+from openem_nb.mining.files import ImageFile, ImageFiles, find, root_of, wanted
 
 if TYPE_CHECKING:
     from openem_nb.jobs import Progress
-    from openem_nb.mining.files import ImageFiles
 
 __all__ = ["Facts", "Folder", "Source", "images_of", "is_asked_for", "source_of"]
 
@@ -126,7 +127,7 @@ class Listed:
     @property
     def key(self) -> str:
         """All paths."""
-        return "\n".join(sorted(str(Path(one).absolute()) for one in self.paths))
+        return "\n".join(sorted(os.path.abspath(one) for one in self.paths))  # noqa: PTH100
 
     @property
     def given(self) -> str:
@@ -148,15 +149,58 @@ class Listed:
         return repr([str(one) for one in self.paths])
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Images that :func:`images_of` has found, or some of them."""
+
+    files: ImageFiles
+    title: str = "images"
+
+    @property
+    def notice(self) -> str | None:
+        """That of where they were found."""
+        return self.files.notice
+
+    @property
+    def key(self) -> str:
+        """What each is, wherever it is read."""
+        return "\n".join(
+            f"{one.source}\t{one.name if one.source else one.text}" for one in self.files
+        )
+
+    @property
+    def given(self) -> str:
+        """Nothing: they cannot be written into a field."""
+        return ""
+
+    @property
+    def facts(self) -> Facts:
+        """Nothing but what each of them knows."""
+        return Facts()
+
+    def find(self, *, pattern: str | None = None, progress: Progress | None = None) -> ImageFiles:
+        """Return those that are like the pattern."""
+        del progress
+        found = [one for one in self.files if pattern is None or wanted(one.name, pattern)]
+        if not found:
+            raise NotFound(f"None of these images is like {pattern}.", hint="Look at their names.")
+        return ImageFiles(found, self.files.notes, notice=self.files.notice)
+
+    def code(self) -> str:
+        """Return the list of their places."""
+        return repr([one.text for one in self.files])
+
+
 def source_of(given: Any, *, progress: Progress | None = None) -> Source:
     """Return the source that is meant.
 
     Parameters
     ----------
     given :
-        A folder or file; a list of files; a data set that :func:`openem_nb.get` returned, or its
-        PID, or its row of what a search found; an EMPIAR entry, its id (``EMPIAR-10028``) or the
-        address of its page; a retrieval of one data set; anything that has a ``.folder``. A text
+        A folder or file; a list of files; what :func:`images_of` returned, or some of it; a data
+        set that :func:`openem_nb.get` returned, or its PID, or its row of what a search found; an
+        EMPIAR entry, its id (``EMPIAR-10028``) or the address of its page; a retrieval of one data
+        set; anything that has a ``.folder``. A text
         that is the path of something on disk means that.
 
     Raises
@@ -168,10 +212,19 @@ def source_of(given: Any, *, progress: Progress | None = None) -> Source:
     """
     if isinstance(given, Source):
         return given
+    if isinstance(given, ImageFile):
+        given = [given]
+    if isinstance(given, ImageFiles):
+        return Chosen(given)
     if _is_table(given):
         given = _named_in(given)
     if isinstance(given, str):
         text = given.strip()
+        if not text:
+            raise InvalidInput(
+                "No source is named.",
+                hint="Give a folder ('.' is this one), a data set or an entry.",
+            )
         if not _is_there(text):
             if (name := _entry_name(text)) is not None:
                 from openem_nb import empiar
@@ -199,13 +252,16 @@ def source_of(given: Any, *, progress: Progress | None = None) -> Source:
     root = root_of(given)
     if root is not None:
         return Folder(root)
-    try:
-        return Listed(tuple(given))
-    except TypeError:
+    listable = isinstance(given, Iterable) and not isinstance(given, bytes)
+    listed = tuple(given) if listable else ()
+    if listed and all(isinstance(one, ImageFile) for one in listed):
+        return Chosen(ImageFiles(listed))
+    if not listable or not all(isinstance(one, str | os.PathLike) for one in listed):
         raise InvalidInput(
             f"{type(given).__name__} is neither a folder nor a list of files, nor a data set.",
             hint="Give a path, a list of paths, a data set, or an entry of EMPIAR.",
-        ) from None
+        )
+    return Listed(listed)
 
 
 def is_asked_for(given: Any) -> bool:

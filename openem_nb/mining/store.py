@@ -84,7 +84,7 @@ What was written down last counts, not what a clock calls the latest: clocks are
 machine of a cluster has its own.
 """
 _DONE: Final = """
-SELECT path, bytes, mtime FROM rows
+SELECT path, bytes, mtime, thumbnail, spectrum FROM rows
 WHERE parameters = $key AND (problem_kind IS NULL OR list_contains($kinds, problem_kind))
 """
 _OWN: Final = re.compile(r".+-[0-9a-f]{8}")
@@ -126,7 +126,7 @@ class Store:
             self._parts.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / ".lock").open("a")
         except OSError as error:
-            raise self._cannot_write(error) from error
+            raise _cannot_write(self.folder, error) from error
         with lock:
             if fcntl is not None:
                 try:
@@ -158,7 +158,7 @@ class Store:
                     self._journal.write(json.dumps(row) + "\n")
                 self._journal.flush()
             except OSError as error:
-                raise self._cannot_write(error) from error
+                raise _cannot_write(self.folder, error) from error
             self._waiting += len(known)
         if self._waiting >= PART:
             self._seal()
@@ -180,16 +180,10 @@ class Store:
                     _write_parquet(table(rows), temporary)
                     temporary.replace(target)
                 except OSError as error:
-                    raise self._cannot_write(error) from error
+                    raise _cannot_write(self.folder, error) from error
                 finally:
                     temporary.unlink(missing_ok=True)
             self._rows.unlink(missing_ok=True)
-
-    def _cannot_write(self, error: OSError) -> CannotWrite:
-        return CannotWrite(
-            f"The results cannot be written to {self.folder}: {error.strerror or error}.",
-            hint=_SPACE,
-        )
 
     # reading
 
@@ -234,10 +228,14 @@ class Store:
         Parameters
         ----------
         retry :
-            Leave out all files with a problem, not only those where it may have been an accident.
+            Leave out all files with a problem, not only those where it may have been an accident,
+            and those whose pictures are not there any more.
         """
         found = self._asked(_DONE, {"key": key, "kinds": [] if retry else list(LASTING)})
-        return set(found.itertuples(index=False, name=None))
+        if retry:
+            found = found[self._with_pictures(found)]
+        states = found[["path", "bytes", "mtime"]]
+        return set(states.itertuples(index=False, name=None))
 
     def newest(self, key: str, *, retry: bool = False) -> dict[tuple[str, str], _State]:
         """Return path, size and time of images of data sets and entries that were measured last.
@@ -245,7 +243,8 @@ class Store:
         Parameters
         ----------
         retry :
-            Leave out all images with a problem, not only those where it may have been an accident.
+            Leave out all images with a problem, not only those where it may have been an accident,
+            and those whose pictures are not there any more.
 
         Returns
         -------
@@ -255,6 +254,8 @@ class Store:
         found = self.frame(key)
         kinds = [] if retry else list(LASTING)
         found = found[found["problem_kind"].isna() | found["problem_kind"].isin(kinds)]
+        if retry:
+            found = found[self._with_pictures(found)]
         if not self.own:
             found = found[found["source"].notna()]
         columns = [
@@ -290,6 +291,16 @@ class Store:
 
     # pictures
 
+    def _with_pictures(self, rows: pd.DataFrame) -> list[bool]:
+        """Return of which rows the pictures are there that they name."""
+        there = {
+            f"pictures/{folder.name}/{one.name}"
+            for folder in (self.folder / "pictures").glob("*")
+            for one in folder.glob("*.jpg")
+        }
+        named = zip(rows["thumbnail"], rows["spectrum"], strict=True)
+        return [all(not isinstance(n, str) or n in there for n in both) for both in named]
+
     def picture(self, name: str) -> bytes:
         """Return a JPEG that a row names, never one outside of this folder.
 
@@ -298,12 +309,24 @@ class Store:
         NotFound
             If it is not there.
         """
+        if not isinstance(name, str):
+            raise NotFound(
+                "This row names no picture: its file could not be read, or pictures were not "
+                "asked for.",
+                hint="Its column problem says why; .dropna() leaves such rows out.",
+            )
         path = (self.folder / name).resolve()
         if not path.is_relative_to((self.folder / "pictures").resolve()) or not path.is_file():
             raise NotFound(
                 f"{self.folder} has no picture {name}.", hint="Mine the folder again with retry."
             )
         return path.read_bytes()
+
+
+def _cannot_write(folder: Path, error: OSError) -> CannotWrite:
+    return CannotWrite(
+        f"The results cannot be written to {folder}: {error.strerror or error}.", hint=_SPACE
+    )
 
 
 def _row(line: str) -> dict[str, Any]:
@@ -323,15 +346,24 @@ def picture_name(file: ImageFile, kind: str, size: int) -> str:
 
 
 def write_picture(folder: Path, name: str, content: bytes) -> None:
-    """Write a picture so that it is there whole or not at all."""
+    """Write a picture so that it is there whole or not at all.
+
+    Raises
+    ------
+    CannotWrite
+        If there is no room for it, or it may not be written.
+    """
     target = folder / name
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)
         temporary.replace(target)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the disk is away, or full: that has been said
+            temporary.unlink(missing_ok=True)
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
