@@ -253,7 +253,7 @@ def _with_default(parameter: Parameter, node: ast.expr, line: str) -> Parameter:
     if value is None and parameter.optional:
         return parameter
     # a default has the type itself; text that could be read as one is for people who fill forms
-    text_allowed = parameter.kind in {"str", "Path", "Literal"}
+    text_allowed = parameter.kind in {"str", "Path", "Literal", "Path | str"}
     if value is None or (isinstance(value, str) and not text_allowed):
         raise InvalidInput(message)
     default = Path(value) if parameter.kind == "Path" and isinstance(value, str) else value
@@ -288,6 +288,8 @@ def _type(node: ast.expr, line: str) -> tuple[Kind, tuple[str | int, ...], bool]
         if isinstance(node.right, ast.Constant) and node.right.value is None:
             kind, choices, _ = _type(node.left, line)
             return kind, choices, True
+        if ast.unparse(node) == "Path | str":
+            return "Path | str", (), False
     elif isinstance(node, ast.Name) and node.id in _KINDS:
         return _KINDS[node.id], (), False
     elif ast.unparse(node) == "list[str]":
@@ -307,7 +309,7 @@ def _type(node: ast.expr, line: str) -> tuple[Kind, tuple[str | int, ...], bool]
             return "Literal", choices, False
     raise InvalidInput(
         f"{line}: the type {ast.unparse(node)} is not one that a form can show",
-        hint="Types are bool, int, float, str, Path, date, Literal[...] and list[str], "
+        hint="Types are bool, int, float, str, Path, Path | str, date, Literal[...] and list[str], "
         "each with `| None` if it may be left blank.",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import math
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Form", "Kind", "Parameter"]
 
-Kind = Literal["bool", "int", "float", "str", "Path", "date", "Literal", "list[str]"]
+Kind = Literal["bool", "int", "float", "str", "Path", "date", "Literal", "list[str]", "Path | str"]
 
 _EXPECTED: dict[str, str] = {
     "bool": "yes or no",
@@ -26,6 +27,7 @@ _EXPECTED: dict[str, str] = {
     "Path": "the path of a file or folder",
     "date": "a date such as 2024-11-12",
     "list[str]": "a list of texts, one a line",
+    "Path | str": "text, or the path of a file or folder",
 }
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
@@ -75,7 +77,8 @@ class Parameter:
         """Return ``value`` (text as a person types it, or a typed value) in the parameter's type.
 
         A path other than the default is taken relative to the current folder of the caller, because
-        the notebook itself runs in a folder of its own.
+        the notebook itself runs in a folder of its own. Where text may be meant as well it is a
+        path if there is something of that name.
 
         Raises
         ------
@@ -206,6 +209,22 @@ def _path(parameter: Parameter, value: object) -> Path:
     return Path(value)
 
 
+def _path_or_text(parameter: Parameter, value: object) -> str:
+    text = str(value) if isinstance(value, Path) else value
+    if not isinstance(text, str):
+        raise TypeError
+    if not text.strip() or text == parameter.default or "\0" in text:
+        return text
+    path = Path.cwd() / Path(text.strip()).expanduser()
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return text
+    except OSError as error:  # what is closed is a path all the same; a long text is none
+        return text if error.errno == errno.ENAMETOOLONG else str(path)
+    return str(path)
+
+
 def _date(parameter: Parameter, value: object) -> date:
     if isinstance(value, datetime):
         return value.date()
@@ -243,4 +262,5 @@ _READERS: dict[str, Callable[[Parameter, object], Any]] = {
     "date": _date,
     "Literal": _choice,
     "list[str]": _texts,
+    "Path | str": _path_or_text,
 }

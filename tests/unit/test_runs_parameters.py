@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openem_nb.errors import InvalidInput
-from openem_nb.runs.catalogue import injected_source
+from openem_nb.runs.catalogue import form, injected_source
 from openem_nb.runs.parameters import Form, Kind, Parameter
 
 
@@ -100,6 +100,34 @@ def test_a_path_is_relative_to_the_caller_and_the_default_to_the_run(
     assert output.read("results") == tmp_path / "results"
     assert output.read(".") == Path()
     assert output.read("~/x") == Path.home() / "x"
+
+
+def test_text_that_is_the_path_of_something_is_taken_from_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "away").symlink_to("nothing")
+    monkeypatch.chdir(tmp_path)
+    source = parameter("Path | str", "")
+    for text in ("raw", "./raw", " raw ", Path("raw")):
+        assert source.read(text) == str(tmp_path / "raw")
+    assert source.read("away") == str(tmp_path / "away"), "a link that leads nowhere is told later"
+    for text in ("EMPIAR-10028", "20.500.12345/a-b", "raw/not-there", "", "x" * 5000):
+        assert source.read(text) == text
+    assert source.read(source.plain(source.read("raw"))) == str(tmp_path / "raw")
+    for odd in (1, None, "~nobody-of-that-name/x"):
+        with pytest.raises(InvalidInput, match="text, or the path"):
+            source.read(odd)
+
+
+@pytest.mark.parametrize("name", ["mine_micrographs", "inspect_dataset"])
+def test_the_source_of_images_may_be_a_folder_of_the_caller(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raw").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert form(name).read({"source": "raw"})["source"] == str(tmp_path / "raw")
+    assert form(name).read({})["source"] == ""
 
 
 def test_every_wrong_field_is_named_at_once() -> None:
