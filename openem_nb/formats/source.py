@@ -145,14 +145,20 @@ class LocalFile:
         """Bytes in all."""
         return self._size
 
+    @property
+    def _number(self) -> int:
+        if self._handle < 0:
+            raise InvalidInput(f"{self.name} was closed.", hint="Open it again.")
+        return self._handle
+
     def read(self, offset: int, count: int) -> bytes:
         """Return ``count`` bytes from a place on; fewer where the file ends."""
         count = max(0, min(count, self._size - offset))
         if count == 0:  # a place may be further away than the operating system can count
             return b""
-        found = os.pread(self._handle, count, offset)
+        found = os.pread(self._number, count, offset)
         while len(found) < count:
-            piece = os.pread(self._handle, count - len(found), offset + len(found))
+            piece = os.pread(self._number, count - len(found), offset + len(found))
             if not piece:
                 raise self._shorter()
             found += piece
@@ -160,7 +166,7 @@ class LocalFile:
 
     def _shorter(self) -> DamagedFile:
         """Return the error for a file that has lost its end since it was opened."""
-        now = os.fstat(self._handle).st_size
+        now = os.fstat(self._number).st_size
         return DamagedFile(
             f"{self.name} has become shorter while it was open: {now:,} bytes are left of "
             f"{self._size:,}.",
@@ -172,7 +178,7 @@ class LocalFile:
         view = memoryview(buffer).cast("B")
         done = 0
         while done < len(view):
-            count = os.preadv(self._handle, [view[done:]], offset + done)
+            count = os.preadv(self._number, [view[done:]], offset + done)
             if count == 0:
                 if offset + len(view) <= self._size:
                     raise self._shorter()
@@ -191,7 +197,7 @@ class LocalFile:
 
     def reach(self, end: int) -> int:
         """Return the number of the open file."""
-        return self._handle
+        return self._number
 
     def close(self) -> None:
         """Close the file."""

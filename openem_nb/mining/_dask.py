@@ -33,6 +33,13 @@ _SECONDS: Final = 15.0
 _POLL: Final = 1.0
 """Seconds between two questions how many workers there are."""
 
+_LINES: Final = (
+    "job_script_prologue",
+    "job_directives_skip",
+    "job_extra_directives",
+    "worker_extra_args",
+)
+"""Options that are lists of texts."""
 _ENDLESS: Final = ("unlimited", "infinite")
 """Words of Slurm for a job without end, in any letters."""
 _WALLTIME: Final = re.compile(r"(\d+-)?\d+(:\d+){0,2}", re.ASCII)
@@ -220,18 +227,30 @@ def _slurm(workers: int | None, options: dict[str, Any]) -> Iterator[Any]:
             "Slurm needs dask-jobqueue, which is not installed.",
             hint="Install it with: pip install 'openem_nb[mining]'.",
         ) from error
-    given = {**_defaults(), **options}
-    # what others want before a worker starts comes after ours, so that theirs wins
-    exports = [f"export {name}={value}" for name, value in ENVIRONMENT.items()]
-    given["job_script_prologue"] = [*exports, *given["job_script_prologue"]]
-    given["scheduler_options"] = {"dashboard_address": None, **given.get("scheduler_options", {})}
-    if not any("--lifetime" in text for text in given["worker_extra_args"]):
-        lifetime = _lifetime(str(given["walltime"]))
-        given["worker_extra_args"] = [*lifetime, *given["worker_extra_args"]]
+    given = _of_slurm(options)
     with _started(lambda: SLURMCluster(**given), "slurm") as cluster:
         # as many as were asked for, and another one for each that Slurm has ended
         cluster.adapt(minimum=workers or 1, maximum=workers or 1)
         yield cluster
+
+
+def _of_slurm(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what a cluster of Slurm is made with: ours, the site's, and the person's."""
+    given = {**_defaults(), **options}
+    for name in _LINES:
+        if isinstance(given.get(name), str):  # as the console gives it; Dask would take its letters
+            given[name] = [given[name]]
+    # what others want before a worker starts comes after ours, so that theirs wins
+    exports = [f"export {name}={value}" for name, value in ENVIRONMENT.items()]
+    given["job_script_prologue"] = [*exports, *given["job_script_prologue"]]
+    given["scheduler_options"] = {
+        "dashboard_address": None,
+        **(given.get("scheduler_options") or {}),
+    }
+    if not any("--lifetime" in text for text in given["worker_extra_args"]):
+        lifetime = _lifetime(str(given["walltime"]))
+        given["worker_extra_args"] = [*lifetime, *given["worker_extra_args"]]
+    return given
 
 
 def _defaults() -> dict[str, Any]:
@@ -292,10 +311,13 @@ def _started(make: Callable[[], Any], kind: str) -> Iterator[Any]:
             f"The workers cannot be started: {error}.", hint=f"Look at the options for {kind!r}."
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
-        raise InvalidInput(
-            f"The workers cannot be started: {error}.",
-            hint="Look at the options; for Slurm, try `sinfo` in a terminal.",
-        ) from error
+        hint = "Look at the options, and try `sinfo` in a terminal."
+        if kind == "local":  # each process begins with reading the script again
+            hint = (
+                "A script has to start them below a line `if __name__ == '__main__':`. "
+                "Otherwise look at the options."
+            )
+        raise InvalidInput(f"The workers cannot be started: {error}.", hint=hint) from error
     try:
         yield cluster
     finally:

@@ -82,3 +82,13 @@ def test_what_has_no_place_is_not_sent(tmp_path: Path, what: str) -> None:
         source: Any = volume.stack("x") if what == "stack" else images.open_image(path.read_bytes())
         with pytest.raises(InvalidInput, match="cannot be copied or sent"):
             pickle.dumps(source)
+
+
+def test_a_closed_image_says_so(tmp_path: Path) -> None:
+    with images.open_image(written(tmp_path, "a.mrc", 1)) as image:
+        pass
+    with pytest.raises(InvalidInput, match=r"a\.mrc was closed") as raised:
+        image.frame()
+    assert raised.value.hint == "Open it again."
+    with pytest.raises(InvalidInput, match=r"a\.mrc was closed"):
+        image.thumbnail()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -95,3 +96,18 @@ def test_a_scheduler_that_goes_away_loses_nothing_that_was_measured(
     assert found["error"].startswith("Unreachable: ")
     assert 0 < found["kept"] < 60
     assert found["rows"] == in_threads(folder, tmp_path / "threads")
+
+
+def test_a_script_without_a_guard_is_told_what_it_lacks(
+    session: Callable[[int], Path], tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import openem_nb, sys\n"
+        f"openem_nb.mine({str(session(1))!r}, measures='statistics', cluster='local', workers=1,\n"
+        f"               out={str(tmp_path / 'out')!r})\n"
+    )
+    found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    assert found.returncode == 1
+    assert "InvalidInput: The workers cannot be started" in found.stderr
+    assert "What to do: A script has to start them below a line `if __name__" in found.stderr

@@ -51,3 +51,22 @@ def test_the_configuration_of_a_site_is_kept() -> None:
     assert found["memory"] == "16GB"
     assert found["job_script_prologue"] == ["module load python"]
     assert found["local_directory"] == "/scratch"
+
+
+def test_a_text_is_one_line_of_a_list_and_is_not_taken_apart() -> None:
+    from openem_nb.mining._dask import _of_slurm
+
+    found = _of_slurm(
+        {
+            "job_script_prologue": "module load python",
+            "job_extra_directives": "--partition=day",
+            "worker_extra_args": "--no-dashboard",
+            "scheduler_options": None,
+        }
+    )
+    assert found["job_script_prologue"][-1] == "module load python"
+    assert found["job_script_prologue"][0].startswith("export ")
+    assert found["job_extra_directives"] == ["--partition=day"]
+    assert found["worker_extra_args"][-1] == "--no-dashboard"
+    assert found["worker_extra_args"][0] == "--lifetime"
+    assert found["scheduler_options"] == {"dashboard_address": None}
