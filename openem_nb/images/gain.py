@@ -40,6 +40,9 @@ class Gain:
     """Factor of each pixel, (y, x), to multiply by; 0 where the reference holds no number."""
     name: str = ""
     """Name of the file that it came from."""
+    rows: str = ""
+    """Which way its rows run on the detector, as RELION reads the file: ``up`` in MRC, EER and
+    ``.gain``, ``down`` in TIFF and others; empty where they are those of the image."""
 
     def __post_init__(self) -> None:
         """Take pixels without a number as dead ones."""
@@ -50,6 +53,19 @@ class Gain:
     def dead(self) -> int:
         """Pixels whose factor is zero, or no number in the reference."""
         return int(self.array.size - np.count_nonzero(self.array))
+
+    def fitted(self, source: object) -> Gain:
+        """Return the reference as it lies on the pixels of an opened image.
+
+        RELION, IMOD and MotionCor read the rows of TIFF files from the last to the first, those of
+        MRC and EER as they come. So of a reference in MRC the last row is that of the first row of
+        a movie in TIFF. For an array, or with a reference of which only the array is known, it
+        stays as it is.
+        """
+        kind = getattr(source, "format", "")
+        if not (self.rows and kind) or self.rows == _rows(kind):
+            return self
+        return Gain(self.array[::-1], self.name, _rows(kind))
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Make sure that an image of this shape can be multiplied.
@@ -77,6 +93,10 @@ class Gain:
         found = np.empty(image.shape, np.float32)
         np.multiply(image, self.array, out=found, casting="unsafe")
         return found
+
+
+def _rows(kind: str, name: str = "") -> str:
+    return "up" if kind in ("mrc", "eer") or name.lower().endswith(".gain") else "down"
 
 
 def _fit(image: tuple[int, ...], gain: tuple[int, ...]) -> str:
@@ -128,8 +148,9 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
         ``"upside down"``, ``"rotate 90"``, or both, done in the order in which they are written:
         MotionCor and RELION rotate first, then flip, which is ``"rotate 90 flip x"``. ``flip x``
         turns left and right, ``flip y`` first and last row. Rotations are counter-clockwise as MRC
-        files are drawn, with the first row at the bottom; as an array is printed, with row 0 on
-        top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes ``[[3, 1], [4, 2]]``.
+        files are drawn, with the first row at the bottom; as an array of MRC, EER or ``.gain`` is
+        printed, with row 0 on top, ``rotate 90`` turns clockwise: of ``[[1, 2], [3, 4]]`` it makes
+        ``[[3, 1], [4, 2]]``.
     divide :
         Whether the file holds what pixels are divided by; by default only a file ``*.gain``, the
         reference of an EER movie, does.
@@ -138,13 +159,15 @@ def read_gain(source: Path | str, *, flip_rotate: str = "", divide: bool | None 
 
     with open_image(source) as file:
         array = file.average() if file.frames > 1 else file.frame()
-        name = file.name
-    array = turned(array.astype(np.float32, copy=False), flip_rotate)
+        name, rows = file.name, _rows(file.format, file.name)
+    array = array.astype(np.float32, copy=False)
+    way = slice(None, None, 1 if rows == "up" else -1)  # words hold for rows that run upwards
+    array = turned(array[way], flip_rotate)[way]
     if divide if divide is not None else name.lower().endswith(".gain"):
         turned_over = np.zeros_like(array)
         np.divide(1.0, array, out=turned_over, where=array != 0)
         array = turned_over
-    return Gain(np.ascontiguousarray(array), name)
+    return Gain(np.ascontiguousarray(array), name, rows)
 
 
 def turned(array: NDArray[Any], flip_rotate: str) -> NDArray[Any]:

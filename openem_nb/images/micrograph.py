@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import itertools
+import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -244,11 +245,17 @@ class Micrograph:
         Parameters
         ----------
         gain :
-            Gain reference, or the path of one, which the mean is multiplied by.
+            Gain reference, or the path of one, which the mean is multiplied by. One that was read
+            from a file lies on the image as RELION lays it; an array row on row.
         frames :
-            Which frames; all by default.
+            Numbers of frames, or a truth value for each; all by default.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such frame, none is chosen, or the gain reference has another shape.
         """
-        chosen = range(self.frames) if frames is None else [int(one) for one in frames]
+        chosen = range(self.frames) if frames is None else self._chosen(frames)
         if not len(chosen):
             raise InvalidInput("A mean of no frames is none.", hint="Name one frame at least.")
         for one in (min(chosen), max(chosen)):
@@ -257,9 +264,29 @@ class Micrograph:
             return _summing.mean(self._pixels, chosen, progress=progress)
         from openem_nb.images.gain import as_gain
 
-        known = as_gain(gain)
+        known = as_gain(gain).fitted(self)
         known.check(self.shape)
         return _summing.mean(self._pixels, chosen, gain=known.array, progress=progress)
+
+    def _chosen(self, frames: Iterable[int]) -> list[int]:
+        """Return the numbers of the frames that are meant."""
+        wrong = InvalidInput(
+            f"{frames!r:.80} does not choose frames of {self.name}.",
+            hint="Give their numbers, such as range(3) for the first three, or a truth value for "
+            f"each of {self.frames}.",
+        )
+        if isinstance(frames, str | bytes):
+            raise wrong
+        try:
+            listed = list(frames)
+            truths = {isinstance(one, bool | np.bool_) for one in listed}
+            if True not in truths:
+                return [operator.index(one) for one in listed]
+        except TypeError:
+            raise wrong from None
+        if truths != {True} or len(listed) != self.frames:
+            raise wrong
+        return [number for number, wanted in enumerate(listed) if wanted]
 
     def view(
         self,

@@ -222,7 +222,7 @@ def _frames(
     count, shape = _counted(source)
     factor = None
     if gain is not None:
-        known = as_gain(gain)
+        known = as_gain(gain).fitted(source)
         known.check(shape)
         factor = known.array.astype(np.float32, copy=False)
     for number in range(count):

@@ -84,6 +84,8 @@ def write_selection(
     -----
     A STAR file has groups of optics, which RELION asks for, where the table knows the pixel size,
     voltage, spherical aberration and amplitude contrast; :func:`missing_optics` says what it lacks.
+    Where the column ``format`` says that a micrograph is TIFF, its ``rlnDefocusAngle`` is negated:
+    RELION reads the rows of TIFF files from the last to the first.
     A CTF that is not reliable is written like others: mark such micrographs bad. A motion that is
     not reliable is no value: where a kept micrograph has one, RELION is told no motion at all.
 
@@ -195,6 +197,9 @@ def _columns(
         values = frame[column]
         if str(column).startswith("motion_"):  # RELION has no column that could say it is noise
             values = values.mask(doubtful(frame, str(column)))
+        if label == "rlnDefocusAngle" and "format" in frame:
+            # RELION reads the last row of a TIFF first, which mirrors all directions
+            values = values.where(frame["format"] != "tiff", 0 - values)
         if values.notna().all():
             columns[label] = values.tolist()
         elif frame[column].notna().any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import mrcfile
@@ -13,8 +15,10 @@ from _gatan import dm
 from openem_nb import images
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images.gain import turned
+from openem_nb.panels._micrograph_views import Views
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 GAIN = np.random.default_rng(3).uniform(0.8, 1.2, (12, 16)).astype(np.float32)
@@ -98,14 +102,15 @@ def test_words_that_mean_two_things(words: str) -> None:
 def test_pixels_without_a_number_are_dead(tmp_path: Path) -> None:
     gain = GAIN.copy()
     gain[2, 3], gain[4, 5], gain[6, 7] = np.nan, np.inf, 0
-    tifffile.imwrite(tmp_path / "a.tif", gain)
     frames = np.full((3, 12, 16), 7, np.uint8)
-    for known in (images.Gain(gain), images.read_gain(tmp_path / "a.tif")):
-        assert known.dead == 3
-        for found in (known.apply(frames[0]), images.open_image(_mrc(frames)).average(gain=known)):
-            assert found[[2, 4, 6], [3, 5, 7]].tolist() == [0, 0, 0]
-            assert np.isfinite(found).all()
-            assert found[1, 1] == pytest.approx(7 * gain[1, 1])
+    movie = images.open_image(_mrc(frames))
+    read = images.read_gain(_written(tmp_path / "a.tif", gain))
+    known = images.Gain(gain)
+    assert (known.dead, read.dead) == (3, 3)
+    for found in (known.apply(frames[0]), movie.average(gain=known), movie.average(gain=read)):
+        assert found[[2, 4, 6], [3, 5, 7]].tolist() == [0, 0, 0]
+        assert np.isfinite(found).all()
+        assert found[1, 1] == pytest.approx(7 * gain[1, 1])
 
 
 def test_a_mean_with_gain() -> None:
@@ -171,3 +176,73 @@ def _mrc(frames: np.ndarray) -> bytes:
     head[208:214] = b"MAP \x44\x44"
     struct.pack_into("<2i", head, 152, 1146047817, 0)
     return bytes(head) + frames.tobytes()
+
+
+def _written(path: Path, array: np.ndarray) -> Path:
+    """Write the same image as RELION and IMOD do: in TIFF the last row comes first."""
+    if path.suffix == ".mrc":
+        with mrcfile.new(path, overwrite=True) as file:
+            file.set_data(array)
+            if array.ndim == 3:
+                file.set_image_stack()
+    else:
+        tifffile.imwrite(path, array[..., ::-1, :], photometric="minisblack")
+    return path
+
+
+@pytest.mark.parametrize("words", ["", "flip y", "rotate 180", "rotate 180 flip x"])
+@pytest.mark.parametrize("reference", ["gain.mrc", "gain.tif"])
+@pytest.mark.parametrize("name", ["movie.mrc", "movie.tif"])
+def test_a_reference_lies_on_movies_of_any_format(
+    tmp_path: Path, name: str, reference: str, words: str
+) -> None:
+    frames = np.random.default_rng(1).integers(1, 200, (3, 12, 16)).astype(np.int16)
+    gain = images.read_gain(_written(tmp_path / reference, GAIN), flip_rotate=words)
+    movie = images.open_image(_written(tmp_path / name, frames))
+    lies = slice(None) if name == "movie.mrc" else slice(None, None, -1)
+    mean, one = ((part * turned(GAIN, words))[lies] for part in (frames.mean(axis=0), frames[1]))
+    assert np.allclose(movie.average(gain=gain), mean, rtol=1e-6)
+    assert np.allclose(gain.fitted(movie).apply(movie.frame(1)), one, rtol=1e-6)
+    assert np.allclose(Views(movie, gain=gain).whole(1), one, rtol=1e-6)
+
+
+def test_a_reference_is_rotated_as_relion_rotates_it(tmp_path: Path) -> None:
+    known = images.read_gain(_written(tmp_path / "gain.mrc", GAIN), flip_rotate="rotate 90")
+    found = images.read_gain(_written(tmp_path / "gain.tif", GAIN), flip_rotate="rotate 90")
+    assert np.array_equal(found.array[::-1], known.array)
+
+
+def test_an_array_lies_row_on_row(tmp_path: Path) -> None:
+    frames = np.full((2, 12, 16), 3, np.int16)
+    movie = images.open_image(_written(tmp_path / "movie.tif", frames))
+    assert np.allclose(movie.average(gain=GAIN), 3 * GAIN)
+    assert np.allclose(movie.average(gain=images.Gain(GAIN)), 3 * GAIN)
+
+
+@pytest.mark.parametrize("name", ["gain.mrc", "gain.gain"])
+def test_a_reference_lies_on_events_as_relion_lays_it(tmp_path: Path, name: str) -> None:
+    if name == "gain.mrc":
+        mrcfile.write(tmp_path / name, GAIN)
+    else:
+        tifffile.imwrite(tmp_path / name, 1 / GAIN)
+    found = images.read_gain(tmp_path / name).fitted(SimpleNamespace(format="eer"))
+    assert np.allclose(found.array, GAIN)
+
+
+def test_motion_has_the_reference_lie_as_the_mean_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[np.ndarray] = []
+
+    def followed(frames: Iterator[np.ndarray], *_: object) -> None:
+        seen.extend(frames)
+        raise InterruptedError
+
+    monkeypatch.setattr(import_module("openem_nb.images.motion"), "_Frames", followed)
+    counts = np.random.default_rng(1).integers(1, 200, (3, 160, 192)).astype(np.int16)
+    gain = np.random.default_rng(2).uniform(0.8, 1.2, (160, 192)).astype(np.float32)
+    _written(tmp_path / "gain.mrc", gain)
+    movie = images.open_image(_written(tmp_path / "movie.tif", counts))
+    with pytest.raises(InterruptedError):
+        images.motion(movie, gain=tmp_path / "gain.mrc")
+    assert np.allclose(seen, (counts * gain)[:, ::-1])

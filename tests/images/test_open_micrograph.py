@@ -55,6 +55,17 @@ def test_the_thumbnail_of_a_movie_is_that_of_its_mean(movie: images.Micrograph) 
     assert movie.average(frames=[1, 3]) == pytest.approx(FRAMES[[1, 3]].mean(axis=0))
 
 
+def test_frames_of_a_mean_are_chosen_by_number_or_by_truth(movie: images.Micrograph) -> None:
+    wanted = np.array([False, True, False, True, False])
+    expected = FRAMES[[1, 3]].mean(axis=0)
+    for frames in ([1, 3], np.array([1, 3]), wanted, wanted.tolist(), iter((1, 3))):
+        assert movie.average(frames=frames) == pytest.approx(expected)
+    wrong = (slice(0, 3), 3, "all", b"01", wanted[:3], [True, 1], [0.5], [None], wanted[:, None])
+    for frames in wrong:
+        with pytest.raises(InvalidInput, match="does not choose frames"):
+            movie.average(frames=frames)  # type: ignore[arg-type]
+
+
 def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.mrc"
     for value in (3, 4):

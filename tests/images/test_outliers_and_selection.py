@@ -113,6 +113,15 @@ def test_csv_holds_no_formula_and_star_what_relion_has_names_for(tmp_path: Path)
     assert kept["name"].tolist() == ["m_0.mrc", "m_2.mrc", "m_3.mrc", "m_4.mrc"]
 
 
+def test_angles_of_tiff_files_are_those_of_relion(tmp_path: Path) -> None:
+    angles = [30.0, -20.0, 90.0, 0.0, 12.5]
+    formats = ["mrc", "tiff", "tiff", "tiff", "eer"]
+    frame = judged().assign(ctf_angle=angles, format=formats)
+    (block,) = cif.read(str(write_selection(tmp_path / "s.star", frame)))
+    found = [float(one) for one in block.find_values("_rlnDefocusAngle")]
+    assert found == [30, 20, -90, 0, 12.5]
+
+
 def test_relion_gets_groups_of_optics_and_names_that_it_finds(tmp_path: Path) -> None:
     frame = judged().assign(
         pixel_size=[0.65, 0.65, 0.65, 1.3, np.nan],
