@@ -74,7 +74,8 @@ def measure_fields(
             "Gain reference",
             value=str(given.get("gain") or ""),
             placeholder="/data/session/gain.mrc",
-            help="A file; the mean of a movie is multiplied by it.",
+            help="A file; movies are multiplied by it when they are measured and then opened."
+            " Thumbnails stay as they were written.",
         ),
         Field("flip_rotate", "Turn it", kind="choice", value=turn, choices=turns, when="gain"),
     ]

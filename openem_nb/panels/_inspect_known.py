@@ -9,6 +9,7 @@ import numpy as np
 
 from openem_nb.errors import OpenEMError
 from openem_nb.images.ctf import Ctf
+from openem_nb.images.gain import read_gain
 from openem_nb.images.picks import read_picks
 from openem_nb.mining.parameters import Parameters
 from openem_nb.panels import _html
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from openem_nb.images import Micrograph
     from openem_nb.mining.files import ImageFile
 
-__all__ = ["known_picks", "measured_ctf", "picks_beside"]
+__all__ = ["known_gain", "known_picks", "measured_ctf", "picks_beside"]
 
 _ENDS: Final = (".cbox", ".box", ".star", "_manualpick.star", "_autopick.star")
 """What follows the name of a micrograph in that of its picks: EMAN, crYOLO, RELION."""
@@ -43,6 +45,25 @@ def known_picks(file: ImageFile) -> tuple[Path | None, str]:
     except OpenEMError as error:  # another program may name other things like this
         return None, f"{_html.plain(file.path.stem)} has no picks: {_html.plain(str(error))}"
     return picks, ""
+
+
+def known_gain(micrograph: Micrograph, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the gain reference of a movie as arguments of a viewer, and why it is not applied.
+
+    Parameters
+    ----------
+    given :
+        What the measurement was given: ``gain`` and ``flip_rotate``, which hold for movies alone.
+    """
+    found = {name: given[name] for name in ("gain", "flip_rotate") if given.get(name)}
+    if "gain" not in found or not micrograph.is_movie:
+        return {}, ""
+    found["gain"] = str(found["gain"])
+    try:
+        read_gain(found["gain"], flip_rotate=found.get("flip_rotate", "")).check(micrograph.shape)
+    except OpenEMError as error:  # as it is where a folder holds movies of two cameras
+        return {}, f"It is shown without the gain reference: {_html.plain(str(error))}"
+    return found, ""
 
 
 def measured_ctf(table: pd.DataFrame, name: str, given: Mapping[str, Any]) -> Ctf | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from openem_nb.panels import _html
-from openem_nb.panels._inspect_known import known_picks, measured_ctf
+from openem_nb.panels._inspect_known import known_gain, known_picks, measured_ctf
 from openem_nb.panels.micrograph import MicrographView
 
 if TYPE_CHECKING:
@@ -101,17 +101,21 @@ class OpenedImage(ipywidgets.VBox):  # type: ignore[misc]  # published without t
     def _open(self, file: ImageFile, wish: int, progress: Progress) -> str:
         """Show an image with what is known of it; return what cannot be shown of that."""
         picks, note = (self._picks, "") if self._picks is not None else known_picks(file)
+        notes = [note]
         mined, found = self._measure.mined, None
         if mined is not None:
             found = measured_ctf(mined.frame, file.name, self._measure.given)
         known = self._measure.known
         opened = file.open(progress=progress).told(voltage=known.get("voltage"))
         try:
+            gain, why_not = known_gain(opened, self._measure.given)
+            notes.append(why_not)
             with self._showing:
                 if wish != self._wish:
                     opened.close()
                     return ""
-                self.viewer.show(opened, ctf=found, picks=picks, pixel_size=known.get("pixel_size"))
+                size = known.get("pixel_size")
+                self.viewer.show(opened, ctf=found, picks=picks, pixel_size=size, **gain)
                 before, self._micrograph = self._micrograph, opened
                 self.file = file
         except BaseException:
@@ -119,7 +123,7 @@ class OpenedImage(ipywidgets.VBox):  # type: ignore[misc]  # published without t
             raise
         if before is not None:
             before.close()
-        return note
+        return " ".join(one for one in notes if one)
 
     def ring(self) -> bool:
         """Draw the rings of an image that was open before it was measured; return whether."""

@@ -59,7 +59,10 @@ def spelled(
     drawn = []
     if fit is not None:
         known = _fitted_with(fit, pixel_size)
-        image = _fitted_to(micrograph, fit, given.get("gain"), around)
+        gain = repr(given["gain"]) if "gain" in given else None
+        if "flip_rotate" in given:
+            gain = f"images.read_gain({gain}, flip_rotate={given['flip_rotate']!r})"
+        image = _fitted_to(micrograph, fit, gain, around)
         lines.append(f"ctf = images.ctf({', '.join([image, *_call(known.items())])})")
         if (fit.frame, fit.around) == usual:
             arguments.append("ctf=ctf")
@@ -106,5 +109,5 @@ def _fitted_to(
     if gain is None and fit.around == 1:
         return f"micrograph.frame({fit.frame})" if chosen else "micrograph"
     return (
-        f"micrograph.average({', '.join([*([] if gain is None else [f'gain={gain!r}']), *chosen])})"
+        f"micrograph.average({', '.join([*([] if gain is None else [f'gain={gain}']), *chosen])})"
     )

@@ -13,6 +13,7 @@ from openem_nb import images
 from openem_nb.errors import InvalidInput
 from openem_nb.images import Micrograph
 from openem_nb.images._given import checked
+from openem_nb.mining._beside import optics_beside
 from openem_nb.panels import _html
 from openem_nb.panels._micrograph_canvas import MicrographCanvas
 from openem_nb.panels._micrograph_code import spelled
@@ -55,7 +56,8 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
     ----------
     source :
         Path or address of an image, or an open :class:`~openem_nb.images.Micrograph`. Without one
-        nothing is shown until :meth:`show` is called.
+        nothing is shown until :meth:`show` is called. Where it does not know pixel size or voltage,
+        it is told those of the mdoc file beside it.
     picks :
         Particle picks, or a file of them; those of other micrographs are left out.
     ctf :
@@ -68,7 +70,8 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         Å, where the file does not know it or is wrong.
     frame :
         Number of a frame, from 0, or ``"sum"`` for the mean of all. By default the mean of a movie,
-        the first frame of one at an address, and the middle of a volume or tilt series.
+        the first frame of one at an address, the middle of a volume, and the least tilt of a
+        series.
     contrast :
         Values that are drawn black and white.
     percent, sigma :
@@ -128,14 +131,8 @@ class MicrographView(ipywidgets.VBox):  # type: ignore[misc]  # published withou
         own = not isinstance(source, Micrograph)
         micrograph = source if isinstance(source, Micrograph) else images.open_image(source)
         try:
-            reference = gain
-            if isinstance(gain, str | Path):
-                reference = images.read_gain(gain, flip_rotate=flip_rotate)
-            elif flip_rotate:
-                raise InvalidInput(
-                    "flip_rotate without the file of a gain reference.",
-                    hint="Give the file, or turn the reference with images.read_gain.",
-                )
+            reference = _reference(gain, flip_rotate)
+            _tell(micrograph)
             movie = micrograph.is_movie
             size = micrograph.pixel_size
             if pixel_size is not None:
@@ -359,6 +356,13 @@ def _described(micrograph: Micrograph) -> dict[str, Any]:
     return {"image": known, "header": dict(micrograph.header)}
 
 
+def _tell(micrograph: Micrograph) -> None:
+    """Let an image know what the mdoc file beside it does, as it does in a gallery."""
+    if micrograph.source and "://" not in micrograph.source and "member" not in micrograph.options:
+        pixel_size, voltage = optics_beside(Path(micrograph.source))
+        micrograph.told(pixel_size=pixel_size, voltage=voltage, by="mdoc file")
+
+
 def _alt(micrograph: Micrograph, pixel_size: float | None, ctf: Ctf | None) -> str:
     """Return what the picture is, with the pixel size that is drawn."""
     words = f"Micrograph {micrograph.described(pixel_size=pixel_size)}"
@@ -369,3 +373,14 @@ def _no_file(what: str) -> InvalidInput:
     return InvalidInput(
         f"{what} came from no file, so no code can open it.", hint="Give the path of a file."
     )
+
+
+def _reference(gain: Gain | Path | str | None, flip_rotate: str) -> Gain | None:
+    if isinstance(gain, str | Path):
+        return images.read_gain(gain, flip_rotate=flip_rotate)
+    if flip_rotate:
+        raise InvalidInput(
+            "flip_rotate without the file of a gain reference.",
+            hint="Give the file, or turn the reference with images.read_gain.",
+        )
+    return gain

@@ -146,3 +146,44 @@ def test_a_notebook_keeps_pictures_and_renews_them(
     assert again["text/html"].count("<img") == 2
     assert again["text/plain"] == panel.alt
     assert "mic_0.mrc, 128 × 128 pixels" in panel.alt
+
+
+def test_a_movie_is_shown_with_the_gain_it_was_measured_with(
+    closing: Any, until: Any, tmp_path: Path
+) -> None:
+    session = tmp_path / "session"
+    session.mkdir()
+    rng = np.random.default_rng(5)
+    for name, shape in (("movie", (4, 64, 96)), ("single", (64, 96)), ("square", (4, 64, 64))):
+        with mrcfile.new(session / f"{name}.mrc") as mrc:
+            mrc.set_data(rng.poisson(50, shape).astype(np.float32))
+            if len(shape) == 3:
+                mrc.set_image_stack()
+            mrc.voxel_size = 1.06
+    factors = np.ones((64, 96), np.float32)
+    factors[:, 48:] = 3
+    with mrcfile.new(tmp_path / "gain.mrc") as mrc:
+        mrc.set_data(factors)
+    panel = closing(InspectPanel(session)).wait()
+    only = {"ctf": False, "spectrum": False, "ice": False, "statistics": True}
+    gain = {"gain": str(tmp_path / "gain.mrc"), "flip_rotate": "flip x"}
+    panel.measure.form.submit({**only, **gain})
+    until(lambda: not panel.measure.form.busy)
+
+    def halves(view: Any) -> float:
+        picture = np.asarray(Image.open(io.BytesIO(view.picture())).convert("L"), float)
+        middle = picture.shape[1] // 2
+        return float(picture[:, :middle].mean() - picture[:, middle:].mean())
+
+    shown(panel, "movie.mrc")
+    assert halves(panel.viewer) > 100  # turned: it is the left half that is three times as bright
+    names: dict[str, Any] = {}
+    exec(panel.code(), names)  # what a person would run
+    closing(names["gallery"])
+    assert halves(closing(names["view"])) == pytest.approx(halves(panel.viewer), abs=1)
+    shown(panel, "single.mrc")
+    assert abs(halves(panel.viewer)) < 50  # there is a scale bar on the right
+    assert "gain" not in panel.code().splitlines()[-2]
+    shown(panel, "square.mrc")
+    assert abs(halves(panel.viewer)) < 50  # there is a scale bar on the right
+    assert "shown without the gain reference" in panel.viewing.children[0].value
