@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb.errors import InvalidInput
+from openem_nb.images._given import number
 from openem_nb.images._map_statistics import slabs
 
 if TYPE_CHECKING:
@@ -144,8 +145,9 @@ def contour(
     InvalidInput
         If the level is no number, or the molecular weight not above zero.
     """
-    if not math.isfinite(level):
-        raise InvalidInput(f"A level of {level} encloses nothing.", hint="Give a number.")
+    level = number(
+        "level", level, "The entry in EMDB may have one, entry.level; else suggest_level() has."
+    )
     if molecular_weight is not None and not 0 < molecular_weight < math.inf:
         raise InvalidInput(
             f"A molecular weight of {molecular_weight} kDa cannot be.", hint="Give it in kDa."

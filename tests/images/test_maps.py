@@ -260,6 +260,17 @@ def test_a_mass_that_does_not_fit_into_the_box_is_told() -> None:
         assert "less than one voxel" in little.words
 
 
+@pytest.mark.parametrize("level", [None, "high", math.nan])
+def test_a_level_that_is_no_number_is_refused(level: Any) -> None:
+    """An entry of EMDB may have none."""
+    with (
+        images.open_map(packed(ball(16, 5), voxel=2.0)) as found,
+        pytest.raises(InvalidInput, match="level is .*, and has to be a number") as raised,
+    ):
+        found.contour(level)
+    assert "suggest_level" in raised.value.hint
+
+
 def test_a_masked_map_has_no_level_for_a_mass_that_it_does_not_hold() -> None:
     """All voxels of the mask have one value, so that a level encloses them all or none."""
     noise = np.random.default_rng(1).normal(1, 0.1, (32, 32, 32)).astype(np.float32)
