@@ -100,6 +100,8 @@ class FarEerPixels(Plain):
             EerPixels(self.source, [self._first], self._raw, self._superres).events(0, found)
             added = 1
         self.told["raw frames added"] = added
+        if self._all and not self.told["raw frames in the movie"]:
+            self.told["raw frames in the movie"] = added
         return found
 
     def _everything(self, out: NDArray[Any]) -> int:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +25,7 @@ from openem_nb.images.statistics import statistics
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Dose", "dose"]
+__all__ = ["Dose", "dose", "frames_of"]
 
 _THICK: Final = 0.6
 """Part of the expected dose below which it is not ice that keeps electrons away."""
@@ -40,11 +41,14 @@ class Dose:
     """What the pixels hold over the area of a pixel, all frames together."""
     expected: float | None
     """What was meant, where that was given."""
+    counts: bool = True
+    """Whether the pixels can be counts; not where their mean is near zero or below, as in images
+    that were normalised."""
 
     @property
     def ratio(self) -> float | None:
-        """Counted over expected."""
-        return None if self.expected is None else self.counted / self.expected
+        """Counted over expected; None too where the pixels are no counts."""
+        return None if self.expected is None or not self.counts else self.counted / self.expected
 
     @property
     def agrees(self) -> bool | None:
@@ -54,6 +58,10 @@ class Dose:
     @property
     def words(self) -> str:
         """What was found, in a sentence."""
+        if math.isnan(self.counted):
+            return "No dose: no pixel holds a number."
+        if not self.counts:
+            return "No dose: pixels whose mean is near 0, or below, are no counts."
         said = f"{self.counted:.1f} e⁻/Å² counted"
         if self.expected is None or self.ratio is None:
             return said + "."
@@ -76,7 +84,7 @@ def dose(
     *,
     expected: float | None = None,
     pixel_size: float | None = None,
-    frames: int | None = None,
+    frames: float | None = None,
 ) -> Dose:
     """Compare the electrons that pixels hold with the dose that was meant.
 
@@ -91,12 +99,15 @@ def dose(
         Å; by default what the micrograph knows.
     frames :
         How many frames the image is the mean of; by default all of the micrograph, 1 for an array.
+        Of an event movie at an address, of which some raw frames are read, the dose is that of
+        all.
 
     Raises
     ------
     InvalidInput
-        If the pixel size is not known, a number is not above zero, or it is a volume or tilt
-        series, each section of which is an exposure of its own.
+        If the pixel size is not known, a number is not above zero, it is a volume or tilt series,
+        each section of which is an exposure of its own, or it is a part of a movie and nobody says
+        which.
     """
     of_one_exposure(source, "A dose")
     size = known_pixel_size(source, pixel_size)
@@ -106,8 +117,40 @@ def dose(
             hint="Give pixel_size in Å.",
         )
     meant = None if expected is None else positive(expected, "expected dose", "e⁻/Å²")
-    many = (source.frames if isinstance(source, ImageLike) else 1) if frames is None else frames
-    mean = statistics(pixels(source)).mean
+    given = None if frames is None else positive(frames, "number of frames", "frames")
+    found = statistics(pixels(source))
+    # only once its pixels were read, a preview knows how many frames it has added
+    many = frames_of(source) if given is None else given
     return Dose(
-        counted=mean * positive(many, "number of frames", "frames") / size**2, expected=meant
+        counted=found.mean * many / size**2,
+        expected=meant,
+        counts=found.relative and found.mean > 0,
     )
+
+
+def frames_of(source: object) -> float:
+    """Return by how much the dose of an exposure is above that of the pixels that are measured.
+
+    They are the mean of all frames. Of an event movie at an address they are the sum of some raw
+    frames: its header says of how many, once they were read.
+
+    Raises
+    ------
+    InvalidInput
+        If only some frames of a movie were added, and nobody says of how many.
+    """
+    if not isinstance(source, ImageLike):
+        return 1.0
+    if source.frames > 1:
+        return float(source.frames)
+    told = getattr(source, "header", {}).get("preview") or {}
+    added = told.get("raw frames added")
+    if not added:
+        return 1.0
+    if not (known := told.get("raw frames in the movie")):
+        raise InvalidInput(
+            f"A dose is that of all frames; {added:,} were added, and the movie does not say of "
+            "how many.",
+            hint="Fetch the file and measure it on disk.",
+        )
+    return float(known) / float(added)

@@ -99,6 +99,8 @@ class Statistics:
     @property
     def words(self) -> tuple[str, ...]:
         """What is conspicuous, in sentences."""
+        if math.isnan(self.mean):
+            return ("Empty: no pixel holds a number.",)
         if self.empty:
             return ("Empty: all pixels have the same value.",)
         found = []

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openem_nb.mining.files import ImageFile
     from openem_nb.mining.parameters import Parameters
 
-__all__ = ["measure"]
+__all__ = ["gain_of", "measure"]
 
 _FINE: Final = 0.6
 """Å; smaller pixels are averaged for the spectrum, which nobody reads beyond twice that."""
@@ -128,7 +128,7 @@ class _Exposure:
     @property
     def gain(self) -> Gain | None:
         """Return the gain reference of movies, where one was given."""
-        return None if self.parameters.gain is None else _gain(self.parameters)
+        return None if self.parameters.gain is None else gain_of(self.parameters)
 
     @once
     def small(self) -> NDArray[np.float32]:
@@ -233,6 +233,7 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
         amplitude_contrast=parameters.amplitude_contrast,
         phase_shift=True if parameters.phase_plate else None,
         quick=parameters.quick,
+        **({} if parameters.defocus is None else {"defocus": parameters.defocus}),
     )
     names = ("defocus_u", "defocus_v", "defocus", "astigmatism", "angle", "score", "resolution")
     deviations = ("deviation", "deviation_u", "deviation_v", "deviation_angle")
@@ -305,7 +306,7 @@ def _memory(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any] | None
     return held[:need].view(dtype).reshape(shape)
 
 
-def _gain(parameters: Parameters) -> Gain:
+def gain_of(parameters: Parameters) -> Gain:
     """Return the gain reference, read once in each process."""
     return _read_gain(parameters.gain, parameters.flip_rotate, parameters.key)
 

@@ -48,3 +48,20 @@ def test_without_expectation_there_is_no_judgement() -> None:
 def test_what_is_missing_or_impossible_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
         images.dose(np.ones((8, 8)), **wrong)
+
+
+def test_pixels_that_are_no_counts_have_no_dose() -> None:
+    normal = np.random.default_rng(0).normal(size=(256, 256))
+    for image in (normal, normal - 3):
+        found = images.dose(image, expected=40, pixel_size=1.0)
+        assert not found.counts
+        assert (found.ratio, found.agrees) == (None, None)
+        assert found.words.startswith("No dose: pixels whose mean is near 0")
+    sparse = np.random.default_rng(0).poisson(0.02, (256, 256))
+    assert images.dose(sparse, expected=0.02, pixel_size=1.0).ratio == pytest.approx(1, abs=0.1)
+
+
+def test_an_image_without_numbers_has_no_dose() -> None:
+    found = images.dose(np.full((64, 64), np.nan), expected=40, pixel_size=1.0)
+    assert found.words == "No dose: no pixel holds a number."
+    assert found.ratio is None

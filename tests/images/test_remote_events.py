@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +12,15 @@ from _events import eer
 from _range_server import Server, serving
 
 from openem_nb import images
+from openem_nb.errors import InvalidInput
 from openem_nb.images import _eer_far
+from openem_nb.mining._far import AtAddress
+from openem_nb.mining.files import ImageFile
+from openem_nb.mining.measure import measure
+from openem_nb.mining.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SHAPE = (512, 600)
 RNG = np.random.default_rng(5)
@@ -65,6 +70,29 @@ def test_frames_from_all_over_the_movie_are_added(server: Server) -> None:
     whole = [number for number, one in enumerate(truth) if (seen[one > 0] > 0).all()]
     assert np.array_equal(truth[whole].sum(0), seen)
     assert {number * 8 // 80 for number in whole} >= {0, 2, 4, 7}
+
+
+@pytest.mark.usefixtures("pieces")
+def test_the_dose_of_a_part_is_that_of_all_frames(server: Server, tmp_path: Path) -> None:
+    data, _ = movie(80)
+    server.files["a.eer"] = data
+    true = 80 * 400 / (SHAPE[0] * SHAPE[1])
+    with images.open_image(server.url("a.eer")) as found:
+        assert images.dose(found, pixel_size=1.0).counted == pytest.approx(true)
+        assert found.header["preview"]["raw frames added"] < 60, "it was a part"
+    file = ImageFile(Path("a.eer"), "a.eer", len(data), 0, far=AtAddress(server.url("a.eer")))
+    row = measure(file, Parameters(measures=("dose",), pixel_size=1.0, dose=true), tmp_path)
+    assert row["dose_ratio"] == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("pieces")
+def test_a_part_of_nobody_knows_how_much_has_no_dose(server: Server) -> None:
+    data, _ = movie(80, said=0)
+    server.files["a.eer"] = data.replace(b"numberOfFrames", b"anotherMatter0")
+    with images.open_image(server.url("a.eer")) as found:
+        with pytest.raises(InvalidInput, match="does not say of how many"):
+            images.dose(found, pixel_size=1.0)
+        assert images.dose(found, pixel_size=1.0, frames=2).counted > 0
 
 
 @pytest.mark.usefixtures("pieces")

@@ -124,6 +124,7 @@ def test_numbers_that_are_none_are_counted_and_left_out() -> None:
 
 def test_images_of_nothing() -> None:
     none = images.statistics(np.full((40, 40), np.nan))
+    assert none.words == ("Empty: no pixel holds a number.",)
     assert none.empty
     assert none.not_finite == 1600
     one = images.statistics(np.full((40, 40), 9, np.uint8))
