@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +31,8 @@ _RETRIES: Final = 2
 """How often a task is tried again after an error of a worker."""
 _SECONDS: Final = 15.0
 """How long a scheduler may take to answer."""
+_PATIENCE: Final = 60.0
+"""How long Slurm may take to say that it is there; its controller answers late when it is busy."""
 _POLL: Final = 1.0
 """Seconds between two questions how many workers there are."""
 
@@ -228,10 +231,40 @@ def _slurm(workers: int | None, options: dict[str, Any]) -> Iterator[Any]:
             hint="Install it with: pip install 'openem_nb[mining]'.",
         ) from error
     given = _of_slurm(options)
+    _asked()
     with _started(lambda: SLURMCluster(**given), "slurm") as cluster:
         # as many as were asked for, and another one for each that Slurm has ended
         cluster.adapt(minimum=workers or 1, maximum=workers or 1)
         yield cluster
+
+
+def _asked() -> None:
+    """Ask Slurm whether it is there: Dask tries to submit jobs for ever, without a word.
+
+    Raises
+    ------
+    Unreachable
+        If it does not answer.
+    """
+    hint = "Try `sinfo` in a terminal; jobs are sent from a machine that Slurm knows."
+    try:
+        found = subprocess.run(
+            ["sinfo", "--noheader"],  # noqa: S607  (wherever this cluster keeps it)
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise Unreachable(
+            "There is no Slurm on this machine: no program sinfo.", hint=hint
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise Unreachable(f"Slurm has not answered for {_PATIENCE:.0f} s.", hint=hint) from None
+    if found.returncode:
+        said = (found.stderr or found.stdout).strip().splitlines() or ["no reason given"]
+        raise Unreachable(f"Slurm does not answer: {said[-1]}.", hint=hint)
 
 
 def _of_slurm(options: dict[str, Any]) -> dict[str, Any]:

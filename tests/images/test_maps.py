@@ -265,7 +265,7 @@ def test_a_level_that_is_no_number_is_refused(level: Any) -> None:
     """An entry of EMDB may have none."""
     with (
         images.open_map(packed(ball(16, 5), voxel=2.0)) as found,
-        pytest.raises(InvalidInput, match="level is .*, and has to be a number") as raised,
+        pytest.raises(InvalidInput, match=r"level is .*, and has to be a number") as raised,
     ):
         found.contour(level)
     assert "suggest_level" in raised.value.hint

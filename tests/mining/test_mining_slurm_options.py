@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
-from openem_nb.errors import InvalidInput
+import numpy as np
+import pytest
+from image_files import write_mrc
+
+from openem_nb.errors import InvalidInput, Unreachable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 dask = pytest.importorskip("dask", reason="dask is not installed")
 pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
@@ -70,3 +77,25 @@ def test_a_text_is_one_line_of_a_list_and_is_not_taken_apart() -> None:
     assert found["worker_extra_args"][-1] == "--no-dashboard"
     assert found["worker_extra_args"][0] == "--lifetime"
     assert found["scheduler_options"] == {"dashboard_address": None}
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("echo 'sinfo: error: failed to fetch config' >&2; exit 1", "failed to fetch config"),
+        (None, "There is no Slurm on this machine"),
+    ],
+)
+def test_a_slurm_that_does_not_answer_is_told_at_once(
+    program: str | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openem_nb import mine
+
+    if program is not None:
+        (tmp_path / "sinfo").write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / "sinfo").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    write_mrc(tmp_path / "a.mrc", np.ones((8, 8), np.float32))
+    with pytest.raises(Unreachable, match=words) as raised:
+        mine(tmp_path, measures="statistics", cluster="slurm", out=tmp_path / "out")
+    assert "sinfo" in raised.value.hint
