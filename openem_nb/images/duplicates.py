@@ -1,4 +1,7 @@
-"""The same picture twice: files that were copied, or exposures of one place.
+"""The same picture twice: files that were copied, scaled or inverted.
+
+Two exposures of one place are found only where they lie over each other to a hundredth of the side:
+shifted by that much they correlate by 0.85, by two hundredths 0.6, by four hardly any more.
 
 >>> import numpy as np
 >>> from openem_nb import images
@@ -43,7 +46,7 @@ class Duplicate:
     """Name of the earlier, or its place where no names were given."""
     second: str | int
     correlation: float
-    """1 for the same pixels."""
+    """1 for the same pixels, -1 for the same ones with the contrast inverted."""
 
 
 def duplicates(
@@ -59,7 +62,7 @@ def duplicates(
     thumbnails :
         Pictures (y, x) by name, or in a row; of any size.
     least :
-        Correlation from which on two pictures are the same.
+        Correlation from which on two pictures are the same; also that of an inverted one.
 
     Returns
     -------
@@ -96,9 +99,9 @@ def duplicates(
     found = []
     for start in range(0, len(rows), _TOGETHER):
         part = rows[start : start + _TOGETHER] @ rows[start:].T
-        for i, j in np.argwhere(part >= least - 1e-6).tolist():
+        for i, j in np.argwhere(np.abs(part) >= least - 1e-6).tolist():
             if j > i:
-                value = min(float(part[i, j]), 1.0)
+                value = max(-1.0, min(float(part[i, j]), 1.0))
                 found.append(Duplicate(names[start + i], names[start + j], value))
     return found
 

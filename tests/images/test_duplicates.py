@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from openem_nb import images
 from openem_nb.errors import InvalidInput
@@ -32,6 +33,27 @@ def test_copies_are_found_whatever_their_scale_and_slope(count: int) -> None:
     found = images.duplicates([*pictures, copy])
     assert pairs(found) == [(1, count)]
     assert found[0].correlation > 0.95
+
+
+@pytest.mark.parametrize("count", [4, 30])
+def test_a_copy_with_inverted_contrast_is_found(count: int) -> None:
+    pictures = [scene(seed) for seed in range(count)]
+    found = images.duplicates([*pictures, 65_535 - 300 * pictures[2]])
+    assert pairs(found) == [(2, count)]
+    assert -1 <= found[0].correlation < -0.8
+
+
+def test_how_far_exposures_of_one_place_may_be_shifted() -> None:
+    """What the module says of its limits."""
+    rng = np.random.default_rng(1)
+    place = ndimage.gaussian_filter(rng.normal(size=(600, 600)), 5) * 10
+    one, *others = (
+        place[shift : shift + 480, :480] + 0.3 * rng.normal(size=(480, 480)) for shift in (0, 5, 20)
+    )
+    found = images.duplicates([one, *others], least=0.05)
+    likeness = {pair.second: pair.correlation for pair in found if pair.first == 0}
+    assert likeness[1] > 0.75
+    assert abs(likeness.get(2, 0.0)) < 0.4
 
 
 def test_names_are_kept_in_order() -> None:
