@@ -6,13 +6,15 @@ part of it, one loop in each block.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from gemmi import cif
 
 from openem_nb._folders import write_whole
-from openem_nb.errors import DamagedFile, InvalidInput, NotFound
+from openem_nb.errors import DamagedFile, InvalidInput
+from openem_nb.formats.source import LocalFile
 from openem_nb.values import counted
 
 if TYPE_CHECKING:
@@ -21,57 +23,134 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["numbers", "read_star", "texts", "writable", "write_star"]
+__all__ = ["content_of", "numbers", "read_star", "texts", "writable", "write_star"]
 
 LARGEST: Final = 1 << 30
 """Bytes of a file that is still read; a table of ten million particles has fewer."""
+_FOREIGN: Final = re.compile(rb"[\x80-\xff]+")
+_INITIAL: Final = re.compile(rb"(?m)(?:(?<=[ \t])|^)\$|(?<=[ \t])_(?=\S)")
+"""What a name begins with that is not quoted; ``_`` at the begin of a line is that of a column."""
+_ROW: Final = re.compile(rb"(?m)^(?![ \t]*(?:_|#|loop_|data_)).+$")
+_NAMED: Final = re.compile(rb"<byte-([0-9a-f]{2})>")
+
+
+def content_of(path: Path, largest: int = LARGEST) -> bytes:
+    """Return all bytes of a file of text, without a byte order mark; UTF-16 as UTF-8.
+
+    Raises
+    ------
+    NotFound
+        If it is not there.
+    OpenEMError
+        If it cannot be opened, or is no file: a pipe would keep us waiting for ever.
+    InvalidInput
+        If it is too large to be read as a whole.
+    """
+    source = LocalFile(path)
+    try:
+        if source.size > largest:
+            raise InvalidInput(
+                f"{path.name} has {source.size:,} bytes, too many for a table that is read as a "
+                "whole.",
+                hint="Split it by micrograph.",
+            )
+        content = source.read(0, source.size)
+    finally:
+        source.close()
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        content = content.decode("utf-16", "replace").encode()
+    return content.removeprefix(b"\xef\xbb\xbf")
 
 
 def read_star(path: Path) -> cif.Document:
     """Read a STAR file.
 
+    Some programs write names as they are, without quotes, which the grammar does not allow where
+    they hold other than ASCII or begin with ``$`` or ``_``. Such bytes are read by another name,
+    which :func:`texts` takes back.
+
     Raises
     ------
     NotFound
-        If it is not there or cannot be opened.
+        If it is not there.
+    OpenEMError
+        If it cannot be opened, or is no file.
     InvalidInput
         If it is too large to be read as a whole.
     DamagedFile
         If it is not STAR.
     """
+    content = content_of(path)
+    if _INITIAL.search(content):
+        content = _ROW.sub(lambda row: _INITIAL.sub(_named, row[0]), content)
+    if not content.isascii():
+        content = _FOREIGN.sub(_named, content)
     try:
-        size = path.stat().st_size
-        if size > LARGEST:
-            raise InvalidInput(
-                f"{path.name} has {size:,} bytes, too many for a table that is read as a whole.",
-                hint="Split it by micrograph.",
-            )
-        return cif.read_file(str(path))
-    except OSError as error:
-        raise NotFound(
-            f"{path} cannot be read: {error.strerror or error}.", hint="Look at its name."
-        ) from error
+        return cif.read_string(content.decode("ascii"))
     except (ValueError, RuntimeError) as error:
-        reason = str(error).removeprefix(str(path)).lstrip(": ")
+        reason = str(error).removeprefix("string").lstrip(": ")
         raise DamagedFile(
             f"{path.name} is not a STAR file: {reason}.", hint="Export it once more."
         ) from error
 
 
-def texts(block: cif.Block, *names: str) -> list[str] | None:
-    """Return the values of the first of these columns that is there, as texts; else None."""
+def _named(match: re.Match[bytes]) -> bytes:
+    return b"".join(b"<byte-%02x>" % one for one in match[0])
+
+
+def _plain(text: str) -> str:
+    """Return a text with its own bytes; those that are no UTF-8 as ``writable`` has them."""
+    if "<byte-" not in text:
+        return text
+    content = _NAMED.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    return content.decode("utf-8", "backslashreplace")
+
+
+def _column(block: cif.Block, name: str, beside: tuple[str, ...]) -> cif.Column | None:
+    """Return a column; None if it is not there, or in another table than what it stands beside."""
+    column = block.find_values(name)
+    if not len(column):
+        return None
+    key = next((one for one in beside if len(block.find_values(one))), name)
+    loop: Any = block.find_loop(key).get_loop()  # None, whatever its types say
+    if loop is None:  # a table of one row is often written without a loop
+        return column if len(column) == 1 and _alone(block, name) else None
+    return column if name.lower() in (tag.lower() for tag in loop.tags) else None
+
+
+def _alone(block: cif.Block, name: str) -> bool:
+    loop: Any = block.find_loop(name).get_loop()
+    return loop is None
+
+
+def texts(block: cif.Block, *names: str, beside: tuple[str, ...] = ()) -> list[str] | None:
+    """Return the values of the first of these columns that is there, as texts; else None.
+
+    Parameters
+    ----------
+    beside :
+        Only columns of the table that has the first of these, one value to one, count.
+    """
     for name in names:
-        column = block.find_values(name)
-        if len(column):
-            return [cif.as_string(value) for value in column]
+        column = _column(block, name, beside)
+        if column is not None:
+            return [_plain(cif.as_string(value)) for value in column]
     return None
 
 
-def numbers(block: cif.Block, *names: str) -> NDArray[np.float64] | None:
-    """Return a column as numbers, NaN where a value is none; None where there is no column."""
+def numbers(
+    block: cif.Block, *names: str, beside: tuple[str, ...] = ()
+) -> NDArray[np.float64] | None:
+    """Return a column as numbers, NaN where a value is none; None where there is no column.
+
+    Parameters
+    ----------
+    beside :
+        As of :func:`texts`.
+    """
     for name in names:
-        column = block.find_values(name)
-        if len(column):
+        column = _column(block, name, beside)
+        if column is not None:
             return np.fromiter(map(_number, column), np.float64, len(column))
     return None
 

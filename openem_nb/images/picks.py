@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from openem_nb.errors import DamagedFile, InvalidInput, NotFound
-from openem_nb.images._star import numbers, read_star, texts, write_star
+from openem_nb.errors import DamagedFile, InvalidInput
+from openem_nb.images._star import content_of, numbers, read_star, texts, write_star
 from openem_nb.values import counted
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Picks", "read_picks", "write_picks"]
 
 _SUFFIXES: Final = (".star", ".cbox", ".box", ".coords", ".txt")
+_MOST_CLASSES: Final = 1 << 31
 _LARGEST_TEXT: Final = 64 << 20
 """Bytes of a BOX file, which holds the picks of one micrograph."""
 
@@ -192,24 +193,33 @@ def read_picks(path: Path | str) -> Picks:
 def _read_star(path: Path) -> Picks:
     document = read_star(path)
     for block in document:
-        x, y = numbers(block, "_rlnCoordinateX"), numbers(block, "_rlnCoordinateY")
+        key = ("_rlnCoordinateX",)
+        x, y = numbers(block, *key), numbers(block, "_rlnCoordinateY", beside=key)
         if x is not None and y is not None:
-            kind = numbers(block, "_rlnClassNumber")
-            names = texts(block, "_rlnMicrographName", "_rlnMicrographMovieName")
+            names = texts(block, "_rlnMicrographName", "_rlnMicrographMovieName", beside=key)
+            merits = ("_rlnAutopickFigureOfMerit", "_rlnParticleFigureOfMerit")
             found = Picks(
                 x,
                 y,
-                score=numbers(block, "_rlnAutopickFigureOfMerit", "_rlnParticleFigureOfMerit"),
-                kind=None if kind is None else np.nan_to_num(kind, nan=-1).astype(np.int64),
-                angle=numbers(block, "_rlnAnglePsi"),
+                score=numbers(block, *merits, beside=key),
+                kind=_classes(numbers(block, "_rlnClassNumber", beside=key)),
+                angle=numbers(block, "_rlnAnglePsi", beside=key),
                 micrographs=None if names is None else tuple(names),
                 pixel_size=_pixel_size(document),
             )
             return _placed(path, found)
     raise DamagedFile(
-        f"{path.name} has no columns rlnCoordinateX and rlnCoordinateY.",
+        f"{path.name} has no columns rlnCoordinateX and rlnCoordinateY in one table.",
         hint="Give the STAR file of the particles, not that of the micrographs.",
     )
+
+
+def _classes(numbers: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
+    """Return numbers of classes; -1 where one is none, or none that is counted."""
+    if numbers is None:
+        return None
+    known = np.abs(numbers) < _MOST_CLASSES
+    return np.where(known, numbers, -1).astype(np.int64)
 
 
 def _pixel_size(document: cif.Document) -> float | None:
@@ -220,18 +230,21 @@ def _pixel_size(document: cif.Document) -> float | None:
         sizes = numbers(block, "_rlnMicrographPixelSize")
         if sizes is not None:
             one = float(sizes[0])
-            return one if one > 0 and (sizes == one).all() else None
+            return one if 0 < one < np.inf and (sizes == one).all() else None
     return None
 
 
 def _read_cbox(path: Path) -> Picks:
     document = read_star(path)
     for block in document:
-        corner = [numbers(block, f"_Coordinate{axis}") for axis in "XY"]
-        sides = [numbers(block, name) for name in ("_Width", "_Height")]
+        key = ("_CoordinateX",)
+        corner = [numbers(block, f"_Coordinate{axis}", beside=key) for axis in "XY"]
+        sides = [numbers(block, name, beside=key) for name in ("_Width", "_Height")]
         if all(one is not None for one in (*corner, *sides)):
-            return _placed(path, _boxes(corner, sides, numbers(block, "_Confidence")))
-    if document.find_block("cryolo") is not None:  # looked at, and nothing was found
+            score = numbers(block, "_Confidence", beside=key)
+            return _placed(path, _boxes(corner, sides, score))
+    own = document.find_block("cryolo")
+    if own is not None and numbers(own, "_CoordinateX") is None:  # looked at, and nothing was found
         return Picks(np.empty(0), np.empty(0))
     raise DamagedFile(
         f"{path.name} has no boxes of crYOLO in it.", hint="Write it with crYOLO 1.8 or later."
@@ -239,17 +252,7 @@ def _read_cbox(path: Path) -> Picks:
 
 
 def _read_box(path: Path) -> Picks:
-    try:
-        if path.stat().st_size > _LARGEST_TEXT:
-            raise InvalidInput(
-                f"{path.name} is too large for the picks of one micrograph.",
-                hint="Give a STAR file for many micrographs.",
-            )
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise NotFound(
-            f"{path} cannot be read: {error.strerror or error}.", hint="Look at its name."
-        ) from error
+    lines = content_of(path, _LARGEST_TEXT).decode("utf-8", "replace").splitlines()
     rows = []
     for number, line in enumerate(lines, 1):
         words = line.replace(",", " ").split()
@@ -279,7 +282,7 @@ def _read_box(path: Path) -> Picks:
 def _boxes(corner: Sequence[Any], sides: Sequence[Any], score: NDArray[np.float64] | None) -> Picks:
     if score is not None and np.isnan(score).all():
         score = None
-    side = np.nanmedian(sides[0]) if len(sides[0]) else np.nan
+    side = np.nanmedian(sides[0]) if np.isfinite(sides[0]).any() else np.nan
     diameter = float(side) if side > 0 else None
     return Picks(corner[0] + sides[0] / 2, corner[1] + sides[1] / 2, diameter, score)
 

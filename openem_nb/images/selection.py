@@ -7,12 +7,13 @@ microscope have in common (since version 3.1; Zivanov et al. 2020, IUCrJ 7, 253)
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from openem_nb._folders import write_whole
-from openem_nb.errors import DamagedFile, InvalidInput, NotFound
-from openem_nb.images._star import numbers, read_star, texts, writable, write_star
+from openem_nb.errors import DamagedFile, InvalidInput
+from openem_nb.images._star import content_of, numbers, read_star, texts, writable, write_star
 from openem_nb.images.reliability import doubtful
 from openem_nb.values import counted, for_spreadsheets
 
@@ -233,14 +234,15 @@ def _read_star(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     for block in read_star(path):
-        names = texts(block, "_rlnMicrographName", "_rlnMicrographMovieName")
+        key = ("_rlnMicrographName", "_rlnMicrographMovieName")
+        names = texts(block, *key)
         if names is None:
             continue
-        marks = texts(block, "_openemMark")
-        selected = numbers(block, "_rlnSelected")
+        marks = texts(block, "_openemMark", beside=key)
+        selected = numbers(block, "_rlnSelected", beside=key)
         if marks is None and selected is not None:
             marks = ["good" if one else "bad" for one in selected]
-        notes = texts(block, "_openemNote")
+        notes = texts(block, "_openemNote", beside=key)
         return _checked(
             path,
             pd.DataFrame(
@@ -261,14 +263,9 @@ def _said(text: str) -> str:
 def _read_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    content = io.BytesIO(content_of(path, _BYTES))
     try:
-        if path.stat().st_size > _BYTES:
-            raise InvalidInput(f"{path.name} is too large for a selection.", hint="Split it.")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
-    except OSError as error:
-        raise NotFound(
-            f"{path} cannot be read: {error.strerror or error}.", hint="Look at its name."
-        ) from error
+        table = pd.read_csv(content, dtype=str, keep_default_na=False, encoding_errors="replace")
     except (ValueError, pd.errors.ParserError) as error:
         raise DamagedFile(
             f"{path.name} is not a CSV file: {error}.", hint="Save it again."

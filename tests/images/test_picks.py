@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from image_files import write_mrc
 
 from openem_nb import MicrographView
-from openem_nb.errors import DamagedFile, InvalidInput, NotFound
-from openem_nb.images import Picks, read_picks, write_picks
+from openem_nb.errors import DamagedFile, InvalidInput, NotFound, OpenEMError
+from openem_nb.images import Picks, read_picks, read_selection, write_picks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,6 +180,90 @@ def test_names_that_mean_something_else_in_star_are_read_as_written(
 ) -> None:
     picks = Picks(np.zeros(1), np.zeros(1), micrographs=(name,))
     assert read_picks(write_picks(tmp_path / "p.star", picks)).micrographs == (name,)
+
+
+HEAD = "data_\nloop_\n_rlnCoordinateX #1\n _rlnCoordinateY #2\n_rlnMicrographName #3\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (f"{HEAD}1 2 Müller.mrc\n".encode(), "Müller.mrc"),
+        (f'{HEAD}1 2 "Mü  ller.mrc"\n'.encode(), "Mü  ller.mrc"),
+        (f"{HEAD}1 2 Mo/Müller.mrc\n".encode("latin-1"), "Mo/M\\xfcller.mrc"),
+        (f"\ufeff{HEAD}1 2 a.mrc\n".encode(), "a.mrc"),
+        (f"{HEAD}1 2 ü.mrc\n".encode("utf-16"), "ü.mrc"),
+        (f"{HEAD}1 2   _a_b.mrc\n".encode(), "_a_b.mrc"),
+        (f"{HEAD}1\t2\t$a$.mrc\r\n".encode(), "$a$.mrc"),
+        (f'{HEAD}1 2 "x $a _b.mrc"\n'.encode(), "x $a _b.mrc"),
+    ],
+)
+def test_names_that_programs_write_without_quotes(
+    tmp_path: Path, content: bytes, name: str
+) -> None:
+    path = tmp_path / "a.star"
+    path.write_bytes(content)
+    found = read_picks(path)
+    assert found.names == (name,)
+    assert (found.x.tolist(), found.y.tolist()) == ([1], [2])
+
+
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        (".star", "data_a\nloop_\n_rlnCoordinateX\n1\n2\nloop_\n_rlnCoordinateY\n1\n"),
+        (".star", "data_a\n_rlnCoordinateX 1\nloop_\n_rlnCoordinateY\n1\n"),
+        (
+            ".cbox",
+            "data_cryolo\nloop_\n_CoordinateX\n_CoordinateY\n1 2\nloop_\n_Width\n_Height\n3 4\n",
+        ),
+    ],
+)
+def test_columns_of_two_tables_are_no_places(tmp_path: Path, ending: str, text: str) -> None:
+    path = tmp_path / f"a{ending}"
+    path.write_text(text)
+    with pytest.raises(DamagedFile, match=r"in one table|no boxes"):
+        read_picks(path)
+
+
+def test_columns_of_another_table_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "a.star"
+    both = "data_a\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n1 2\n3 4\n"
+    path.write_text(f"{both}loop_\n_rlnMicrographName\na\n")
+    assert read_picks(path).micrographs is None
+    assert len(read_picks(path).of("a")) == 2
+    path.write_text("data_a\n_rlnCoordinateX 1\n_rlnCoordinateY 2\n_rlnMicrographName b\n")
+    assert read_picks(path).names == ("b",), "a table of one row without a loop"
+
+
+def test_classes_and_sizes_that_are_no_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.star"
+    rows = "1 2 1e300 inf\n1 2 inf inf\n1 2 nan inf\n1 2 7 inf\n1 2 -5 inf\n"
+    path.write_text(
+        "data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnClassNumber\n"
+        f"_rlnMicrographPixelSize\n{rows}"
+    )
+    found = read_picks(path)
+    assert found.kind is not None
+    assert found.kind.tolist() == [-1, -1, -1, 7, -5]
+    assert found.pixel_size is None
+    box = tmp_path / "a.box"
+    box.write_text("1 2 nan nan\n")
+    with pytest.raises(DamagedFile):
+        read_picks(box)
+
+
+@pytest.mark.parametrize("name", ["a.star", "a.box", "a.cbox", "a.csv"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    read = read_selection if name == "a.csv" else read_picks
+    with pytest.raises(OpenEMError, match="is no file"):
+        read(tmp_path / name)
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("zero")
+    with pytest.raises(OpenEMError, match="is no file"):
+        read(tmp_path / name)
 
 
 def test_micrographs_of_one_name_are_told_apart_by_their_folders() -> None:
