@@ -340,7 +340,7 @@ def test_an_image_of_a_data_set_is_one_row_before_and_after_it_is_fetched(archiv
 def test_a_retrieval_of_some_files_says_how_many(archive: Any) -> None:
     data_set = added(archive)
     name = data_set.files()["path"][1]
-    openem.retrieve(data_set.pid, files=[name]).run()
+    openem.retrieve(data_set.pid, files=[name]).run(pace=scicat.Pace(0.05, 0.2))
     files = images_of(data_set)
     assert [file.name for file in files] == [name]
     assert files.notes == ("Retrieved: 1 of 4 files.",)

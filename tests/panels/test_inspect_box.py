@@ -10,6 +10,7 @@ import openem_nb as openem
 from openem_nb import scicat
 from openem_nb.panels import RepositoryPanel, RetrievalPanel, SearchPanel
 from openem_nb.practice import serve
+from openem_nb.scicat import Pace
 from openem_nb.tokens import Secret
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def test_an_entry_of_empiar_is_inspected_below_its_card(
 
 def test_a_data_set_is_inspected_below_its_card(here: Facility, closing: Any, until: Any) -> None:
     pid = here.scicat["practice"].add_dataset(files=2, size=200_000)
-    openem.retrieve(pid).run()
+    openem.retrieve(pid).run(pace=Pace(0.05, 0.2))
     panel = closing(SearchPanel())
     panel.show_data_set(pid)
     panel.job.result(120)
