@@ -43,6 +43,12 @@ def mine(
     phase_plate: Annotated[
         bool, typer.Option("--phase-plate", help="Look for a phase shift, too.")
     ] = False,
+    defocus: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LEAST MOST", help="Å between which it is looked for; else 3000 50000."
+        ),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Fit the CTF in less time, less exactly.")
     ] = False,
@@ -84,6 +90,7 @@ def mine(
                 pixel_size=pixel_size,
                 amplitude_contrast=amplitude_contrast,
                 phase_plate=phase_plate,
+                defocus=defocus,
                 quick=quick,
                 dose=dose,
                 gain=gain,

@@ -226,6 +226,9 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
         known = "is not known" if len(missing) == 1 else "are not known"
         give = " and ".join(missing.values())
         raise InvalidInput(f"{' and '.join(missing)} {known}. Give {give}.")
+    searched: dict[str, Any] = {}
+    if parameters.defocus is not None:
+        searched["defocus"] = parameters.defocus
     fit = ctf(
         exposure.spectrum,
         voltage=exposure.voltage,
@@ -233,7 +236,7 @@ def _ctf(exposure: _Exposure) -> dict[str, Any]:
         amplitude_contrast=parameters.amplitude_contrast,
         phase_shift=True if parameters.phase_plate else None,
         quick=parameters.quick,
-        **({} if parameters.defocus is None else {"defocus": parameters.defocus}),
+        **searched,
     )
     names = ("defocus_u", "defocus_v", "defocus", "astigmatism", "angle", "score", "resolution")
     deviations = ("deviation", "deviation_u", "deviation_v", "deviation_angle")

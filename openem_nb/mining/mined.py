@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from openem_nb._folders import path_of
 from openem_nb.errors import DamagedFile, NotFound, OpenEMError
 from openem_nb.mining.columns import chosen
@@ -79,12 +81,12 @@ class Mined:
 
         def asked_for(rows: pd.DataFrame) -> pd.DataFrame:
             columns = (rows[name] for name in ("path", "source", "name"))
-            return rows[
-                [
-                    path in paths or (source, name) in images or name in names
-                    for path, source, name in zip(*columns, strict=True)
-                ]
-            ].reset_index(drop=True)
+            wanted = [
+                path in paths or (source, name) in images or name in names
+                for path, source, name in zip(*columns, strict=True)
+            ]
+            # of a list without a row pandas would take columns
+            return rows.loc[np.array(wanted, bool)].reset_index(drop=True)
 
         self._asked_for = asked_for
 

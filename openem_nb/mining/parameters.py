@@ -15,7 +15,8 @@ import numpy as np
 
 from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput, NotFound
-from openem_nb.images._given import checked
+from openem_nb.images._given import checked, checked_range
+from openem_nb.images.gain import turned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,6 +61,8 @@ class Parameters:
     """Whether a phase shift is fitted, too."""
     quick: bool = False
     """Whether the CTF is fitted in less time and less exactly."""
+    defocus: tuple[float, float] | None = None
+    """Å between which the defocus is looked for; None for the range of :func:`images.ctf`."""
     dose: float | None = None
     """Electrons per Å² that an exposure was meant to have."""
     gain: Path | None = None
@@ -75,7 +78,7 @@ class Parameters:
         Raises
         ------
         InvalidInput
-            If a measure is unknown or a value impossible.
+            If a measure is unknown, a value impossible, or nobody knows how to turn the gain.
         NotFound
             If there is no such gain reference.
         """
@@ -90,6 +93,9 @@ class Parameters:
             if value is not None or name == "amplitude_contrast":
                 # as one type: 300 and 300.0, of a table or of the console, are the same
                 object.__setattr__(self, name, checked(name, value))
+        if self.defocus is not None:
+            object.__setattr__(self, "defocus", checked_range(self.defocus))
+        turned(np.empty((1, 1)), self.flip_rotate)  # which knows the words
         for name in ("phase_plate", "quick"):
             value = getattr(self, name)
             if not isinstance(value, (bool, np.bool_)):
@@ -135,6 +141,7 @@ class Parameters:
         content = asdict(self)
         content["version"] = _VERSION
         content["measures"] = list(self.measures)
+        content["defocus"] = None if self.defocus is None else list(self.defocus)
         if self.gain is not None:
             state = self.gain.stat()
             content["gain"] = [str(self.gain), state.st_size, state.st_mtime_ns]
@@ -160,7 +167,7 @@ def arguments(content: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in content.items():
         if name == "gain" and isinstance(value, list) and value:
             value = str(value[0])
-        elif name == "measures":
+        elif name == "measures" or (name == "defocus" and isinstance(value, list)):
             value = tuple(value)
         if name in usual and value != usual[name]:
             found[name] = value

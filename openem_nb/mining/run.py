@@ -51,6 +51,7 @@ def mine(
     pixel_size: float | None = None,
     amplitude_contrast: float = 0.07,
     phase_plate: bool = False,
+    defocus: tuple[float, float] | None = None,
     quick: bool = False,
     dose: float | None = None,
     gain: Path | str | None = None,
@@ -86,6 +87,9 @@ def mine(
         size of a data set's metadata are used for files that do not know them.
     phase_plate :
         Look for a phase shift, too.
+    defocus :
+        Å between which the mean defocus is looked for, (30000, 80000) for tomography; by default
+        what :func:`~openem_nb.images.ctf` searches, 3000 to 50000.
     quick :
         Fit the CTF in less time and less exactly.
     dose :
@@ -148,11 +152,16 @@ def mine(
         pixel_size=pixel_size,
         amplitude_contrast=amplitude_contrast,
         phase_plate=phase_plate,
+        defocus=defocus,
         quick=quick,
         dose=dose,
         flip_rotate=flip_rotate,
         size=size,
     )
+    if parameters.gain is not None:
+        from openem_nb.mining.measure import gain_of
+
+        gain_of(parameters)  # one that cannot be read ends no run in the middle
     check(cluster, workers, options)
     folder = default_folder(where) if out is None else Path(out).expanduser().absolute()
     mined = Mined(Store(folder), parameters.key, parameters.measures)

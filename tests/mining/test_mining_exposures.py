@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gemmi
 import numpy as np
@@ -11,11 +11,15 @@ import tifffile
 from _mined_files import write_mrc
 
 from openem_nb import images
-from openem_nb.mining import mine
+from openem_nb.errors import InvalidInput, OpenEMError
+from openem_nb.mining import Mined, mine
+from openem_nb.mining.store import Store
+from openem_nb.practice import micrographs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+RANGE = (3_000.0, 50_000.0)
 LEVELS = (10, 20, 30, 90, 200)
 
 
@@ -96,3 +100,48 @@ def test_the_gain_reference_multiplies_movies_and_nothing_else(tmp_path: Path) -
         True,
         False,
     ]
+
+
+def test_the_defocus_is_looked_for_in_the_range_that_is_given(tmp_path: Path) -> None:
+    truth = {"defocus_u": 60_000, "defocus_v": 60_000, "pixel_size": 2.6, "dose": 100, "seed": 3}
+    image, _ = micrographs.simulate((1024, 1024), **truth)
+    path = write_mrc(tmp_path / "deep.mrc", image.astype(np.float32), pixel_size=2.6)
+    found = {}
+    for defocus in (None, (40_000, 80_000)):
+        mined = mine(
+            path, measures=["ctf"], voltage=300, cs=2.7, defocus=defocus, out=tmp_path / "out"
+        )
+        known = images.ctf(image, pixel_size=2.6, voltage=300, cs=2.7, defocus=defocus or RANGE)
+        found[defocus] = mined.frame["ctf_defocus"].item()
+        assert found[defocus] == pytest.approx(known.defocus, abs=150)
+        assert mined.given.get("defocus") == defocus
+    assert found[40_000, 80_000] == pytest.approx(60_000, abs=500)
+    assert found[None] < 51_000
+
+
+@pytest.mark.parametrize("wrong", [(3, 5), (9_000, 4_000), 5_000, "1-2", ("a", "b")])
+def test_a_range_of_defocus_that_is_none_is_refused(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(InvalidInput):
+        mine(tmp_path, defocus=wrong)
+
+
+def test_a_gain_reference_is_looked_at_before_anything_is_measured(
+    movie: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "gain.mrc").write_text("no image")
+    with pytest.raises(OpenEMError, match=r"gain\.mrc"):
+        mine(movie, gain=tmp_path / "gain.mrc", out=tmp_path / "out")
+    with pytest.raises(InvalidInput, match="no way to turn"):
+        mine(movie, flip_rotate="sideways", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_without_a_row_yet_has_all_columns(movie: Path, tmp_path: Path) -> None:
+    mined = mine(movie, measures=["statistics"], out=tmp_path / "out")
+    columns = [*mined.frame]
+    mined.ask_for([])
+    assert len(mined.frame) == 0
+    assert [*mined.frame] == columns
+    empty = Mined(Store(tmp_path / "new"), "none", ("statistics",))
+    empty.ask_for([])
+    assert [*empty.frame] == columns
