@@ -18,7 +18,7 @@ import threading
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
-from openem_nb.errors import DamagedFile, InvalidInput, NotFound, OpenEMError
+from openem_nb.errors import CannotWrite, DamagedFile, InvalidInput, NotFound, OpenEMError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -302,6 +302,14 @@ class Section:
         self.whole.close()
 
 
+def _no_room(name: str, error: OSError) -> CannotWrite:
+    """Return the error for a disk that does not take what is unpacked; the file is not to blame."""
+    return CannotWrite(
+        f"{name} cannot be unpacked into {tempfile.gettempdir()}: {error.strerror or error}.",
+        hint="Free some space there, or name another folder by TMPDIR before the kernel starts.",
+    )
+
+
 class Unpacked:
     """A file that is unpacked as far as it is asked for, into a file without a name.
 
@@ -326,8 +334,12 @@ class Unpacked:
         self._packed = packed
         self._ended = False
         self._have = 0
+        self._left = b""
         self._lock = threading.Lock()
-        self._file = tempfile.TemporaryFile(prefix="openem-")  # noqa: SIM115  (lives as long as we)
+        try:
+            self._file = tempfile.TemporaryFile(prefix="openem-")  # noqa: SIM115  (as long as we)
+        except OSError as error:
+            raise _no_room(self.name, error) from error
         self._unpacker = unpacker
         self._breaks: tuple[type[Exception], ...] = (
             EOFError,
@@ -347,16 +359,19 @@ class Unpacked:
         with self._lock:
             while self._have < end and not self._ended:
                 try:
-                    piece = self._unpacker.read(STEP)
+                    piece = self._left or self._unpacker.read(STEP)
                 except self._breaks as error:
                     raise damaged(
                         self.name, f"its compressed content is broken ({error})"
                     ) from error
                 self._ended = not piece
-                handle, done = self._file.fileno(), 0
-                while done < len(piece):
-                    done += os.pwrite(handle, piece[done:], self._have + done)
-                self._have += len(piece)
+                self._left = piece
+                try:
+                    while self._left:
+                        count = os.pwrite(self._file.fileno(), self._left, self._have)
+                        self._left, self._have = self._left[count:], self._have + count
+                except OSError as error:
+                    raise _no_room(self.name, error) from error
             return self._file.fileno()
 
     def read(self, offset: int, count: int) -> bytes:
@@ -391,7 +406,8 @@ class Unpacked:
         self._packed.close()
 
     def __del__(self) -> None:
-        self._file.close()
+        if hasattr(self, "_file"):  # there was no room for it
+            self._file.close()
 
 
 def unpacked(source: Source) -> Source:

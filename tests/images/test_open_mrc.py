@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
 import struct
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from openem_nb import images
-from openem_nb.errors import DamagedFile, InvalidInput, NotFound, OpenEMError
+from openem_nb.errors import CannotWrite, DamagedFile, InvalidInput, NotFound, OpenEMError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,6 +125,38 @@ def test_a_movie_that_is_cut_off_has_its_whole_frames(tmp_path: Path) -> None:
         assert found.notes == ("The file is cut off: 2 of 3 sections are whole.",)
         with pytest.raises(InvalidInput, match="no frame 2"):
             found.frame(2)
+
+
+def test_a_full_disk_is_not_the_fault_of_a_packed_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = np.random.default_rng(1).normal(0, 1, (900, 800)).astype(np.float32)
+    path = tmp_path / "a.mrc.gz"
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(data)
+    path.write_bytes(gzip.compress((tmp_path / "a.mrc").read_bytes(), 1))
+    real, full = os.pwrite, [False]
+
+    def pwrite(handle: int, content: bytes, place: int) -> int:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        return real(handle, content[: len(content) // 2 + 1], place)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    with images.open_image(path) as found:
+        full[0] = True
+        with pytest.raises(CannotWrite, match="No space left") as caught:
+            found.frame()
+        assert "TMPDIR" in caught.value.hint
+        full[0] = False
+        assert np.array_equal(found.frame(), data), "nothing is lost once there is room"
+
+    def no_file(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", no_file)
+    with pytest.raises(CannotWrite, match=r"a\.mrc\.gz cannot be unpacked into"):
+        images.open_image(path)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
