@@ -207,13 +207,14 @@ class MicrographCanvas(FrontEnd):
             self._power = key, power
         known = fits.of(frame, around)
         up, noun = micrograph.origin == "lower", self.about["noun"]
+        known_ctf = None if known is None else known.ctf
         own, told = True, ""
         if known is not None:
             own = fits.is_of(known, frame, around)
             told = "" if own else f"Fit of {fits.spoken(known, noun)}: "
         elif places := fits.places(noun):
             told = f"Not fitted here; fitted to {', '.join(places)}. "
-        return shown(self._power[1], known and known.ctf, up=up, own=own, told=told)
+        return shown(self._power[1], known_ctf, up=up, own=own, told=told)
 
 
 def _is_plain(settings: Mapping[str, Any], views: Views) -> bool:

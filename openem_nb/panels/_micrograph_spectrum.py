@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb.errors import InvalidInput
+from openem_nb.images._ctf_model import wavelength
 from openem_nb.images.ctf import Ctf, ctf
 from openem_nb.images.spectrum import Spectrum, spectrum
 from openem_nb.panels._micrograph_views import encode
@@ -139,6 +140,19 @@ def _rings(found: Ctf, pixel_size: float | None) -> list[list[float]]:
     return [[round(float(one), 6) for one in ring] for ring in rings if ring.min() < math.sqrt(0.5)]
 
 
+def _turning(found: Ctf) -> float | None:
+    """Return the distance in Å at which the phase is largest; None where it is not seen.
+
+    There the phase ``pi (wavelength defocus k^2 - wavelength^3 Cs k^4 / 2)`` turns back, and
+    :meth:`~openem_nb.images.ctf.Ctf.zeros` ends.
+    """
+    if found.cs <= 0 or found.defocus <= 0:
+        return None
+    k = math.sqrt(found.defocus / (found.cs * 1e7)) / wavelength(found.voltage)
+    finest = max(_FINEST, 2 * found.pixel_size)
+    return 1 / k if 1 / k > finest else None
+
+
 def _rows(found: Ctf, up: bool) -> list[list[str]]:
     turn = "counter-clockwise from x" if up else "clockwise from x: the first row is on top"
     rows = [
@@ -147,6 +161,9 @@ def _rows(found: Ctf, up: bool) -> list[list[str]]:
         ("Astigmatism", f"{found.astigmatism:,.0f} Å at {found.angle:.1f}°"),
         ("Its angle", f"of the axis of U, {turn}"),
     ]
+    end = _turning(found)
+    if end is not None:
+        rows.append(("Rings end", f"at {end:.2f} Å, where the phase of the lens turns back"))
     if found.phase_shift:
         rows.append(("Phase shift", f"{found.phase_shift:.1f}°"))
     if found.resolution is not None:

@@ -28,6 +28,8 @@ __all__ = ["MapView"]
 _LARGEST: Final = 320
 """Voxels along a side that a browser gets at most: 65 MB of 16 bit."""
 _STEPS: Final = 65535
+_SIZE: Final = 160
+_HEIGHT: Final = 480
 _USUAL: Final = 3.0
 """Standard deviations above the mean where the map suggests no level."""
 
@@ -87,8 +89,8 @@ class MapView(FrontEnd):
         source: Map | Path | str,
         *,
         level: float | None = None,
-        size: int = 160,
-        height: int = 480,
+        size: int = _SIZE,
+        height: int = _HEIGHT,
         program: Path | str | None = None,
     ) -> None:
         super().__init__()
@@ -96,6 +98,10 @@ class MapView(FrontEnd):
             raise InvalidInput(
                 f"A view of {size} voxels along a side cannot be.", hint=f"16 to {_LARGEST} can."
             )
+        given = (("size", size, _SIZE), ("height", height, _HEIGHT))
+        self._given: dict[str, Any] = {name: int(one) for name, one, usual in given if one != usual}
+        if program is not None:
+            self._given["program"] = str(program)
         self._program: Path | None = None
         self._missing = ""
         try:
@@ -174,8 +180,9 @@ class MapView(FrontEnd):
                 "The map came from no file, so no code can open it.",
                 hint="Give the path of a file.",
             )
-        call = f"openem.MapView({self.map.source!r}, level={self.level!r})"
-        return f"import openem_nb as openem\n\nview = {call}\nview\n"
+        words = [f"{name}={value!r}" for name, value in self._given.items()]
+        call = ", ".join([repr(self.map.source), f"level={self.level!r}", *words])
+        return f"import openem_nb as openem\n\nview = openem.MapView({call})\nview\n"
 
     # what the front end asks for
 

@@ -148,9 +148,12 @@ except OpenEMError as error:
 
 
 def test_the_code_shows_the_same(path: Path) -> None:
-    view = openem.MapView(path, level=0.25)
+    view = openem.MapView(path, level=0.25, size=32, height=300)
     space: dict[str, Any] = {}
     exec(view.code(), space)
+    assert space["view"].about["height"] == view.about["height"]
+    assert space["view"]._small.values.shape == view._small.values.shape
+    assert view.code().count("=") == 4  # what is as ever is left out
     assert view.code().splitlines()[-1] == "view"  # which a cell shows
     assert space["view"].level == 0.25
     assert space["view"].map.name == "ball.map"

@@ -280,3 +280,41 @@ def test_the_words_have_the_pixel_size_that_was_given(
     assert words in view._figure()
     view.show(path)
     assert view.canvas.about["alt"] == "Micrograph m.mrc, 512 × 512 pixels, 1.5 Å per pixel"
+
+
+def test_the_mdoc_file_tells_the_voltage(tmp_path: Path, sections: Any, shown: Any) -> None:
+    path = write_mrc(tmp_path / "m.mrc", sections[0], pixel_size=0)
+    path.with_name("m.mrc.mdoc").write_text(
+        "PixelSpacing = 1.7\nVoltage = 200\n\n[ZValue = 0]\nTiltAngle = 0.0\n"
+    )
+    view = shown(path)
+    assert view.canvas.about["voltage"] == 200
+    assert view.canvas.pixel_size == 1.7
+    assert any("mdoc" in note for note in view.canvas.about["notes"])
+
+
+def test_where_the_phase_turns_back_the_rings_end_in_words(
+    tmp_path: Path, shown: Any, spectrum: Any
+) -> None:
+    shallow = simulate(
+        (SIDE, SIDE), pixel_size=1.2, voltage=100, defocus_u=4000, defocus_v=4000, signal=6, seed=2
+    )[0]
+    view = shown(write_mrc(tmp_path / "m.mrc", shallow, pixel_size=1.2))
+    rows = dict(spectrum(view, 0, {**OPTICS, "voltage": 100})["rows"])
+    found = view.ctf
+    assert found is not None
+    end = float(rows["Rings end"].split()[1])
+    rings = 1 / found.zeros(40)
+    assert len(rings) < 40
+    assert end < rings[-1] < 1.3 * end  # the last ring lies just inside
+    deep = shown(write_mrc(tmp_path / "d.mrc", shallow, pixel_size=1.2))
+    assert "Rings end" not in dict(spectrum(deep, 0, OPTICS)["rows"])
+
+
+def test_a_range_of_defocus_is_two_numbers(tilts: Path, shown: Any, ask: Any) -> None:
+    view = shown(tilts)
+    for ends in ([3000, None], [30_000, 20_000]):
+        fit = {**OPTICS, "defocus": ends}
+        answer = ask(view.canvas, "spectrum", frame=1, around=1, fit=fit)
+        assert answer["type"] == "error"
+        assert "Unexpected" not in answer["message"]

@@ -22,7 +22,7 @@ function render({ model, el }) {
     p: () => viewer.choice.toggle(),
     f: toggleSpectrum,
     h: toggleHeader,
-    s: () => savePicture(viewer.stage.picture(), `${viewer.about.name.replace(/\.[^.]*$/, "")}.png`),
+    s: () => savePicture(viewer.stage.picture(), `${viewer.about.name.replace(/\.[^.]*$/, "")}${viewer.frames.suffix}.png`),
     "?": () => tools.toggleHelp(),
   };
   const tools = new ImageTools((key) => act(key));

@@ -87,7 +87,7 @@ export function conditions(label, comparisons, names, id) {
     append({ name: "", comparison: comparisons[0][0], value: "", unit: "" }).querySelector("input")?.focus();
     changed();
   });
-  return Object.defineProperty(/** @type {HTMLElement & { value: string }} */ (root), "value", {
+  return Object.defineProperty(/** @type {HTMLElement & { value: string }} */ (/** @type {unknown} */ (root)), "value", {
     get: read,
     set: write,
   });

@@ -22,6 +22,12 @@ export function imageField(text, field, after = "") {
   return make("div", { class: "oem-image-field" }, label, field, ...(after ? [make("span", {}, after)] : []));
 }
 
+/** Mark a field whose value cannot be, or no more. @param {HTMLElement} field @param {boolean} wrong */
+export function imageWrong(field, wrong) {
+  if (wrong) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+}
+
 /** Contrast: how it is found, the histogram with its two ends, and their values. */
 export class ImageContrast {
   /** @param {(contrast: Partial<Contrast>, end: boolean) => void} change @param {(invert: boolean) => void} invert */
@@ -44,7 +50,9 @@ export class ImageContrast {
     this.amount.addEventListener("change", () => {
       const name = this.mode.value === "sigma" ? "sigma" : "percent";
       const value = this.amount.valueAsNumber;
-      if (value > 0 && (name === "sigma" || value < 50)) change({ [name]: value }, true);
+      const wrong = !(value > 0 && (name === "sigma" || value < 50));
+      imageWrong(this.amount, wrong);
+      if (!wrong) change({ [name]: value }, true);
     });
     for (const field of [this.low, this.high]) field.addEventListener("change", () => this.typed());
     this.invert.addEventListener("change", () => invert(this.invert.checked));
@@ -54,7 +62,7 @@ export class ImageContrast {
   typed() {
     const [low, high] = [this.low.valueAsNumber, this.high.valueAsNumber];
     const wrong = !(low < high);
-    for (const field of [this.low, this.high]) field.toggleAttribute("aria-invalid", wrong);
+    for (const field of [this.low, this.high]) imageWrong(field, wrong);
     if (!wrong) this.change({ mode: "window", low, high }, true);
   }
 
@@ -99,10 +107,11 @@ export class ImageContrast {
     this.amountField.hidden = contrast.mode === "window";
     const sigma = contrast.mode === "sigma";
     /** @type {HTMLElement} */ (this.amountField.firstChild).textContent = sigma ? "Deviations" : "Each end, %";
+    imageWrong(this.amount, false);
     this.amount.value = String(sigma ? contrast.sigma : contrast.percent);
     for (const [field, value] of /** @type {[HTMLInputElement, number][]} */ ([[this.low, limits[0]], [this.high, limits[1]]])) {
       if (document.activeElement !== field || contrast.mode !== "window") field.value = String(Number(value.toPrecision(6)));
-      field.removeAttribute("aria-invalid");
+      imageWrong(field, false);
     }
     this.draw();
   }

@@ -14,6 +14,8 @@ export class ImageFrames {
     this.noun = "Frame";
     /** @type {number[]} */
     this.tilts = [];
+    /** @type {number[]} frames as they follow each other: tilts in the order of their angles */
+    this.order = [];
     const id = uniqueId("oem-image-frames");
     this.label = make("label", { for: id }, "Frame");
     this.range = make("input", { type: "range", id, min: "1", step: "1" });
@@ -23,14 +25,16 @@ export class ImageFrames {
     this.mean = make("label", { class: "oem-image-check" }, this.sum, " Mean of all");
     this.element = make("div", { class: "oem-image-frames", role: "group", "aria-label": "Frames" });
     this.element.append(this.play, this.label, this.range, this.text, this.mean);
-    this.range.addEventListener("input", () => this.go(this.range.valueAsNumber - 1));
+    this.range.addEventListener("input", () => this.go(this.order[this.range.valueAsNumber - 1]));
     this.play.addEventListener("click", () => this.toggle());
     this.sum.addEventListener("change", () => this.go(this.sum.checked ? "sum" : this.last));
   }
 
   /** @param {{ frames: number, noun: string, tilts: number[], movie: boolean }} about @param {number | "sum"} frame */
   show({ frames, noun, tilts, movie }, frame) {
-    Object.assign(this, { count: frames, noun, tilts });
+    const order = Array.from({ length: frames }, (_, i) => i);
+    if (tilts.length === frames) order.sort((a, b) => tilts[a] - tilts[b]);
+    Object.assign(this, { count: frames, noun, tilts, order });
     this.range.max = String(frames);
     this.label.textContent = noun;
     this.mean.hidden = !movie;
@@ -44,7 +48,7 @@ export class ImageFrames {
     this.frame = frame;
     if (frame !== "sum") this.last = frame;
     this.sum.checked = frame === "sum";
-    this.range.value = String(this.last + 1);
+    this.range.value = String(this.order.indexOf(this.last) + 1);
     this.text.textContent = this.spoken;
     this.range.setAttribute("aria-valuetext", this.spoken);
   }
@@ -59,13 +63,18 @@ export class ImageFrames {
   /** @param {number | "sum"} frame @param {boolean} [playing] */
   go(frame, playing = false) {
     if (!playing) this.stop();
-    this.set(frame === "sum" ? frame : (frame + this.count) % this.count);
+    this.set(frame);
     this.change(this.frame, playing);
   }
 
   /** @param {number} by */
   step(by) {
-    if (this.count > 1) this.go(this.frame === "sum" ? this.last : this.frame + by);
+    if (this.count > 1) this.go(this.frame === "sum" ? this.last : this.after(this.frame, by));
+  }
+
+  /** The frame that follows another. @param {number} frame @param {number} by */
+  after(frame, by) {
+    return this.order[(this.order.indexOf(frame) + by + this.count) % this.count];
   }
 
   toggle() {
@@ -73,11 +82,17 @@ export class ImageFrames {
     this.playing = !this.playing;
     this.play.textContent = this.playing ? "Stop" : "Play";
     if (this.playing) this.next();
+    else this.change(this.frame, false); // the kernel did not hear of those that were played
   }
 
   /** Go on to the next frame: the one before has been drawn. */
   next() {
-    if (this.playing) this.go(this.frame === "sum" ? 0 : this.frame + 1, true);
+    if (this.playing) this.go(this.frame === "sum" ? this.order[0] : this.after(this.frame, 1), true);
+  }
+
+  /** What a picture of it is called beside the name of its file. */
+  get suffix() {
+    return this.count < 2 || this.frame === "sum" ? "" : ` ${this.noun.toLowerCase()} ${this.frame + 1}`;
   }
 
   stop() {

@@ -1,6 +1,6 @@
 // @ts-check
 import { make } from "../shared/dom.mjs";
-import { imageField } from "../shared/image_contrast.mjs";
+import { imageField, imageWrong } from "../shared/image_contrast.mjs";
 import { chosenPicks } from "../shared/image_picks.mjs";
 
 /** What is done to the picture: low-pass, binning, frames averaged. */
@@ -14,10 +14,17 @@ export class ImageFilters {
     this.aroundField = imageField("Mean of frames", this.around);
     this.element = make("fieldset", { class: "oem-image-group" }, make("legend", {}, "Filter"));
     this.element.append(this.passField, imageField("Binning", this.bin), this.aroundField);
-    this.pass.addEventListener("change", () => change({ low_pass: this.pass.valueAsNumber > 0 ? this.pass.valueAsNumber : null }));
+    this.pass.addEventListener("change", () => {
+      const value = this.pass.valueAsNumber;
+      const wrong = this.pass.validity.badInput || value <= 0;
+      imageWrong(this.pass, wrong);
+      if (!wrong) change({ low_pass: value || null });
+    });
     this.bin.addEventListener("change", () => change({ binning: Number(this.bin.value) }));
     this.around.addEventListener("change", () => {
-      if (this.around.valueAsNumber >= 1) change({ around: Math.round(this.around.valueAsNumber) });
+      const wrong = !(this.around.valueAsNumber >= 1);
+      imageWrong(this.around, wrong);
+      if (!wrong) change({ around: Math.round(this.around.valueAsNumber) });
     });
   }
 
@@ -30,6 +37,7 @@ export class ImageFilters {
     this.bin.value = String(settings.binning);
     this.pass.disabled = about.pixel_size === null;
     this.pass.title = this.pass.disabled ? "The pixel size is not known" : "";
+    for (const field of [this.pass, this.around]) imageWrong(field, false);
     this.pass.value = settings.low_pass ?? "";
     this.aroundField.hidden = about.frames < 2;
     /** @type {HTMLElement} */ (this.aroundField.firstChild).textContent = `Mean of ${about.noun.toLowerCase()}s`;

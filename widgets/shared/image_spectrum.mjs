@@ -7,6 +7,7 @@ import { imageData } from "../shared/image_paint.mjs";
 import { drawImagePower, drawImageRings } from "../shared/image_rings.mjs";
 
 const SIDE = 512;
+const RANGE = [0.3, 5]; // µm between which a defocus is looked for if nobody says more
 
 /** Resolution of a frequency in words. @param {number} cycles  per pixel @param {number | null} pixel */
 const spoken = (cycles, pixel) =>
@@ -36,14 +37,16 @@ export class ImageSpectrum {
     this.rings = make("input", { type: "checkbox", checked: "" });
     this.fields = {
       voltage: make("input", { type: "number", min: "1", step: "any", required: "" }),
-      cs: make("input", { type: "number", min: "0", step: "any", value: "2.7", required: "" }),
+      cs: make("input", { type: "number", step: "any", value: "2.7", required: "" }),
       amplitude_contrast: make("input", { type: "number", min: "0", max: "1", step: "any", value: "0.07", required: "" }),
     };
+    this.ends = RANGE.map((value) => make("input", { type: "number", min: "0", step: "any", value: `${value}`, required: "" }));
     this.shift = make("input", { type: "checkbox" });
     this.button = make("button", { type: "submit", class: "oem-button" }, "Fit the defocus");
     const form = make("form", { class: "oem-image-fit", "aria-label": "Fit of the defocus" });
     form.append(imageField("Voltage, kV", this.fields.voltage), imageField("Cs, mm", this.fields.cs));
     form.append(imageField("Amplitude contrast", this.fields.amplitude_contrast));
+    form.append(imageField("Defocus from, µm", this.ends[0]), imageField("Defocus to, µm", this.ends[1]));
     form.append(make("label", { class: "oem-image-check" }, this.shift, " Look for a phase shift"), this.button);
     const rings = make("label", { class: "oem-image-check" }, this.rings, " Rings");
     const square = make("div", { class: "oem-image-square" }, this.picture, this.cover);
@@ -74,7 +77,7 @@ export class ImageSpectrum {
   /** Take what is known of another image. @param {Record<string, any>} about */
   open(about) {
     this.up = about.up;
-    this.fields.voltage.value = about.voltage ?? this.fields.voltage.value;
+    this.fields.voltage.value = about.voltage ?? "";
     this.power = this.curves = undefined;
   }
 
@@ -92,9 +95,12 @@ export class ImageSpectrum {
 
   /** Ask for the spectrum of what is shown. @param {boolean} fit */
   async load(fit) {
+    const ends = this.ends.map((field) => field.valueAsNumber);
     const settings = {
       ...Object.fromEntries(Object.entries(this.fields).map(([name, field]) => [name, field.value && field.valueAsNumber])),
       phase_shift: this.shift.checked,
+      // as it is without a word, if nobody changed it; else in Å
+      ...(ends.every((one, i) => one === RANGE[i]) ? {} : { defocus: ends.map((one) => Math.round(one * 1e7) / 1e3) }),
     };
     this.button.disabled = true;
     this.element.setAttribute("aria-busy", "true");

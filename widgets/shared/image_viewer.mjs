@@ -21,7 +21,7 @@ export class ImageViewer {
    * @param {(wish: Record<string, unknown>) => Promise<Record<string, any>>} does.view  asks for a view
    * @param {(settings: Record<string, any>) => void} does.settled  how the image is shown now
    * @param {() => void} does.drawn  a view has been drawn
-   * @param {() => void} does.framed  another frame is chosen
+   * @param {() => void} does.framed  other frames are chosen
    */
   constructor(tools, does) {
     this.tools = tools;
@@ -139,7 +139,7 @@ export class ImageViewer {
     this.does.drawn();
     if (frames.playing) setTimeout(() => frames.next(), FRAME_MS);
     else if (this.many && settings.frame !== "sum")
-      loader.prepare({ ...this.wish, frame: (settings.frame + 1) % this.about.frames });
+      loader.prepare({ ...this.wish, frame: frames.after(settings.frame, 1) });
   }
 
   grey() {
@@ -178,9 +178,8 @@ export class ImageViewer {
     this.ask();
     if (playing) return;
     this.tell();
-    if (!("frame" in part)) return;
-    this.tools.say(`${this.about.noun} ${this.frames.spoken}`);
-    this.does.framed();
+    if ("frame" in part) this.tools.say(`${this.about.noun} ${this.frames.spoken}`);
+    if ("frame" in part || "around" in part) this.does.framed();
   }
 
   tell() {
