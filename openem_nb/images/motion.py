@@ -13,14 +13,18 @@ say where it is, so that the way is taken to be smooth. Motion within the frame 
 
 from __future__ import annotations
 
+import base64
+import html
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 import scipy.fft
 
 from openem_nb._amounts import counted
+from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
 from openem_nb.images._sources import ImageLike, known_pixel_size, of_one_exposure, positive
 from openem_nb.images.gain import as_gain
@@ -28,7 +32,6 @@ from openem_nb.images.reduce import block_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -67,9 +70,9 @@ _BESIDE: Final = 0.25
 noise."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Motion:
-    """The way of a specimen, whole frames."""
+    """The way of a specimen, whole frames; a notebook shows it as a picture."""
 
     track: NDArray[np.float64]
     """Where it stood in each frame relative to the first, (frames, 2) as y, x; Å, or pixels where
@@ -128,6 +131,44 @@ class Motion:
         return (
             f"Moved by {self.total:.1f} {self.unit}: {self.early:.1f} early, {self.late:.1f} late."
         )
+
+    @overload
+    def picture(self, path: None = None, *, kind: str = "svg") -> bytes: ...
+    @overload
+    def picture(self, path: Path | str, *, kind: str = "svg") -> Path: ...
+    def picture(self, path: Path | str | None = None, *, kind: str = "svg") -> bytes | Path:
+        """Return the track as SVG or PNG, early and late parts told apart.
+
+        Parameters
+        ----------
+        path :
+            Where it is written, of the kind that its ending says; this is then what is returned.
+
+        Raises
+        ------
+        InvalidInput
+            If the kind is another one.
+        """
+        from openem_nb.images._motion_picture import drawn
+
+        if path is not None:
+            kind = Path(path).suffix.lstrip(".").lower()
+        if kind not in ("svg", "png"):
+            raise InvalidInput(f"There is no picture of kind {kind!r}.", hint="Choose svg or png.")
+        picture = drawn(self, kind)
+        if path is None:
+            return picture
+        written = Path(path).expanduser()
+        write_whole(written, picture)
+        return written
+
+    def __repr__(self) -> str:
+        return f"<Motion {counted(len(self.track), 'frame')}: {self.words}>"
+
+    def _repr_html_(self) -> str:
+        shown = base64.b64encode(self.picture(kind="png")).decode()
+        words = html.escape(self.words)
+        return f'<img alt="Track of the specimen: {words}" src="data:image/png;base64,{shown}">'
 
 
 def motion(

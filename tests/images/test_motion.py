@@ -63,6 +63,25 @@ def test_directions_are_those_of_rows_and_columns(y: int, x: int) -> None:
     assert found.track[-1] == pytest.approx((5 * y, 5 * x), abs=0.6)
 
 
+def test_the_track_is_drawn(tmp_path: Path) -> None:
+    time = np.arange(9)
+    track = np.stack([3.0 * time, -1.0 * time], axis=1)
+    seen = track + np.random.default_rng(1).normal(size=track.shape)
+    found = images.Motion(track, 2, "Å", seen, signal=20.0, noise=1.4, doubt="")
+    picture = found.picture()
+    assert picture.startswith(b"<?xml")
+    assert found.picture(kind="png").startswith(b"\x89PNG")
+    assert found.picture(tmp_path / "track.png") == tmp_path / "track.png"
+    assert (tmp_path / "track.png").read_bytes().startswith(b"\x89PNG")
+    lost = images.Motion(track, 2, "Å", seen, signal=1.0, noise=np.inf, doubt="Nothing to follow.")
+    assert lost.picture() != picture
+    page = lost._repr_html_()
+    assert 'alt="Track of the specimen: No motion to rely on. Nothing to follow."' in page
+    assert repr(lost) == "<Motion 9 frames: No motion to rely on. Nothing to follow.>"
+    with pytest.raises(InvalidInput, match="no picture of kind 'gif'"):
+        found.picture("track.gif")
+
+
 def test_early_is_what_came_before_four_electrons() -> None:
     movie, truth = micrographs.simulate((640, 640), dose=40, frames=20, drift=20, seed=6)
     found = images.motion(movie, pixel_size=truth.pixel_size, dose_per_frame=2.0)
