@@ -16,15 +16,15 @@ from openem_nb.practice.micrographs.truth import MicrographTruth
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["gain_reference", "simulate"]
+__all__ = ["ABSORBED", "CARBON", "SOLVENT", "gain_reference", "simulate"]
 
 _ROWS: Final = 64
 """Rows of the spectrum that are worked on at a time: what belongs to them stays in the cache."""
-_SOLVENT: Final = 0.025
+SOLVENT: Final = 0.025
 """Phase noise of amorphous solvent, rad at pixels of 1 Å; it falls with the area of a pixel."""
-_CARBON: Final = 0.05
+CARBON: Final = 0.05
 """The same of a carbon film of some 10 nm."""
-_ABSORBED: Final = 0.1
+ABSORBED: Final = 0.1
 """Part of the electrons that the carbon film keeps from the detector."""
 _MANY: Final = 20.0
 """Electrons per pixel from which counts are drawn from a normal distribution and rounded: its third
@@ -115,7 +115,7 @@ def simulate(
     mask = carbon_mask(shape, carbon, rng) if carbon else None
     if mask is not None:
         film = rng.standard_normal(shape, dtype=np.float32)
-        film *= signal * _CARBON / pixel_size
+        film *= signal * CARBON / pixel_size
         phase += film * mask
     spectrum = scipy.fft.rfft2(phase, overwrite_x=True)
     del phase
@@ -124,7 +124,7 @@ def simulate(
         shape,
         pixel_size,
         rng,
-        solvent=signal * _SOLVENT,
+        solvent=signal * SOLVENT,
         ice_ring=ice_ring,
         optics={
             "voltage": voltage,
@@ -151,7 +151,7 @@ def simulate(
         image += 1
         image *= illumination * np.float32(expected_dose)
         if mask is not None:
-            image *= 1 - _ABSORBED * mask
+            image *= 1 - ABSORBED * mask
         if reference is not None:
             image /= reference
         np.maximum(image, 0, out=image)
