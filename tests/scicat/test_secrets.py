@@ -196,11 +196,6 @@ def _live(found: Life, facility: Any) -> None:
     draft = scicat.draft([pid], title=EVIL, abstract=EVIL)
     _keep(found, "draft", draft)
     _keep(found, "preview", draft.preview())
-    started = [
-        runs.start("search_catalogue", {"text": "cmd", "rows": "5"}),
-        runs.start("retrieve_dataset", {"pids": other}),
-        runs.start("publish_dataset", {"draft": draft.doi}),
-    ]
     for command in (["get", pid], ["retrievals"], ["status"], ["retrieve", pid, "--yes"]):
         done = subprocess.run(
             [sys.executable, "-m", "openem_nb", *command],
@@ -210,12 +205,17 @@ def _live(found: Life, facility: Any) -> None:
         found.shown[f"openem {command[0]}"] = done.stdout + done.stderr
         for process in psutil.Process().children(recursive=True):
             _look_at(found, process)
-    end = time.monotonic() + 120
+    started = [
+        runs.start("search_catalogue", {"text": "cmd", "rows": "5"}),
+        runs.start("retrieve_dataset", {"pids": other}),
+        runs.start("publish_dataset", {"draft": draft.doi}),
+    ]
+    end = time.monotonic() + 400
     while any(run.state in ("queued", "running") for run in started):
         for process in psutil.Process().children(recursive=True):
             _look_at(found, process)
         assert time.monotonic() < end, [run.log.read_text() for run in started]
-        time.sleep(0.1)
+        time.sleep(0.02)  # a kernel is there for a moment only
     for run in started:
         assert run.state == "done", (run.error, run.log.read_text())
         _keep(found, f"run {run.name}", run)
