@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import mrcfile
+import numpy as np
 import pandas as pd
 import pytest
 
 from openem_nb import mining, runs, settings
-from openem_nb.practice.micrographs import write_dataset
+from openem_nb.practice.micrographs import simulate, write_dataset
 from openem_nb.runs import RunState
 
 if TYPE_CHECKING:
@@ -97,6 +99,20 @@ def test_a_data_set_is_inspected(truth: DatasetTruth, notice: str) -> None:
     report = run.report.read_text()
     assert "Power spectrum of practice-0002.mrc" in report
     assert report.count('alt="Images of mine: 9 images of 9') == 1, "the gallery is there once"
+
+
+def test_the_track_of_a_movie_is_shown(tmp_path: Path) -> None:
+    movie, truth = simulate((512, 512), frames=10, drift=15, dose=80, covered=0.3, seed=3)
+    (tmp_path / "in").mkdir()
+    with mrcfile.new(tmp_path / "in" / "movie.mrcs") as file:
+        file.set_data(movie.astype(np.int16))
+        file.set_image_stack()
+        file.voxel_size = truth.pixel_size
+    given = {"source": str(tmp_path / "in"), "voltage": 300, "cs": 2.7}
+    run = finished("inspect_dataset", given)
+    assert "Moved by 1" in (run.summary or "")
+    assert run.report is not None
+    assert 'alt="Track of the specimen: Moved by 1' in run.report.read_text()
 
 
 def test_an_entry_of_empiar_is_inspected_and_mined(notice: str) -> None:
