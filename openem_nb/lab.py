@@ -26,7 +26,11 @@ __all__ = ["copy_notebooks", "lab", "links"]
 _START: Final = "start.ipynb"
 _OVERRIDES: Final = {
     # Without an answer to its question about news, JupyterLab lays a message over the page.
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    # JupyterLab sends what panels say to a subshell that all pages share, and may delete it while
+    # a notebook whose kernel lives is opened again: what is said to it then is lost, and all panels
+    # are dead (JupyterLab 4.6, CommHandler; ipykernel logs "Unknown subshell_id").
+    "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"},
 }
 _PATIENCE: Final = 15.0
 """Seconds that the server gets to end its kernels."""

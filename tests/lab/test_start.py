@@ -109,6 +109,8 @@ def test_the_server_gets_a_default_but_the_users_settings_come_first(
     )
     assert str(settings.folders().state) in ours
     assert overrides["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+    kernels = overrides["@jupyterlab/apputils-extension:kernels-settings"]
+    assert kernels == {"commsOverSubshells": "disabled"}
     assert environment["OPENEM_LAB_ROOT"] == str(tmp_path)
 
 
