@@ -24,10 +24,13 @@ _NUMBERS: Final = {
     "voltage": ("Voltage, kV", "300", "Where the files do not know it."),
     "pixel_size": ("Pixel size, Å", "0.83", "Where the files do not know it."),
     "amplitude_contrast": ("Amplitude contrast", "0.07", "0.07 to 0.1 for ice, more for stain."),
+    "defocus_from": ("Defocus from, µm", "0.3", "Where it is looked for."),
+    "defocus_to": ("Defocus to, µm", "5", "8 and more for tomography."),
     "dose": ("Expected dose, e⁻/Å²", "40", "Of an exposure; what is counted is compared with it."),
 }
-_BELOW: Final = {"ctf": ("amplitude_contrast",), "dose": ("dose",)}
+_BELOW: Final = {"ctf": ("amplitude_contrast", "defocus_from", "defocus_to"), "dose": ("dose",)}
 """Numbers that one measurement alone asks for: they stand below it."""
+_ENDS: Final = ("defocus_from", "defocus_to")
 _TURNS: Final = (
     ("", "Not at all"),
     *((way, way.capitalize()) for way in ("flip x", "flip y")),
@@ -55,6 +58,8 @@ def measure_fields(
     def number(name: str, when: str = "") -> Field:
         label, example, words = _NUMBERS[name]
         value = given.get(name, values.get(name))
+        if name in _ENDS and given.get("defocus") is not None:
+            value = given["defocus"][_ENDS.index(name)] / 1e4
         return Field(
             _field(name),
             label,
@@ -118,6 +123,8 @@ def read_fields(values: Values) -> tuple[dict[str, Any], dict[str, str]]:
         text = str(values.get(_field(name), "")).strip()
         if not text or name in unseen:
             continue
+        if name in _ENDS:
+            continue
         try:
             given[name] = float(text)
             Parameters(**{name: given[name]})
@@ -125,6 +132,8 @@ def read_fields(values: Values) -> tuple[dict[str, Any], dict[str, str]]:
             wrong[_field(name)] = f"{error} {error.hint}".strip()
         except ValueError:
             wrong[_field(name)] = f"Write a number such as {example}."
+    if "ctf" in chosen:
+        given |= _range(values, wrong)
     if "ctf" in chosen and values.get(_PHASE):
         given[_PHASE] = True
     gain = str(values.get("gain", "")).strip()
@@ -139,6 +148,26 @@ def read_fields(values: Values) -> tuple[dict[str, Any], dict[str, str]]:
     if chosen != list(mining.DEFAULT):
         given["measures"] = tuple(chosen)
     return given, wrong
+
+
+def _range(values: Values, wrong: dict[str, str]) -> dict[str, Any]:
+    """Return where the defocus is looked for, Å; an end that is blank is the usual one."""
+    texts = {name: str(values.get(name, "")).strip() for name in _ENDS}
+    if not any(texts.values()):
+        return {}
+    found = []
+    for name, text in texts.items():
+        example = _NUMBERS[name][1]
+        try:
+            found.append(round(float(text or example) * 1e4, 3))
+        except (ValueError, OverflowError):
+            wrong[name] = f"Write a number such as {example}."
+    if len(found) == len(_ENDS):
+        try:
+            return {"defocus": Parameters(defocus=(found[0], found[1])).defocus}
+        except InvalidInput as error:
+            wrong[_ENDS[1]] = f"{error} {error.hint}".strip()
+    return {}
 
 
 def _field(name: str) -> str:

@@ -206,6 +206,8 @@ def test_fields_of_one_measurement_show_with_it(panel: InspectPanel) -> None:
     assert {name: other for name, other in when.items() if other} == {
         "flip_rotate": "gain",
         "amplitude_contrast": "ctf",
+        "defocus_from": "ctf",
+        "defocus_to": "ctf",
         "phase_plate": "ctf",
         "expected_dose": "dose",
     }
