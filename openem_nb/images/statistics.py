@@ -45,6 +45,9 @@ _HOT: Final = 10.0
 _ALONE: Final = 3.0
 """A hot pixel stands so many standard deviations above its neighbours' mean too; the edge of a hole
 does not."""
+_MOST: Final = 1e30
+"""No detector counts so much: bytes that were never written, or are read in another order."""
+_LARGE: Final = 1e15
 _NAMED: Final = 1000
 """Most hot pixels whose places are kept."""
 _DARK: Final = 0.8
@@ -74,7 +77,7 @@ class Statistics:
     hot_places: NDArray[np.intp]
     """Where they are, (count, 2) as y, x; the first thousand."""
     not_finite: int
-    """Pixels that hold no number."""
+    """Pixels that hold no number, or one beyond 1e30."""
     gradient: float
     """Change of the mean over the frame along its steepest direction, relative to the mean; NaN
     where the mean says nothing, see :attr:`relative`."""
@@ -151,7 +154,7 @@ def statistics(source: NDArray[Any] | ImageLike, *, frame: int | None = None) ->
     for y, band in _bands(image):
         rows = np.flatnonzero(sums.add(y, band) > limit)
         if len(rows):
-            over = np.argwhere(band[rows] > limit)
+            over = np.argwhere((band[rows] > limit) & (band[rows] < _MOST))
             over[:, 0] = rows[over[:, 0]] + y
             hot.append(over)
     places = _alone(image, np.concatenate(hot), _ALONE * spread) if hot else _none()
@@ -206,7 +209,7 @@ def _none() -> NDArray[np.intp]:
 def _sample(image: NDArray[Any]) -> NDArray[np.float64]:
     step = max(1, math.isqrt(image.size // _SAMPLE))
     sample = image[::step, ::step].astype(np.float64).ravel()
-    return sample[np.isfinite(sample)]
+    return sample[np.abs(sample) < _MOST]
 
 
 def _bands(image: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -247,9 +250,12 @@ class _Sums:
     def _add(self, y: int, band: NDArray[Any], apart: NDArray[Any]) -> NDArray[Any]:
         largest: NDArray[Any] = band.max(axis=1)
         low, high = float(band.min()), float(largest.max())
-        np.subtract(band, apart.dtype.type(self._near), out=apart, casting="unsafe")
-        if not (math.isfinite(low) and math.isfinite(high)):
-            good = np.isfinite(band)
+        if max(-low, high) > _LARGE:  # squares of them are no numbers in single precision
+            apart = np.empty(band.shape)
+        with np.errstate(invalid="ignore"):
+            np.subtract(band, apart.dtype.type(self._near), out=apart, casting="unsafe")
+        if not (low > -_MOST and high < _MOST):
+            good = np.abs(band) < _MOST
             self.missing += int(band.size - good.sum())
             apart[~good] = 0
             there = band[good]

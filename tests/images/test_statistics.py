@@ -137,3 +137,24 @@ def test_images_of_nothing() -> None:
 def test_what_is_no_image_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="one image of real numbers"):
         images.statistics(wrong)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_numbers_that_no_detector_counts_are_none(kind: type) -> None:
+    image = np.random.default_rng(2).normal(100, 5, (300, 400)).astype(kind)
+    image[7, :] = 3e38
+    image[:, 9] = -3e38
+    found = images.statistics(image)
+    assert found.not_finite == 300 + 400 - 1
+    assert found.mean == pytest.approx(100, abs=0.1)
+    assert found.std == pytest.approx(5, rel=0.02)
+    assert found.max < 200
+    assert found.hot_pixels == 0
+    nothing = images.statistics(np.full((50, 60), -3e38, kind))
+    assert nothing.not_finite == 3000
+    assert np.isnan(nothing.mean)
+    random = np.random.default_rng(3).choice([3e38, -3e38], (90, 90)).astype(kind)
+    assert images.statistics(random).words == ("Empty: no pixel holds a number.",)
+    large = np.full((80, 80), 1e20, kind)
+    large[::2] = -1e20
+    assert images.statistics(large).std == pytest.approx(1e20, rel=1e-6)
