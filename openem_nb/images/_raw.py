@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openem_nb.formats.source import mapped
+from openem_nb.images._memory import room
 from openem_nb.images._pixels import BAND, borrowed, rows_of_band
 
 if TYPE_CHECKING:
@@ -101,12 +102,12 @@ class RawPixels:
         rows = y1 - y0
         if self._as_is and self.stored.isnative:
             if out is None or out.dtype != self.dtype or not out.flags.c_contiguous:
-                target = np.empty((rows, self.shape[1]), self.dtype)
+                target = room((rows, self.shape[1]), self.dtype)
             else:
                 target = out
             self.source.read_into(self.place(frame, y0), target)
         else:
-            raw = np.empty(rows * self.row_bytes, np.uint8)
+            raw = room((rows, self.row_bytes), np.dtype(np.uint8)).ravel()
             self.source.read_into(self.place(frame, y0), raw)
             target = self.decode(raw, rows).astype(self.dtype, copy=False)
         if out is None or out is target:
@@ -116,7 +117,7 @@ class RawPixels:
 
     def window(self, frame: int, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
         """Return a part of a section."""
-        found = np.empty((y1 - y0, x1 - x0), self.dtype)
+        found = room((y1 - y0, x1 - x0), self.dtype)
         if self._as_is and self.stored.isnative and self.source.near:
             first = self.place(frame, y0) + x0 * self.dtype.itemsize
             for row in range(y1 - y0):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from openem_nb.images._memory import room
 from openem_nb.images._pixels import BAND, borrowed, rows_of_band
 from openem_nb.images.threads import workers
 
@@ -49,7 +50,7 @@ def mean(
     all of it each time.
     """
     height, width = pixels.shape
-    out = np.empty((height, width), np.float32)
+    out: NDArray[np.float32] = room((height, width), np.float32)
     scale = 1 / len(frames)
     own = getattr(pixels, "total", None)
     if own is not None:
