@@ -34,6 +34,9 @@ __all__ = ["gain_of", "measure"]
 
 _FINE: Final = 0.6
 """Å; smaller pixels are averaged for the spectrum, which nobody reads beyond twice that."""
+_CELL: Final = 1 / 600.0
+"""1/Å; no cell of a spectrum is wider. With pixels of 0.65 Å that makes 923 cells, not 800: of a
+frame of 4096 pixels means over 3 x 3 values and not 5 x 5, which blur rings of high defocus."""
 _QUICK_CELLS: Final = 500
 """Cells across the spectrum from which the CTF is fitted quickly."""
 _KEPT: Final = 256 << 20
@@ -140,7 +143,7 @@ class _Exposure:
     def spectrum(self) -> Spectrum:
         """Return the spectrum that all measurements of frequencies share."""
         from openem_nb.images._holes import averaged
-        from openem_nb.images.spectrum import periodogram
+        from openem_nb.images.spectrum import CELLS, periodogram
 
         image, size = self.image, self.pixel_size
         by = 1 if size is None else 2 ** max(0, math.floor(math.log2(2 * _FINE / size)))
@@ -148,7 +151,8 @@ class _Exposure:
             image, size = averaged(image, by), size * by
         if self.parameters.quick:
             return periodogram(image, pixel_size=size, cells=_QUICK_CELLS)
-        return periodogram(image, pixel_size=size)
+        fine = CELLS if size is None else math.ceil(1 / (_CELL * size))
+        return periodogram(image, pixel_size=size, cells=max(CELLS, fine))
 
     def picture(self, kind: str, content: bytes, size: int) -> str:
         """Write a picture and return what its row calls it."""

@@ -119,6 +119,23 @@ def test_the_defocus_is_looked_for_in_the_range_that_is_given(tmp_path: Path) ->
     assert found[None] < 51_000
 
 
+def test_the_rings_of_small_pixels_are_kept_apart(tmp_path: Path) -> None:
+    truth = {"defocus_u": 28_000, "defocus_v": 27_000, "angle": 30.0, "dose": 60, "seed": 3}
+    image, _ = micrographs.simulate((2400, 2400), pixel_size=0.65, signal=1.4, **truth)
+    # the same values with another pixel size are another defocus: only the cells matter here
+    for pixel_size, cells in ((0.65, 923), (0.9, 800)):
+        path = write_mrc(tmp_path / f"{cells}.mrc", image.astype(np.float32), pixel_size=pixel_size)
+        mined = mine(path, measures=["ctf"], voltage=300, cs=2.7, out=tmp_path / f"out_{cells}")
+        defocus = {
+            each: images.ctf(
+                images.periodogram(image, pixel_size=pixel_size, cells=each), voltage=300, cs=2.7
+            ).defocus
+            for each in (800, 923)
+        }
+        assert defocus[800] != pytest.approx(defocus[923], abs=0.01)
+        assert mined.frame["ctf_defocus"].item() == pytest.approx(defocus[cells], abs=0.001)
+
+
 @pytest.mark.parametrize("wrong", [(3, 5), (9_000, 4_000), 5_000, "1-2", ("a", "b")])
 def test_a_range_of_defocus_that_is_none_is_refused(tmp_path: Path, wrong: Any) -> None:
     with pytest.raises(InvalidInput):
