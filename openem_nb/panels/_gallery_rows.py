@@ -180,7 +180,7 @@ class Rows:
             return []
         there = np.ones(len(self.names), bool)
         for column, (low, high) in view.ranges.items():
-            if column in self.frame:
+            if column in self.frame and self.frame[column].dtype.kind in "fiu":
                 values = self.frame[column].to_numpy(np.float64, na_value=np.nan)
                 there &= ~np.isnan(values)
                 there &= (values >= low) if low is not None else True

@@ -1,4 +1,4 @@
-"""Save marks and notes from a panel, as STAR or CSV."""
+"""Save marks and notes from a panel, as STAR or CSV, and load them again."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from openem_nb.images.selection import missing_optics
 from openem_nb.panels import _html
 from openem_nb.panels.error_view import ErrorView
 from openem_nb.panels.form import Field, Form, Values
+from openem_nb.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from openem_nb.panels.gallery import Gallery
 
-__all__ = ["SaveForm"]
+__all__ = ["LoadForm", "SaveForm"]
 
 _KEEP: Final = (
     ("all", "All, with their marks"),
@@ -24,8 +25,13 @@ _KEEP: Final = (
 )
 
 
+_SURE: Final = "There is such a file, which was not written here. Press Save again to replace it."
+
+
 class SaveForm(Form):
     """Asks for a file, and which images it shall name.
+
+    A file that is there and was not written here is replaced only by a person who has been told.
 
     Parameters
     ----------
@@ -44,6 +50,8 @@ class SaveForm(Form):
         start: Callable[..., Any],
     ) -> None:
         self._gallery, self._folder, self._start = gallery, folder, start
+        self._written: set[Path] = set()  # what may be replaced without another word
+        self._warned: Path | None = None
         self.problems = ErrorView()
         """What came in between, to be shown below the form, where the person is."""
         super().__init__(
@@ -57,9 +65,15 @@ class SaveForm(Form):
         )
 
     def _save(self, values: Values) -> Mapping[str, str]:
-        path = str(values["path"]).strip()
-        if Path(path).suffix.lower() not in {".csv", ".star"}:
-            return {"path": "Name a file that ends in .csv or .star."}
+        path, wrong = _path_of(values)
+        if path is None:
+            return {"path": wrong}
+        if not path.parent.is_dir():
+            return {"path": f"There is no folder {path.parent}."}
+        warned, self._warned = self._warned, None
+        if path.exists() and path not in self._written and path != warned:
+            self._warned = path
+            return {"path": _SURE}
         self.problems.clear()
         keep: Any = str(values["keep"])
 
@@ -67,6 +81,7 @@ class SaveForm(Form):
             return self._gallery.save(path, keep=keep, folder=self._folder())
 
         def show(written: Path) -> None:
+            self._written.add(written)
             said = f"Written: {_html.plain(str(written))}"
             frame = self._gallery.table
             if written.suffix.lower() == ".star" and frame is not None:
@@ -77,3 +92,55 @@ class SaveForm(Form):
 
         self._start("Save marks and notes", save, show, errors=self.problems)
         return {}
+
+
+class LoadForm(Form):
+    """Asks for a file with marks and notes, and gives them to the images of that name.
+
+    Parameters
+    ----------
+    gallery :
+        Where the images are.
+    start :
+        Runs work in the background and shows it, as :meth:`Panel._start` does.
+    """
+
+    def __init__(self, gallery: Gallery, start: Callable[..., Any]) -> None:
+        self._gallery, self._start = gallery, start
+        self.problems = ErrorView()
+        """What came in between, to be shown below the form, where the person is."""
+        super().__init__(
+            [Field("path", "Load from", placeholder="selection.star or selection.csv")],
+            label="Load marks and notes",
+            submit_label="Load",
+            submit=self._load,
+        )
+
+    def _load(self, values: Values) -> Mapping[str, str]:
+        path, wrong = _path_of(values)
+        if path is None:
+            return {"path": wrong}
+        self.problems.clear()
+
+        def show(count: int) -> None:
+            self.status = f"Loaded from {_html.plain(path.name)}: {counted(count, 'image')}."
+
+        self._start(
+            "Load marks and notes",
+            lambda _: self._gallery.load(path),
+            show,
+            errors=self.problems,
+        )
+        return {}
+
+
+def _path_of(values: Values) -> tuple[Path | None, str]:
+    """Return the path that was written, or what is wrong with it."""
+    text = str(values["path"]).strip()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # of a user that this machine does not know
+        return None, f"There is no folder {text.partition('/')[0]}."
+    if path.suffix.lower() not in {".csv", ".star"}:
+        return None, "Name a file that ends in .csv or .star."
+    return path, ""

@@ -231,6 +231,9 @@ class Gallery(FrontEnd):
         with self._lock:
             self._rows.say(rows, **said)
             self.version = self._rows.version
+        self._tell_marked()
+
+    def _tell_marked(self) -> None:
         for told in tuple(self._marked):
             told()
 
@@ -254,7 +257,9 @@ class Gallery(FrontEnd):
 
     def load(self, path: Path | str) -> int:
         """Take marks and notes from a file that was saved; return how many images had one here."""
-        return self.take(read_selection(path))
+        found = self.take(read_selection(path))
+        self._tell_marked()
+        return found
 
     def take(self, selection: pd.DataFrame) -> int:
         """Take marks and notes from a table with the columns ``name``, ``mark`` and ``note``.

@@ -18,7 +18,7 @@ from openem_nb.panels._inspect_marks import KeptMarks
 from openem_nb.panels._inspect_measure import MeasureBox
 from openem_nb.panels._inspect_opened import OpenedImage
 from openem_nb.panels._inspect_practice import practice_folder
-from openem_nb.panels._inspect_save import SaveForm
+from openem_nb.panels._inspect_save import LoadForm, SaveForm
 from openem_nb.panels._inspect_static import Kept, ended
 from openem_nb.panels._inspect_table import listed, measured
 from openem_nb.panels._inspect_thumbnails import Thumbnails
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InspectPanel"]
 
+_KEEP_SECONDS: Final = 5.0
+"""Between two renewals of the pictures that a saved notebook keeps: each sends some 100 kB."""
 _PRACTICE: Final = 24
 """Micrographs of a practice data set."""
 
@@ -141,11 +143,15 @@ class InspectPanel(Panel):
         )
         self.viewing = OpenedImage(self._start, self.measure, self._shown, picks=picks)
         self.save_form = SaveForm(self.gallery, lambda: self.folder, self._start)
+        self.load_form = LoadForm(self.gallery, self._start)
+        marks = [one for form in (self.save_form, self.load_form) for one in (form, form.problems)]
         self.tabs = ipywidgets.Tab(
-            [self.measure, ipywidgets.VBox([self.save_form, self.save_form.problems])],
-            titles=("Measure", "Save marks"),
+            [self.measure, ipywidgets.VBox(marks)], titles=("Measure", "Save marks")
         )
         self.code_view = Disclosure("Show code")
+        self._keeper = Refresher(self._keep, interval=_KEEP_SECONDS)
+        self.gallery.observe(self._looked, "view_state")
+        self.viewer.canvas.observe(self._looked, ["settings", "version"])
         self._add(self.form, self.place, self.errors, self.jobs)
         self._add(self.about, self.summary, self.more, self.gallery, self.viewing)
         self._add(self.tabs, self.code_view)
@@ -203,6 +209,7 @@ class InspectPanel(Panel):
             ended(self.fetching, progress)
         self._refresher.settle()  # headers, measurements and marks are in the table, too
         self.jobs.settle()
+        self._keep()
         return self
 
     def show_image(self, name: str) -> None:
@@ -268,9 +275,16 @@ class InspectPanel(Panel):
             widget.pop("text/plain", None)  # the pictures are what is shown in its place
             display(widget, raw=True)  # type: ignore[no-untyped-call]
 
-    def _keep(self) -> None:
+    def _keep(self) -> bool:
+        """Renew what a saved notebook keeps of it."""
         if self._kept is not None:
             self._kept.renew()
+        return False
+
+    def _looked(self, _: Any) -> None:
+        """Have code and kept pictures follow what a person chooses in gallery and viewer."""
+        self._refresher.ask()
+        self._keeper.ask()
 
     def close(self) -> None:
         """End all updates, the making of thumbnails, and the widgets; measuring goes on."""
@@ -278,10 +292,12 @@ class InspectPanel(Panel):
             if job is not None:
                 job.cancel()
         self._refresher.close()
+        self._keeper.close()
         self._keep_marks()
         self.measure.close()
         self.viewing.close()
         self.save_form.close()
+        self.load_form.close()
         super().close()
 
     # what callbacks do
@@ -387,7 +403,7 @@ class InspectPanel(Panel):
 
     def _made(self) -> None:
         self._refresher.ask()
-        self._keep()
+        self._keeper.ask()
 
     def _arrived(self) -> None:
         self.gallery.pictures_ready()
@@ -406,8 +422,8 @@ class InspectPanel(Panel):
             if files is self.files and len(files):
                 self.gallery.show(frame)
                 self._summarise()
-                if self.viewing.ring():
-                    self._show_code()
+                self.viewing.ring()
+                self._show_code()
         self._keep_marks()
         return False
 
@@ -435,11 +451,12 @@ class InspectPanel(Panel):
 
     def _shown(self) -> None:
         self._show_code()
-        self._keep()
+        self._keeper.ask()
 
     def _on_mark(self) -> None:
         self.kept.changed()
         self._refresher.ask()
+        self._keeper.ask()
 
     def _keep_marks(self) -> None:
         try:
@@ -448,4 +465,7 @@ class InspectPanel(Panel):
             self.errors.show(error)
 
     def _show_code(self) -> None:
-        self.code_view.text = self.code()
+        try:
+            self.code_view.text = self.code()
+        except InvalidInput as error:  # picks that came from no file, for example
+            self.code_view.text = f"# {error} {error.hint}"

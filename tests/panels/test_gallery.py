@@ -230,6 +230,9 @@ def test_a_view_is_looked_at_from_python(closing: Any) -> None:
     assert gallery.view_state["ranges"] == {"std": [None, 1.5]}
     gallery.view_state = {"sort": "gone", "ranges": {"gone": [1, 2]}, "find": "M_3", "only": "all"}
     assert gallery.shown["name"].tolist() == ["m_3.mrc"]
+    gallery.look(View(ranges={"std": (1, 1.5)}))
+    gallery.show(table(3).assign(std=["low", "high", ""]))  # a text has no range
+    assert len(gallery.shown) == 3
 
 
 values_or_none = st.one_of(st.none(), st.floats(-3, 3), st.just(float("nan")))

@@ -205,11 +205,38 @@ def test_marks_are_kept_for_the_folder_and_saved(
     assert read_selection(tmp_path / "good.star")["name"].tolist() == names
     assert "Written" in again.save_form.status
     assert "voltage" in again.save_form.status  # nothing was measured, RELION asks for it
-    again.save_form.submit({"path": str(session / NAMES[0] / "good.csv"), "keep": "all"})
-    until(lambda: "cannot be" in again.save_form.problems.disclosure.sentence)
-    assert again.save_form.status == ""
+    again.save_form.submit({"path": str(session / "nodir" / "good.csv"), "keep": "all"})
+    assert again.save_form.errors == {"path": f"There is no folder {session / 'nodir'}."}
     again.save_form.submit({"path": "good.txt", "keep": "good"})
     assert set(again.save_form.errors) == {"path"}
+
+
+def test_no_file_is_replaced_unasked_and_marks_are_loaded_again(
+    closing: Any, until: Any, session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    theirs = tmp_path / "mine.csv"
+    theirs.write_text("precious")
+    panel = opened(closing, until, session)
+    panel.gallery.mark([NAMES[0]], "bad", note="ice")
+    asked = {"path": "~/mine.csv", "keep": "all"}
+    panel.save_form.submit(asked)
+    assert "Press Save again" in panel.save_form.errors["path"]
+    assert theirs.read_text() == "precious"
+    for mark in ("bad", "good"):  # what was written here is replaced at once
+        panel.gallery.mark([NAMES[0]], mark)
+        panel.save_form.submit(asked)
+        ended(panel.job)
+        assert panel.save_form.errors == {}
+        assert read_selection(theirs)["mark"].tolist()[0] == mark
+    panel.gallery.mark([NAMES[0]], "", note="")
+    panel.load_form.submit({"path": "~/none.csv"})
+    until(lambda: "none.csv" in panel.load_form.problems.disclosure.sentence)
+    panel.load_form.submit({"path": "~/mine.csv"})
+    ended(panel.job)
+    assert panel.load_form.status == "Loaded from mine.csv: 1 image."
+    panel.close()
+    assert opened(closing, until, session).gallery.marks["note"].tolist() == ["ice"]
 
 
 def test_a_folder_without_images_and_no_folder_say_so(

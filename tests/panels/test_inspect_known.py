@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from openem_nb.panels._inspect_known import measured_ctf, picks_beside
+from openem_nb.panels.gallery import View
 from openem_nb.panels.inspect import InspectPanel
 
 if TYPE_CHECKING:
@@ -125,8 +126,9 @@ def test_what_was_not_measured_is_not_drawn(missing: str) -> None:
 
 
 def test_a_notebook_keeps_pictures_and_renews_them(
-    panel: InspectPanel, monkeypatch: pytest.MonkeyPatch
+    panel: InspectPanel, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(panel._keeper, "_interval", 0.05)
     outputs: list[tuple[dict[str, str], dict[str, Any]]] = []
     monkeypatch.setattr(
         "IPython.display.display", lambda data, **more: outputs.append((data, more))
@@ -139,13 +141,21 @@ def test_a_notebook_keeps_pictures_and_renews_them(
     assert len(found) == 1
     assert found[0][0] == panel.gallery.alt == first["text/plain"]
     assert Image.open(io.BytesIO(base64.b64decode(found[0][1]))).format == "JPEG"
+    panel.gallery.mark(["mic_1.mrc"], "bad")  # its picture has the mark
+    until(lambda: outputs[-1][0].get("text/html", first["text/html"]) != first["text/html"])
+    marked = outputs[-1][0]["text/html"]
+    panel.gallery.look(View(sort="name", descending=True))
+    until(lambda: outputs[-1][0]["text/html"] != marked)
     shown(panel, "mic_0.mrc")
+    until(lambda: outputs[-1][0]["text/html"].count("<img") == 2)
     again, more = outputs[-1]
     assert more["update"]
     assert more["display_id"] == about["display_id"]
-    assert again["text/html"].count("<img") == 2
     assert again["text/plain"] == panel.alt
     assert "mic_0.mrc, 128 × 128 pixels" in panel.alt
+    panel.viewer.canvas.settings = {**panel.viewer.canvas.settings, "invert": True}
+    until(lambda: outputs[-1][0]["text/html"] != again["text/html"])
+    until(lambda: "invert=True" in panel.code_view.text)
 
 
 def test_a_movie_is_shown_with_the_gain_it_was_measured_with(

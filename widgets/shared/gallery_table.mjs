@@ -119,7 +119,7 @@ export class GalleryTable {
    * @param {GalleryView} view
    */
   rows(view) {
-    const ranges = Object.entries(view.ranges).filter(([name]) => this.values.has(name));
+    const ranges = Object.entries(view.ranges).filter(([name]) => this.values.get(name) instanceof Float64Array);
     const words = view.find.toLowerCase().split(/\s+/).filter(Boolean);
     const found = [];
     for (let row = 0; row < this.count; row++) {
