@@ -170,10 +170,16 @@ def beside(path: Path, wanted: tuple[str, ...] = ()) -> Mdoc | None:
     for place in (path.with_name(f"{path.name}.mdoc"), path.with_suffix(".mdoc")):
         try:
             if place.is_file() and place.stat().st_size <= _LARGEST:
-                return parse(place.read_text(encoding="utf-8", errors="replace"), wanted)
+                return parse(_decoded(place.read_bytes()), wanted)
         except OSError:  # it is looked for, and need not be there
             continue
     return None
+
+
+def _decoded(raw: bytes) -> str:
+    """Return the text of a file, which editors of Windows may have saved as UTF-16."""
+    utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return raw.decode("utf-16" if utf16 else "utf-8-sig", "replace")
 
 
 def _taken_apart(body: str, before: _Shape) -> tuple[list[str | None], _Shape]:

@@ -152,6 +152,7 @@ class Micrograph:
         pixel_size: float | None = None,
         voltage: float | None = None,
         by: str = "data set",
+        notes: tuple[str, ...] = (),
     ) -> Self:
         """Take in what is known of the image from elsewhere, where the file does not know it.
 
@@ -161,13 +162,17 @@ class Micrograph:
             Å and kV; None where they are not known elsewhere either.
         by :
             What of it knows them, for the note that says so.
+        notes :
+            What is odd about what is known, in sentences.
 
         Returns
         -------
         The micrograph itself.
         """
         about = self._about
-        self._told.append({"pixel_size": pixel_size, "voltage": voltage, "by": by})
+        told = {"pixel_size": pixel_size, "voltage": voltage, "by": by, "notes": notes}
+        self._told.append(told)
+        about = replace(about, notes=(*about.notes, *notes)) if notes else about
         if about.pixel_size is None and pixel_size is not None:
             note = f"The file does not know its pixel size: {pixel_size:g} Å is from its {by}."
             about = replace(about, pixel_size=pixel_size, notes=(*about.notes, note))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from openem_nb.formats.mdoc import Mdoc
 
-__all__ = ["optics_beside"]
+__all__ = ["known_beside", "optics_beside"]
 
 _KEYS: Final = ("PixelSpacing", "Voltage")
 
@@ -24,21 +24,33 @@ def optics_beside(path: Path) -> tuple[float | None, float | None]:
     pixel size is that of the sections of a stack, the only ones whose pixels are those of the
     file: frames of a movie may be saved in other sizes.
     """
+    pixel_size, voltage, _odd = known_beside(path)
+    return pixel_size, voltage
+
+
+def known_beside(path: Path) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """Return what :func:`optics_beside` does, and sentences on what is no number there."""
     found = beside(path, _KEYS)
     if found is None:
-        return None, None
+        return None, None, ()
+    odd: list[str] = []
     stack = all(section.kind == "ZValue" for section in found.sections)
-    pixel_size = _stated(found, "PixelSpacing") if stack else None
-    return possible("pixel_size", pixel_size), possible("voltage", _stated(found, "Voltage"))
+    pixel_size = _stated(found, "PixelSpacing", odd) if stack else None
+    voltage = _stated(found, "Voltage", odd)
+    return possible("pixel_size", pixel_size), possible("voltage", voltage), tuple(odd)
 
 
-def _stated(found: Mdoc, key: str) -> float | None:
+def _stated(found: Mdoc, key: str, odd: list[str]) -> float | None:
     place = _KEYS.index(key)
     texts = {section.wanted[place] for section in found.sections} - {None}
     if key in found.header:
         texts.add(found.header[key])
-    try:
-        values = {float(text) for text in texts if text}
-    except ValueError:  # somebody has written in it
-        return None
+    values = set()
+    for text in texts:
+        try:
+            values.add(float(text or "nan"))
+        except ValueError:  # somebody has written in it, or its computer writes decimal commas
+            odd.append(f"{key} = {text:.40} in its mdoc file is no number.")
+            return None
+    values = {one for one in values if one == one}
     return values.pop() if len(values) == 1 else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images.scanning import ENDINGS, NAMES
-from openem_nb.mining._beside import optics_beside
+from openem_nb.mining._beside import known_beside, optics_beside
 from openem_nb.mining.columns import as_text
 from openem_nb.values import counted, format_bytes
 
@@ -104,8 +104,8 @@ class ImageFile:
         else:
             found = self.far.open(self.name.rpartition("/")[2], progress=progress)
         if self.far is None and (found.pixel_size is None or found.voltage is None):
-            pixel_size, voltage = optics_beside(self.path)
-            found.told(pixel_size=pixel_size, voltage=voltage, by="mdoc file")
+            pixel_size, voltage, odd = known_beside(self.path)
+            found.told(pixel_size=pixel_size, voltage=voltage, by="mdoc file", notes=odd)
         return found.told(pixel_size=self.pixel_size, voltage=self.voltage)
 
     @property

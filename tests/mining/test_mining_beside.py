@@ -64,6 +64,28 @@ def test_only_what_is_clear_is_taken(
     assert optics_beside(stack(tmp_path, mdoc) / "series.st") == expected
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_marks_of_windows_before_the_first_line_are_no_part_of_it(
+    tmp_path: Path, encoding: str
+) -> None:
+    stack(tmp_path, "")
+    place = tmp_path / "series.st.mdoc"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    place.write_bytes(f"{mark}{SERIES}{place.read_text()}".encode(encoding))
+    with images_of(tmp_path)[0].open() as found:
+        assert (found.pixel_size, found.voltage) == (2.5, 300)
+        assert found.tilts == (0, 3, 6)
+
+
+def test_what_is_no_number_is_told(tmp_path: Path) -> None:
+    stack(tmp_path, "Voltage = 300\nPixelSpacing = 1,37\n\n")
+    with images_of(tmp_path)[0].open() as found:
+        assert (found.pixel_size, found.voltage) == (None, 300)
+        assert "PixelSpacing = 1,37 in its mdoc file is no number." in found.notes
+    mined = mining.mine(tmp_path, measures=["statistics"], workers=1)
+    assert "PixelSpacing = 1,37" in mined.frame["notes"][0]
+
+
 def test_an_image_without_an_mdoc_file_is_told_nothing(tmp_path: Path) -> None:
     (stack(tmp_path / "other", "") / "series.st.mdoc").unlink()
     assert not images_of(tmp_path / "other")[0].told
