@@ -38,6 +38,9 @@ Frame = int | Literal["sum"]
 _STATIC: Final = 768
 """Pixels of the longest side of the picture that a saved notebook keeps."""
 
+_MOST_ADDED: Final = 10_000
+"""Frames of which a picture shows the sum: cameras write some thousands of one exposure."""
+
 _numbers = itertools.count()
 
 
@@ -342,7 +345,7 @@ class Micrograph:
         frame :
             By default the mean of all frames of a movie, and the middle section of a volume or
             tilt series. Of a movie at an address it is the first frame, so that not all of it has
-            to come over the line.
+            to come over the line, and so it is of one with more than 10,000 frames.
         """
         chosen: Frame = self._shown() if frame is None else frame
         height, width = self.shape
@@ -357,7 +360,7 @@ class Micrograph:
         if self.frames == 1:
             return 0
         if self.is_movie:  # over a line one frame has to do
-            return "sum" if self._fetched is None else 0
+            return "sum" if self._fetched is None and self.frames <= _MOST_ADDED else 0
         return self.frames // 2
 
     def _reduced(

@@ -73,3 +73,16 @@ def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "memory.max").write_text("max\n")
     assert _memory._free() > 1_000_000
     assert _memory.room((2, 3), np.dtype(np.uint8)).shape == (2, 3)
+
+
+def test_a_picture_of_very_many_frames_is_one_of_them(tmp_path: Path) -> None:
+    count = 200_000
+    head = bytearray(1024)
+    struct.pack_into("<4i", head, 0, 1, 1, count, 1)
+    struct.pack_into("<3i3f3f3i", head, 28, 1, 1, 1, *[1.0] * 3, *[90] * 3, 1, 2, 3)
+    head[208:214] = b"MAP \x44\x44"
+    numbers = np.arange(count, dtype=np.int16) + 7
+    (tmp_path / "a.mrcs").write_bytes(bytes(head) + numbers.tobytes())
+    with images.open_image(tmp_path / "a.mrcs") as found:
+        assert (found.frames, found.is_movie) == (count, True)
+        assert found.thumbnail(8).tolist() == [[7]]
