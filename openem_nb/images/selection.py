@@ -8,6 +8,7 @@ microscope have in common (since version 3.1; Zivanov et al. 2020, IUCrJ 7, 253)
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -50,6 +51,9 @@ _GROUPS: Final = ("ctf_", "motion_")
 _BY_DOSE: Final = ("motion_early", "motion_late")
 """Columns that mean what RELION means by them only where ``motion_dose`` tells the dose: its early
 motion is that of the first 4 e⁻/Å²."""
+_HIDDEN: Final = re.compile(r"'+[=+\-@\t\r\n]")
+"""A text that spreadsheets would calculate, with apostrophes before it: one more is put there, and
+one is taken away on reading, so that every text comes back as it was."""
 _NAMES: Final = ("micrograph", "name", "path")
 _BYTES: Final = 256 << 20
 
@@ -115,7 +119,7 @@ def write_selection(
         )
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        written = for_spreadsheets(chosen)
+        written = for_spreadsheets(chosen.astype(object).map(_told_apart))
         written[name] = [writable(str(one)) for one in written[name]]
         write_whole(path, written.to_csv(index=False))
     elif suffix == ".star":
@@ -177,6 +181,12 @@ def _columns(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of the micrographs, and the labels that some have no value for."""
     names = [str(one) for one in frame[name]]
+    for one in names:
+        if one != " ".join(one.split()):
+            raise InvalidInput(
+                f"A STAR file cannot hold the name {one!r} with its spaces.",
+                hint="Rename the file, or write CSV.",
+            )
     if folder is not None:
         names = [str(folder / one) for one in names]
     elif "path" in frame:
@@ -207,7 +217,8 @@ def _columns(
             without.append(label)
     columns["openemMark"] = [one or None for one in frame["mark"]]
     if frame["note"].astype(bool).any():
-        columns["openemNote"] = [one or None for one in frame["note"]]
+        # None would be a note that is missing
+        columns["openemNote"] = ["none" if one == "None" else one or None for one in frame["note"]]
     return columns, without
 
 
@@ -263,9 +274,16 @@ def _said(text: str) -> str:
 def _read_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    content = io.BytesIO(content_of(path, _BYTES))
+    content = content_of(path, _BYTES)
     try:
-        table = pd.read_csv(content, dtype=str, keep_default_na=False, encoding_errors="replace")
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:  # as spreadsheets save it again in much of Europe
+        text = content.decode("cp1252", "replace")
+    first = text.partition("\n")[0]
+    columns = {mark: [one.strip(' "\r') for one in first.split(mark)] for mark in ",;\t"}
+    between = next((mark for mark, names in columns.items() if "mark" in names), ",")
+    try:
+        table = pd.read_csv(io.StringIO(text), sep=between, dtype=str, keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise DamagedFile(
             f"{path.name} is not a CSV file: {error}.", hint="Save it again."
@@ -282,7 +300,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _as_it_was(text: str) -> str:
     """Return a text without the apostrophe that keeps spreadsheets from calculating it."""
-    return text[1:] if text.startswith("'") and text[1:2] in {"=", "+", "-", "@"} else text
+    return text[1:] if _HIDDEN.match(text) else text
+
+
+def _told_apart(value: Any) -> Any:
+    """Return a text that is like one with that apostrophe with another one."""
+    return f"'{value}" if isinstance(value, str) and _HIDDEN.match(value) else value
 
 
 def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:

@@ -221,3 +221,49 @@ def test_relion_is_told_no_motion_of_noise(tmp_path: Path) -> None:
     kept = write_selection(tmp_path / "kept.star", frame, keep="good").read_text()
     assert "_rlnAccumMotionTotal" in kept
     assert "180" not in kept
+
+
+ODD = [
+    "=y",
+    "'=y",
+    "''=y",
+    "'y",
+    "\t=x",
+    "'\tz",
+    "-1",
+    "@a,b",
+    'q"u;o',
+    "+\nline",
+    "Müller",
+    "a  b ",
+]
+
+
+def test_every_name_and_note_comes_back_from_csv_as_it_was(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"name": ODD, "mark": "good", "note": ODD[::-1]})
+    found = read_selection(write_selection(tmp_path / "s.csv", frame))
+    assert found["name"].tolist() == ODD
+    assert found["note"].tolist() == ODD[::-1]
+    assert "\n=y," not in (tmp_path / "s.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_marks_that_a_spreadsheet_saved_again_are_read(
+    tmp_path: Path, between: str, encoding: str
+) -> None:
+    text = "name,mark,note,std\r\nMüller.mrc,good,grün,1\r\nb.mrc,bad,,2\r\n"
+    (tmp_path / "x.csv").write_bytes(text.replace(",", between).encode(encoding))
+    found = read_selection(tmp_path / "x.csv")
+    assert found.to_numpy().tolist() == [["Müller.mrc", "good", "grün"], ["b.mrc", "bad", ""]]
+
+
+def test_a_star_file_changes_no_name_and_loses_no_note(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"name": ["a.mrc", "b c.mrc"], "mark": "good", "note": ["None", ""]})
+    found = read_selection(write_selection(tmp_path / "s.star", frame))
+    assert found["name"].tolist() == ["a.mrc", "b c.mrc"]
+    assert found["note"].tolist() == ["none", ""]
+    for name in ("a  b.mrc", "a\tb.mrc", " a.mrc", "a\nb.mrc"):
+        with pytest.raises(InvalidInput, match="with its spaces"):
+            write_selection(tmp_path / "t.star", frame.assign(name=["x.mrc", name]))
+    assert not (tmp_path / "t.star").exists()
