@@ -118,6 +118,10 @@ class _Facade(ModuleType):
         if not (isinstance(value, ModuleType) and name in _MEMBERS):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process by name, as other modules do: with functions that use this one."""
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Facade
 

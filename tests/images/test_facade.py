@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import subprocess
 import sys
 
@@ -46,3 +47,10 @@ def _run(code: str) -> str:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     return done.stdout.strip()
+
+
+def test_functions_that_use_it_can_be_sent_to_another_process() -> None:
+    cloudpickle = pytest.importorskip("cloudpickle", reason="dask is not installed")
+    assert pickle.loads(pickle.dumps(images)) is images
+    sent = cloudpickle.loads(cloudpickle.dumps(lambda: images.contrast))
+    assert sent() is images.contrast
