@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from openem_nb.formats.source import damaged, truncated
+from openem_nb.formats.source import FOLLOWED, damaged, truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +24,8 @@ __all__ = ["Flowing"]
 
 _FIRST: Final = 1 << 16
 """Packed bytes at the beginning that are read alone: a header needs no more."""
+_MAGIC: Final = 3
+"""Bytes that tell the begin of a packed piece."""
 _BITE: Final = 1 << 16
 """Packed bytes given to the unpacker at once."""
 _STEP: Final = 1 << 18
@@ -76,6 +78,8 @@ class Flowing:
         self._states: list[_State] = []
         self._apart = _APART
         self._head = bytearray()
+        self.odd: tuple[str, ...] = ()
+        """What of it is odd, in sentences, as far as it was unpacked."""
         self._start(_State(0, 0, begun()))
 
     @classmethod
@@ -167,6 +171,11 @@ class Flowing:
                         continue
                 if not self._many:
                     self._ended = True
+                    break
+                if len(self._input) < _MAGIC:
+                    self._input += self._bite()
+                if not self._input.startswith((b"\x1f\x8b", b"BZh")):
+                    self.odd, self._ended = (FOLLOWED,), True
                     break
                 self._unpacker = self._begun()
             if not self._input and not self._more:

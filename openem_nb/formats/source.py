@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 from openem_nb.errors import CannotWrite, DamagedFile, InvalidInput, NotFound, OpenEMError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -45,6 +45,9 @@ __all__ = [
 ]
 
 _EMDB: Final = re.compile(r"EMD-[0-9]{4,}", re.IGNORECASE)
+_NO_PIECE: Final = "Not a gzipped file"
+"""What the library says of bytes behind a packed piece that begin no other one."""
+FOLLOWED: Final = "Behind the packed content there are bytes that are none of it."
 STEP: Final = 1 << 20
 """Bytes that are unpacked at once."""
 
@@ -335,6 +338,8 @@ class Unpacked:
         self._ended = False
         self._have = 0
         self._left = b""
+        self.odd: tuple[str, ...] = ()
+        """What of it is odd, in sentences, as far as it was unpacked."""
         self._lock = threading.Lock()
         try:
             self._file = tempfile.TemporaryFile(prefix="openem-")  # noqa: SIM115  (as long as we)
@@ -358,12 +363,7 @@ class Unpacked:
         """Unpack up to a place, where there is as much; return the number of the open file."""
         with self._lock:
             while self._have < end and not self._ended:
-                try:
-                    piece = self._left or self._unpacker.read(STEP)
-                except self._breaks as error:
-                    raise damaged(
-                        self.name, f"its compressed content is broken ({error})"
-                    ) from error
+                piece = self._left or self._next()
                 self._ended = not piece
                 self._left = piece
                 try:
@@ -373,6 +373,18 @@ class Unpacked:
                 except OSError as error:
                     raise _no_room(self.name, error) from error
             return self._file.fileno()
+
+    def _next(self) -> bytes:
+        """Unpack some more; none at the end."""
+        try:
+            # one read at a time: what is whole before something broken is not lost
+            read: Callable[[int], bytes] = getattr(self._unpacker, "read1", self._unpacker.read)
+            return read(STEP)
+        except self._breaks as error:
+            if self._have and isinstance(error, gzip.BadGzipFile) and _NO_PIECE in str(error):
+                self.odd = (FOLLOWED,)
+                return b""
+            raise damaged(self.name, f"its compressed content is broken ({error})") from error
 
     def read(self, offset: int, count: int) -> bytes:
         """Return ``count`` bytes from a place on; fewer where the file ends."""

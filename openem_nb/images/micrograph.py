@@ -127,12 +127,16 @@ class Micrograph:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is odd about the file, in sentences, with :attr:`problems` first; usually empty."""
-        return (*self._about.problems, *self._about.notes)
+        return (*self.problems, *self._about.notes)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What of the file is missing or broken, in sentences; empty where it is whole."""
-        return self._about.problems
+        """What of the file is missing or broken, in sentences; empty where it is whole.
+
+        What follows behind packed content shows when all of it has been read.
+        """
+        found: tuple[str, ...] = getattr(getattr(self._pixels, "source", None), "odd", ())
+        return (*self._about.problems, *found)
 
     @property
     def origin(self) -> str:

@@ -127,6 +127,27 @@ def test_a_movie_that_is_cut_off_has_its_whole_frames(tmp_path: Path) -> None:
             found.frame(2)
 
 
+def test_what_follows_behind_packed_content_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).normal(0, 1, (900, 800)).astype(np.float32)
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(data)
+    content = (tmp_path / "a.mrc").read_bytes()
+    half = len(content) // 2
+    path = tmp_path / "a.mrc.gz"
+    two = gzip.compress(content[:half], 1) + gzip.compress(content[half:], 1)
+    for behind in (b"", bytes(100), b"x", b"garbage" * 9):
+        path.write_bytes(two + behind)
+        with images.open_image(path) as found:
+            assert np.array_equal(found.frame(), data)
+            found._pixels.source.reach(1 << 40)  # to the end, which nobody has to read
+            told = [one for one in found.problems if "Behind the packed content" in one]
+            assert len(told) == (behind.strip(b"\0") != b"")
+            assert set(told) <= set(found.notes)
+    path.write_bytes(b"\x1f\x8b" + b"garbage" * 9)
+    with pytest.raises(DamagedFile):
+        images.open_image(path)
+
+
 def test_a_full_disk_is_not_the_fault_of_a_packed_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

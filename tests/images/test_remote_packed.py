@@ -116,6 +116,17 @@ def test_any_place_in_any_order(server: Server, monkeypatch: pytest.MonkeyPatch)
     source.close()
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+@pytest.mark.parametrize("behind", [b"", b"x", b"garbage" * 9])
+def test_what_follows_is_told(server: Server, content: bytes, pack: Any, behind: bytes) -> None:
+    half = len(content) // 2
+    server.files["a.mrc.gz"] = pack(content[:half]) + pack(content[half:]) + behind
+    with images.open_image(server.url("a.mrc.gz")) as found:
+        assert np.array_equal(found.frame(DATA.shape[0] - 1), DATA[-1])
+        assert found._pixels.source.read(len(content), 1) == b""
+        assert any("Behind the packed" in one for one in found.problems) == bool(behind)
+
+
 def test_a_flipped_bit_is_told(server: Server, content: bytes) -> None:
     packed = bytearray(gzip.compress(content))
     packed[-6] ^= 1  # the checksum of the content
