@@ -82,7 +82,8 @@ class Ctf:
     """Degrees from +x to the axis of ``defocus_u``, counter-clockwise with the first row at the
     bottom; from -90 to 90."""
     phase_shift: float
-    """Degrees; what was given, or what was found where it was looked for."""
+    """Degrees; what was given, or what was found where it was looked for, which is known up to
+    180."""
     score: float
     """Correlation of the rings with the fit, weighted as the fit weights them: 1 for rings without
     noise. Below 0.5 the fit is not to be relied on."""
@@ -189,14 +190,16 @@ def ctf(
         Spherical aberration, mm; near 0 for microscopes with a corrector. Where it is not given,
         2.7 is assumed, that of most microscopes for cryo-EM, and the words of the result say so.
     pixel_size :
-        Å; by default what the micrograph or spectrum knows.
+        Å; by default what the micrograph or spectrum knows. Of a spectrum, that of the pixels it
+        was made of.
     amplitude_contrast :
         Part of the contrast that comes from amplitude; 0.07 to 0.1 for ice, as other programs
         assume it.
     phase_shift :
         Degrees of a phase plate; True looks for it between 0 and 180, a pair between the two.
     defocus :
-        Å between which the mean defocus is looked for.
+        Å between which the mean defocus is looked for. Underfocus is taken for granted: an image
+        over focus has nearly the same rings, and is fitted as one under focus.
     quick :
         Fit coarser rings, down to 4 Å, in three quarters of the time; a little less is known of
         the astigmatism then.
@@ -225,8 +228,11 @@ def ctf(
     shifts = _phase_range(phase_shift)
     low, high = checked_range(defocus)
     finest = _QUICK if quick else _FINEST
-    power = _spectrum(source, size, finest, quick=quick)
-    size = power.pixel_size or size
+    if isinstance(source, Spectrum):  # its pixels are as large as a person says
+        power = source
+    else:
+        power = _spectrum(source, size, finest, quick=quick)
+        size = power.pixel_size or size  # small pixels were averaged
     fine = _ctf_rings.prepare(
         power.power,
         power.fy,
@@ -252,7 +258,7 @@ def ctf(
         defocus_u=found.defocus + half,
         defocus_v=found.defocus - half,
         angle=math.degrees(0.5 * math.atan2(found.across, found.along)),
-        phase_shift=math.degrees(found.phase_shift) % 180,
+        phase_shift=_phase_in(shifts, math.degrees(found.phase_shift)),
         score=shown.score,
         resolution=shown.resolution,
         **errors,
@@ -278,16 +284,18 @@ def _doubt(
     # a fit that runs off the range follows something else
     if not low - _OFF <= found.defocus <= high + _OFF:
         return f"the fit ran out of the {low / 1e4:g} to {high / 1e4:g} µm that were searched"
+    why = ""
     if shown.score < _WEAK:
-        return "its rings follow the spectrum too little"
-    if found.gain < _CHANCE:
-        return "its rings do not stand out of the noise"
-    if shown.followed < _FEW:
-        if shown.resolution is None:
-            return f"not even the rings at {_COARSEST:g} Å follow the spectrum"
-        end = f"the fit ends at {shown.resolution:.1f} Å, with less than two rings"
-        return end if shown.resolution > 1.1 * finest else f"{end}: pixels show no finer ones"
-    return ""
+        why = "its rings follow the spectrum too little"
+    elif found.gain < _CHANCE:
+        why = "its rings do not stand out of the noise"
+    elif shown.followed < _FEW and shown.resolution is None:
+        why = f"not even the rings at {_COARSEST:g} Å follow the spectrum"
+    elif shown.followed < _FEW and shown.resolution is not None:
+        why = f"the fit ends at {shown.resolution:.1f} Å, with less than two rings"
+        if shown.resolution <= 1.1 * finest:
+            why += ": pixels show no finer ones"
+    return f"{why} (searched from {low / 1e4:g} to {high / 1e4:g} µm)" if why else ""
 
 
 def _optics(voltage: float, cs: float, amplitude_contrast: float) -> Optics:
@@ -304,12 +312,19 @@ def _phase_range(given: float | Sequence[float] | bool | None) -> tuple[float, f
     return checked_phase_range(given)
 
 
+def _phase_in(asked: tuple[float, float], found: float) -> float:
+    """Return a phase shift as it was given, or in the half turn around where it was looked for."""
+    low, high = asked
+    if low == high:
+        return low
+    first = (low + high) / 2 - 90
+    return first + (found - first) % 180
+
+
 def _spectrum(
-    source: NDArray[Any] | ImageLike | Spectrum, size: float, finest: float, *, quick: bool
+    source: NDArray[Any] | ImageLike, size: float, finest: float, *, quick: bool
 ) -> Spectrum:
     """Return the spectrum to fit, of as many frequencies as are used."""
-    if isinstance(source, Spectrum):
-        return source
     image = pixels(source)
     by = 2 ** max(0, math.floor(math.log2(2 * _FINE / size)))
     if by > 1:

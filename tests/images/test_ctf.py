@@ -134,6 +134,14 @@ def test_phase_shift_is_found_with_the_defocus(phase: float) -> None:
     assert between.phase_shift == pytest.approx(phase, abs=6)
 
 
+@pytest.mark.parametrize("given", [-10.0, 170.0, 350.0])
+def test_a_phase_shift_is_told_as_it_was_given(given: float) -> None:
+    spectrum = model(defocus=(12_000, 12_000, 0), phase=170.0)
+    assert images.ctf(spectrum, phase_shift=given).phase_shift == given
+    around = images.ctf(spectrum, phase_shift=(given - 20, given + 20))
+    assert around.phase_shift == pytest.approx(given, abs=6)
+
+
 def test_ends_of_a_phase_shift_come_in_any_sequence() -> None:
     spectrum = model(defocus=(12_000, 12_000, 0), phase=90.0)
     known = images.ctf(spectrum, phase_shift=(70, 110))
@@ -220,6 +228,14 @@ def test_a_spectrum_gives_what_its_image_gives() -> None:
     assert tiles.defocus == pytest.approx(15_000, abs=300)
 
 
+def test_the_pixel_size_that_is_given_is_that_of_a_spectrum() -> None:
+    image, truth = micrographs.simulate(SHAPE, defocus_u=15_000, seed=4)
+    wrong = images.periodogram(image, pixel_size=truth.pixel_size * 0.9)
+    found = images.ctf(wrong, voltage=300, pixel_size=truth.pixel_size)
+    assert found.pixel_size == truth.pixel_size
+    assert found.defocus == pytest.approx(15_000, abs=150)
+
+
 def flat(rng: np.random.Generator) -> np.ndarray:
     return rng.standard_normal((1024, 1024))
 
@@ -284,7 +300,10 @@ def test_words_say_why_a_fit_is_not_relied_on() -> None:
         "No defocus to rely on: the fit ran out of the 0.3 to 5 µm that were searched. The best"
     )
     few = images.ctf(model(defocus=(15_000, 15_000, 0), pixel_size=9.0, side=1024))
-    assert few.words.startswith("No defocus to rely on: its rings follow the spectrum too little.")
+    assert few.words.startswith(
+        "No defocus to rely on: its rings follow the spectrum too little "
+        "(searched from 0.3 to 5 µm). The best"
+    )
 
 
 @pytest.mark.parametrize(
@@ -293,7 +312,13 @@ def test_words_say_why_a_fit_is_not_relied_on() -> None:
         (39.0, 4.0, 5.0, 3.0, "its rings do not stand out of the noise"),
         (90.0, None, 0.0, 3.0, "not even the rings at 25 Å follow the spectrum"),
         (90.0, 12.3, 1.0, 3.0, "the fit ends at 12.3 Å, with less than two rings"),
-        (90.0, 12.3, 1.0, 12.0, "less than two rings: pixels show no finer ones"),
+        (
+            90.0,
+            12.3,
+            1.0,
+            12.0,
+            "the fit ends at 12.3 Å, with less than two rings: pixels show no finer ones",
+        ),
         (90.0, 4.0, 5.0, 3.0, ""),
     ],
 )
@@ -301,8 +326,7 @@ def test_doubts_are_told_apart(gain, resolution, followed, finest, words) -> Non
     fit = SimpleNamespace(defocus=15_000.0, gain=gain)
     shown = SimpleNamespace(score=0.99, resolution=resolution, followed=followed)
     found = import_module("openem_nb.images.ctf")._doubt(fit, shown, (3_000.0, 50_000.0), finest)
-    assert found.endswith(words)
-    assert bool(found) == bool(words)
+    assert found == (f"{words} (searched from 0.3 to 5 µm)" if words else "")
 
 
 @pytest.mark.parametrize("seed", range(20))
