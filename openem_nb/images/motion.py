@@ -423,14 +423,16 @@ def _certainty(frames: _Frames, track: NDArray[np.float64]) -> tuple[float, floa
     for number, by in enumerate(track):
         own = frames.moved(number, -by)
         others = total - own
-        common = (own * others.conj()).real.astype(np.float64)
-        random = (np.abs(own) * np.abs(others)).astype(np.float64) ** 2
+        common = own.real * others.real + own.imag * others.imag
+        random = (own.real**2 + own.imag**2) * (others.real**2 + others.imag**2)
         # frequencies of the other half, which are not stored, are the same once more
-        deviation = math.sqrt(2 * float(random.sum()))
-        signals.append(2 * float(common.sum()) / deviation if deviation > 0 else 0.0)
+        rows = [2 * part.sum(axis=1, dtype=np.float64) for part in (common, random)]
+        columns = [2 * part.sum(axis=0, dtype=np.float64) for part in (common, random)]
+        deviation = math.sqrt(float(rows[1].sum()))
+        signals.append(float(rows[0].sum()) / deviation if deviation > 0 else 0.0)
         for bend, rough in (
-            (2 * float(ky2 @ common.sum(axis=1)), 2 * float(ky2 @ random.sum(axis=1))),
-            (2 * float(common.sum(axis=0) @ kx2), 2 * float(random.sum(axis=0) @ kx2)),
+            (float(ky2 @ rows[0]), float(ky2 @ rows[1])),
+            (float(columns[0] @ kx2), float(columns[1] @ kx2)),
         ):
             variances.append(rough / bend**2 if bend > 0 else math.inf)
     return float(np.mean(signals)), math.sqrt(2 * float(np.mean(variances)))
