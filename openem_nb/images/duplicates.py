@@ -35,7 +35,10 @@ the noise of two exposures of one place is small against what lies there."""
 _TOGETHER: Final = 512
 """Pictures that are compared with all others at a time."""
 _COMMON: Final = 8
-"""Pictures from which on what they have in common, the illumination, is taken off."""
+"""Distinct pictures from which on what they have in common, the illumination, is taken off."""
+_COPY: Final = 0.9999
+"""Correlation of a picture and its copy, at least, which a strong illumination alone hardly gives
+two pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,10 @@ def duplicates(
     if len(pictures) < 2:
         return []
     rows = np.stack([_small(picture) for picture in pictures])
-    if len(rows) >= _COMMON:
-        rows -= np.median(rows, axis=0)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-6)
+    distinct = rows[_distinct(_of_length_1(rows))]
+    if len(distinct) >= _COMMON:
+        rows -= np.median(distinct, axis=0)
+    rows = _of_length_1(rows)
     found = []
     for start in range(0, len(rows), _TOGETHER):
         part = rows[start : start + _TOGETHER] @ rows[start:].T
@@ -103,6 +106,22 @@ def duplicates(
             if j > i:
                 value = max(-1.0, min(float(part[i, j]), 1.0))
                 found.append(Duplicate(names[start + i], names[start + j], value))
+    return found
+
+
+def _of_length_1(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    out = np.zeros_like(rows)
+    np.divide(rows, length, out=out, where=length > 1e-6)
+    return out
+
+
+def _distinct(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which rows are no copy of an earlier one: what copies share is no illumination."""
+    found = np.ones(len(rows), bool)
+    for start in range(0, len(rows), _TOGETHER):
+        part = np.abs(rows[start : start + _TOGETHER] @ rows[: start + _TOGETHER].T)
+        found[start : start + _TOGETHER] = ~(np.tril(part, start - 1) >= _COPY).any(axis=1)
     return found
 
 

@@ -302,15 +302,39 @@ def _placed(path: Path, picks: Picks) -> Picks:
 def write_picks(path: Path | str, picks: Picks, *, micrograph: str | None = None) -> Path:
     """Write picks as a STAR file that RELION imports; return its path.
 
+    The size of the pixels that are counted goes into a table of optics; the diameter is left out.
+
     Parameters
     ----------
+    path :
+        Its name ends in ``.star``.
     micrograph :
         Name of the micrograph, for picks that do not have it.
+
+    Raises
+    ------
+    InvalidInput
+        If the name ends otherwise, or picks do not know their micrograph.
     """
     path = Path(path)
+    if path.suffix.lower() != ".star":
+        raise InvalidInput(
+            f"Picks are written as STAR, and {path.name} does not end in .star.",
+            hint=f"Call it {path.with_suffix('.star').name}.",
+        )
     names = picks.micrographs if micrograph is None else (micrograph,) * len(picks)
-    columns: dict[str, Any] = {} if names is None else {"rlnMicrographName": names}
+    if names is None and len(picks):
+        raise InvalidInput(
+            "These picks do not know their micrograph.", hint="Give micrograph=, its name."
+        )
+    columns: dict[str, Any] = {"rlnMicrographName": names or ()}
     columns |= {"rlnCoordinateX": picks.x, "rlnCoordinateY": picks.y}
+    tables: dict[str, dict[str, Any]] = {}
+    if picks.pixel_size is not None:
+        columns["rlnOpticsGroup"] = [1] * len(picks)
+        optics = {"rlnOpticsGroupName": "opticsGroup1", "rlnOpticsGroup": 1}
+        optics["rlnMicrographPixelSize"] = picks.pixel_size
+        tables["optics"] = {name: [value] for name, value in optics.items()}
     for name, values in (
         ("rlnAutopickFigureOfMerit", picks.score),
         ("rlnClassNumber", picks.kind),
@@ -318,5 +342,5 @@ def write_picks(path: Path | str, picks: Picks, *, micrograph: str | None = None
     ):
         if values is not None:
             columns[name] = values
-    write_star(path, {"particles": columns})
+    write_star(path, {**tables, "particles": columns})
     return path

@@ -80,6 +80,13 @@ def test_two_exposures_of_one_place_are_found() -> None:
     assert len(images.duplicates(small, least=0.5)) == 1
 
 
+@pytest.mark.parametrize(("copies", "others"), [(8, 0), (5, 3), (8, 4), (4, 8), (600, 2)])
+def test_copies_are_found_however_many_they_are(copies: int, others: int) -> None:
+    pictures = [scene(0)] * copies + [scene(1 + number) for number in range(others)]
+    found = pairs(images.duplicates(pictures))
+    assert found == [(i, j) for i in range(copies) for j in range(i + 1, copies)]
+
+
 def test_even_pictures_are_like_nothing() -> None:
     assert images.duplicates([np.zeros((64, 64)), np.full((64, 64), 3.3), np.zeros((5, 9))]) == []
 

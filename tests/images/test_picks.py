@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -172,6 +173,30 @@ def test_what_is_written_is_read(
     assert found.kind is not None
     np.testing.assert_array_equal(found.kind, picks.kind)
     assert list(found.micrographs) == [row[2] for row in rows]
+
+
+def test_the_size_of_the_pixels_that_are_counted_is_kept(tmp_path: Path) -> None:
+    picks = Picks(np.array([100.0]), np.array([60.0]), pixel_size=0.5)
+    found = read_picks(write_picks(tmp_path / "p.star", picks, micrograph="m.mrc"))
+    assert found.pixel_size == 0.5
+    assert found.of("m.mrc").scaled(1.0).x[0] == picks.scaled(1.0).x[0] == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "micrograph", "words"),
+    [
+        ("p.box", "m.mrc", "p.box does not end in .star"),
+        ("p", "m.mrc", "p does not end in .star"),
+        ("p.star", None, "do not know their micrograph"),
+    ],
+)
+def test_picks_that_nobody_could_read_again_are_not_written(
+    tmp_path: Path, name: str, micrograph: str | None, words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(words)) as raised:
+        write_picks(tmp_path / name, Picks(np.zeros(1), np.zeros(1)), micrograph=micrograph)
+    assert raised.value.hint
+    assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize("name", ["?", ".", "a b", "_x", "loop_"])
