@@ -55,10 +55,21 @@ class MapStatistics:
 
 
 def slabs(data: NDArray[Any] | Voxels) -> Iterator[NDArray[np.float32]]:
-    """Yield an array in its own order as float32, a few sections at a time."""
-    each = max(1, SLAB // max(1, 4 * math.prod(data.shape[1:])))
+    """Yield an array in its own order as float32, a few sections at a time.
+
+    Each is valid until the next one is asked for: those of a file are read into the same memory,
+    which stays in the cache.
+    """
+    area = math.prod(data.shape[1:])
+    each = max(1, SLAB // max(1, 4 * area))
+    memory = None if isinstance(data, np.ndarray) else np.empty(each * area, data.dtype)
     for start in range(0, len(data), each):
-        yield np.asarray(data[start : start + each], np.float32)
+        end = min(start + each, len(data))
+        if isinstance(data, np.ndarray):
+            yield np.asarray(data[start:end], np.float32)
+        else:
+            found = data.run(start * area, end * area, memory)
+            yield np.asarray(found, np.float32).reshape(end - start, *data.shape[1:])
 
 
 def measure(data: NDArray[Any] | Voxels) -> MapStatistics:

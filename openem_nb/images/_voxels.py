@@ -40,15 +40,15 @@ class Voxels:
         """As in the file, its byte order too."""
         self.size = math.prod(self.shape)
 
-    def run(self, start: int, end: int) -> NDArray[Any]:
-        """Return voxels one behind the other.
+    def run(self, start: int, end: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return voxels one behind the other, in the memory that is given.
 
         Raises
         ------
         DamagedFile
             If the file has become shorter meanwhile.
         """
-        found = np.empty(end - start, self.dtype)
+        found = np.empty(end - start, self.dtype) if out is None else out[: end - start]
         if found.size:
             self._pixels.source.read_into(self._begin + start * self.dtype.itemsize, found)
         return found
