@@ -123,7 +123,7 @@ def main() -> None:
     image = None
     if given.only in (None, "spectrum", "statistics"):
         image, _ = micrographs.simulate((4096, 4096), hot_pixels=50)
-    if given.only in (None, "spectrum"):
+    if image is not None and given.only != "statistics":
         spectra(image, given.repeat)
     if given.only in (None, "worker"):
         here = of_noise(given.repeat)
@@ -131,7 +131,7 @@ def main() -> None:
             there = in_worker(given.repeat, settled=settled)
             words = "set up by mining" if settled else "as Dask has it"
             print(f"worker       {there:6.1f} ms, {there / here:.2f} x this process, {words}")
-    if given.only in (None, "statistics"):
+    if image is not None and given.only != "spectrum":
         greys(image, given.repeat)
     if given.only in (None, "motion"):
         movies()
