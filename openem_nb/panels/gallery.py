@@ -286,14 +286,15 @@ class Gallery(FrontEnd):
         from openem_nb.panels._gallery_sheet import sheet
 
         shown = self.shown.head(count)
-        cells = []
+        cells: list[tuple[str, str, bytes | str | None]] = []
         for row, name, mark in zip(
             shown.index.tolist(), shown[self._rows.key], shown["mark"], strict=True
         ):
+            found: bytes | str | None
             try:
                 found = self._source.picture(str(name), self._about(row))
             except OpenEMError:
-                found = None  # its place stays empty, as in the gallery
+                found = "cannot be read"
             cells.append((_html.plain(str(name)), str(mark), found))
         return sheet(cells)
 

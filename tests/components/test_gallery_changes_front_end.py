@@ -10,6 +10,7 @@ import pytest
 from _gallery import active, grid
 from PIL import Image
 
+from openem_nb.errors import DamagedFile
 from openem_nb.panels.gallery import Gallery, View
 
 pytestmark = pytest.mark.component
@@ -189,3 +190,40 @@ def test_a_mark_that_no_kernel_takes_goes_away_again(gallery_page: Any) -> None:
     page.get_by_role("textbox", name="Note").press("Enter")
     page.get_by_role("alert").get_by_text("run the cell again").wait_for()
     page.wait_for_function("document.querySelector('.oem-gallery-details input').value === ''")
+
+
+def test_a_long_name_has_all_the_room_of_its_cell_and_shows_its_end(gallery_page: Any) -> None:
+    long = f"FoilHole_{'31936318_' * 6}Data_20260101_103000_fractions.mrc"
+    page = gallery_page(Gallery(frame(long, "b.mrc")))
+    name = page.get_by_role("gridcell", name="fractions").locator(".oem-gallery-name")
+    cell, inside = name.evaluate("(one) => [one.parentElement.clientWidth, one.clientWidth]")
+    assert inside >= cell - 12
+    box, text = name.bounding_box(), name.locator("bdi").bounding_box()
+    assert text["width"] > box["width"]
+    assert text["x"] + text["width"] == pytest.approx(box["x"] + box["width"], abs=1)
+    short = page.get_by_role("gridcell", name="b.mrc").locator(".oem-gallery-name")
+    box, text = short.bounding_box(), short.locator("bdi").bounding_box()
+    assert text["x"] == pytest.approx(box["x"], abs=1)
+
+
+def test_why_an_image_cannot_be_read_is_said_once(gallery_page: Any) -> None:
+    words = "text.mrc is no image of a kind that is known here."
+
+    def make(_: str) -> bytes:
+        raise DamagedFile(words)
+
+    page = gallery_page(Gallery(frame("text.mrc", "b.mrc", problem=[words, ""]), thumbnails=make))
+    page.wait_for_function(
+        """() => {
+        const { model } = window; // as the kernel says that it has tried
+        model.update({ pictures: model.get("pictures") + 1 });
+        return document.body.innerText.split("cannot be read").length === 3;
+        }""",
+        polling=100,
+    )
+    page.get_by_role("gridcell", name="text.mrc, cannot be read: text.mrc is no image").wait_for()
+    page.get_by_role("gridcell").first.click()
+    details = page.get_by_role("region", name="The chosen image").inner_text()
+    assert details.count("is no image of a kind") == 1
+    page.get_by_role("gridcell", name="b.mrc").click()
+    page.get_by_text("Its picture cannot be made").wait_for()

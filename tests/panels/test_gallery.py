@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from openem_nb.errors import DamagedFile, InvalidInput
 from openem_nb.images import read_selection
@@ -329,3 +329,36 @@ def test_fits_that_are_not_reliable_come_after_those_that_are_both_ways() -> Non
     gallery.show(table(4))
     assert not len(gallery.shown)
     gallery.close()
+
+
+def test_the_picture_of_a_saved_notebook_has_names_in_full_and_says_what_cannot_be_read(
+    closing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    text = ImageDraw.ImageDraw.text
+
+    def noted(draw: Any, at: Any, words: str, *more: Any, **options: Any) -> None:
+        written.append(words)
+        text(draw, at, words, *more, **options)
+        assert draw.textlength(words, font=options["font"]) <= 160
+        box = options["font"].getmask("ß")
+        assert bytes(box) != bytes(options["font"].getmask("\uffff"))  # no box in its place
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", noted)
+
+    class Broken:
+        def picture(self, name: str, row: Any) -> bytes | None:
+            if name.startswith("b"):
+                raise DamagedFile("It is cut off.")
+            return None
+
+        def close(self) -> None:
+            pass
+
+    long = f"{'FoilHole_' * 9}Größe_1.mrc"
+    gallery = closing(Gallery(pd.DataFrame({"name": [long, "b.mrc"]}), thumbnails=Broken()))
+    gallery.mark([long], "good")
+    gallery.picture()
+    assert written[0].startswith("good: …")
+    assert written[0].endswith("Größe_1.mrc")
+    assert written[1:] == ["cannot be read", "b.mrc"]

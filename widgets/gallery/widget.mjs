@@ -50,7 +50,7 @@ function render({ model, el }) {
   const grid = new GalleryGrid({
     draw: (cell, place) => {
       const row = shown[place];
-      const state = { selected: choice.selected.has(row), column: view.sort, width: grid.size.width };
+      const state = { selected: choice.selected.has(row), column: view.sort };
       galleryCell(cell, table, row, pictures.get(row), state);
     },
     sight: (seen) => pictures.want(seen.map((place) => shown[place])),

@@ -6,12 +6,12 @@ import { galleryAmount } from "../shared/gallery_table.mjs";
 
 export const GALLERY_MARKS = /** @type {Record<string, string>} */ ({ good: "✓ good", bad: "✗ bad", "": "" });
 
-const GALLERY_LONGEST = 60;
+const GALLERY_LONGEST = 120;
 
-/** The end of a name: what tells images of one session apart stands there. @param {string} name @param {number} width */
-function galleryShort(name, width) {
-  const room = Math.min(GALLERY_LONGEST, Math.floor(width / 8));
-  return name.length > room ? `…${name.slice(1 - room)}` : name;
+/** A name; of a long one its end shows, which tells images of one session apart. @param {string} name */
+function galleryName(name) {
+  const end = make("bdi", {}, name.slice(-GALLERY_LONGEST));
+  return make("span", { class: "oem-gallery-name" }, end);
 }
 
 /**
@@ -21,9 +21,9 @@ function galleryShort(name, width) {
  * @param {GalleryTable} table
  * @param {number} row
  * @param {{ url?: string, error?: string } | undefined} picture
- * @param {{ selected: boolean, column: string, width: number }} state
+ * @param {{ selected: boolean, column: string }} state
  */
-export function galleryCell(cell, table, row, picture, { selected, column, width }) {
+export function galleryCell(cell, table, row, picture, { selected, column }) {
   const mark = table.marks[row];
   const amount = column && column !== "name" ? galleryAmount(table.at(column, row)) : "";
   const value = amount && table.doubtful(row, column) ? `${amount} (not reliable)` : amount;
@@ -46,13 +46,17 @@ export function galleryCell(cell, table, row, picture, { selected, column, width
     image = make("span", { class: "oem-gallery-empty" }, picture?.error ? "cannot be read" : "…");
   }
   const frame = make("span", { class: "oem-gallery-frame" }, image, badges);
-  const name = make("span", { class: "oem-gallery-name" }, galleryShort(table.names[row], width));
-  cell.replaceChildren(frame, name);
+  cell.replaceChildren(frame, galleryName(table.names[row]));
   if (column && column !== "name") cell.append(make("span", { class: "oem-gallery-value" }, value));
   cell.title = table.names[row];
   cell.dataset.mark = mark;
   cell.setAttribute("aria-selected", String(selected));
   cell.setAttribute("aria-label", gallerySpoken(table, row, picture, column, value));
+}
+
+/** Whether reasons say already why there is no picture. @param {string | undefined} reasons @param {string | undefined} error */
+export function gallerySaid(reasons, error) {
+  return Boolean(error && reasons?.includes(error.replace(/\.$/, "")));
 }
 
 /** @param {GalleryTable} table @param {number} row @param {{ error?: string } | undefined} picture @param {string} column @param {string} value */
@@ -63,7 +67,7 @@ function gallerySpoken(table, row, picture, column, value) {
     value && `${table.label(column)} ${value}`,
     table.notes[row] && `note: ${table.notes[row]}`,
     table.doubtful(row) && "CTF not reliable",
-    table.reasons[row] && `unlike the others: ${table.reasons[row]}`,
+    table.reasons[row] && !gallerySaid(table.reasons[row], picture?.error) && `unlike the others: ${table.reasons[row]}`,
     picture?.error && `cannot be read: ${picture.error}`,
   ]
     .filter(Boolean)

@@ -1,6 +1,6 @@
 // @ts-check
 import { make, uniqueId } from "../shared/dom.mjs";
-import { GALLERY_MARKS } from "../shared/gallery_cell.mjs";
+import { GALLERY_MARKS, gallerySaid } from "../shared/gallery_cell.mjs";
 import { galleryAmount } from "../shared/gallery_table.mjs";
 
 /** @typedef {import("./gallery_table.mjs").GalleryTable} GalleryTable */
@@ -73,7 +73,8 @@ export class GalleryDetails {
     this.label.textContent = one === row || selected > 1 ? "Note" : `Note to ${table.names[one]}`;
     if (this.rows === undefined) this.note.value = table.notes[row] ?? "";
     const doubt = table.doubtful(row) && "The CTF is not reliable: what it says of the image may be wrong.";
-    this.reasons.textContent = [doubt, table.reasons[row], error && `Its picture cannot be made: ${error}`].filter(Boolean).join(" ");
+    const known = gallerySaid(table.reasons[row], error);
+    this.reasons.textContent = [doubt, table.reasons[row], error && !known && `Its picture cannot be made: ${error}`].filter(Boolean).join(" ");
     this.values.replaceChildren();
     if (selected > 1) this.values.append(make("dt", {}, "Of them"), make("dd", {}, table.names[row])); // whose values follow
     for (const column of table.columns) {
