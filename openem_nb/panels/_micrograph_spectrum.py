@@ -56,7 +56,10 @@ def fitted(image: NDArray[Any], settings: Mapping[str, Any]) -> tuple[Ctf, dict[
     ):
         value = settings.get(name)
         if value is None:
-            raise InvalidInput(f"The fit needs the {words}.", hint="Write it into its field.")
+            hint = "Write it into its field."
+            if name == "pixel_size":  # it is that of the whole view, and has no field here
+                hint = "The file does not know it: give pixel_size= where it is opened."
+            raise InvalidInput(f"The fit needs the {words}.", hint=hint)
         known[name] = float(value)
     if settings.get("phase_shift"):
         known["phase_shift"] = True

@@ -318,3 +318,13 @@ def test_a_range_of_defocus_is_two_numbers(tilts: Path, shown: Any, ask: Any) ->
         answer = ask(view.canvas, "spectrum", frame=1, around=1, fit=fit)
         assert answer["type"] == "error"
         assert "Unexpected" not in answer["message"]
+
+
+def test_without_a_pixel_size_it_is_said_where_to_give_it(
+    tmp_path: Path, sections: Any, shown: Any, ask: Any
+) -> None:
+    view = shown(write_mrc(tmp_path / "m.mrc", sections[0], pixel_size=0))
+    answer = ask(view.canvas, "spectrum", frame=0, fit=OPTICS)
+    assert answer["type"] == "error"
+    assert "pixel_size=" in answer["message"]
+    assert "field" not in answer["message"]  # there is none
