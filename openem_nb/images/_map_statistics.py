@@ -109,12 +109,25 @@ def _shared(data: NDArray[Any] | Voxels, work: Callable[[Any], _Found]) -> list[
         return [work(flat[: ends[1]]), *(one.result() for one in others)]
 
 
+def _memory(flat: NDArray[Any] | Run) -> NDArray[Any] | None:
+    """Return memory for the blocks of a file, which stays in the cache; arrays need none."""
+    return None if isinstance(flat, np.ndarray) else np.empty(_BLOCK, flat.dtype)
+
+
+def _part(flat: NDArray[Any] | Run, start: int, memory: NDArray[Any] | None) -> NDArray[np.float32]:
+    """Return a block as float32, valid until the next one is asked for."""
+    end = min(start + _BLOCK, flat.size)
+    if isinstance(flat, np.ndarray) or memory is None:
+        return np.asarray(flat[start:end], np.float32)
+    return np.asarray(flat.read(start, end, memory), np.float32)
+
+
 def _blocks(flat: NDArray[Any] | Run) -> list[tuple[float, float, float, float, float]]:
     """Return count, extremes, mean and sum of squared deviations of each block with numbers."""
     found: list[tuple[float, float, float, float, float]] = []
-    room = np.empty(_BLOCK, np.float32)
+    room, memory = np.empty(_BLOCK, np.float32), _memory(flat)
     for start in range(0, flat.size, _BLOCK):
-        values = np.asarray(flat[start : start + _BLOCK], np.float32)
+        values = _part(flat, start, memory)
         least, most = float(values.min()), float(values.max())
         if not (math.isfinite(least) and math.isfinite(most)):
             values = values[np.isfinite(values)]
@@ -170,8 +183,9 @@ def histogram(
     def count(flat: NDArray[Any] | Run) -> NDArray[np.int64]:
         counts = np.zeros(bins, np.int64)
         room, places = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.intp)
+        memory = _memory(flat)
         for start in range(0, flat.size, _BLOCK):
-            values = np.asarray(flat[start : start + _BLOCK], np.float32)
+            values = _part(flat, start, memory)
             if not np.isfinite(values.min() + values.max()):
                 values = values[np.isfinite(values)]
             scaled, place = room[: values.size], places[: values.size]

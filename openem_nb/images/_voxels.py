@@ -74,9 +74,10 @@ class Voxels:
     def rows(self, place: int) -> NDArray[Any]:
         """Return the same row of each section, (sections, columns)."""
         found = np.empty((self.shape[0], self.shape[2]), self.dtype)
+        row = self.shape[2] * self.dtype.itemsize
+        read = self._pixels.source.read_into
         for section in range(len(self)):
-            start = (section * self.shape[1] + place) * self.shape[2]
-            found[section] = self.run(start, start + self.shape[2])
+            read(self._begin + (section * self.shape[1] + place) * row, found[section])
         return found
 
     def columns(self, place: int) -> NDArray[Any]:
@@ -100,6 +101,15 @@ class Run:
     def size(self) -> int:
         """Voxels of it."""
         return self._end - self._start
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """As in the file."""
+        return self._voxels.dtype
+
+    def read(self, start: int, end: int, out: NDArray[Any]) -> NDArray[Any]:
+        """Return some of it in memory that is given."""
+        return self._voxels.run(self._start + start, self._start + end, out)
 
     def __getitem__(self, which: slice) -> Run:
         start, end, _step = which.indices(self.size)

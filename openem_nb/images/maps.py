@@ -289,8 +289,11 @@ class Map:
             return section.astype(np.float32, copy=False)
         along = self._frame.order[number]
         held = along == 2 and self._bytes <= _HELD
-        found = across(self.stored if held else self.voxels, along, place)
-        return np.array(self._turned(found, number), np.float32, order="C")
+        voxels = self.stored if held else self.voxels
+        found = self._turned(across(voxels, along, place), number)
+        if isinstance(voxels, Voxels):  # it has been read for us
+            return np.ascontiguousarray(found, np.float32)
+        return np.array(found, np.float32, order="C")
 
     def _turned(self, found: NDArray[Any], number: int) -> NDArray[Any]:
         """Return what lies across an axis of the volume with the other axes in their order."""
