@@ -88,6 +88,7 @@ class InspectPanel(Panel):
         pixel_size: float | None = None,
         picks: Picks | Path | str | None = None,
     ) -> None:
+        cache = settings.folders().cache  # first of all: without a place to write there is no panel
         self._kept: Kept | None = None
         super().__init__("Inspect micrographs", notice=None)
         self.source: Source | None = None
@@ -130,9 +131,7 @@ class InspectPanel(Panel):
         self.summary = _html.text_widget()
         self.more = ipywidgets.Button(description="Fetch more thumbnails")
         self.more.layout.display = "none"
-        self.thumbnails = Thumbnails(
-            settings.folders().cache / "thumbnails", self._arrived, self._fetch
-        )
+        self.thumbnails = Thumbnails(cache / "thumbnails", self._arrived, self._fetch)
         self.more.on_click(lambda _: self.thumbnails.allow())
         self.gallery = Gallery(thumbnails=self.thumbnails, label="Images", open=self._asked_for)
         self.gallery.on_mark(self._on_mark)
@@ -288,6 +287,8 @@ class InspectPanel(Panel):
 
     def close(self) -> None:
         """End all updates, the making of thumbnails, and the widgets; measuring goes on."""
+        if not hasattr(self, "load_form"):
+            return  # there is no place to write, so that it never came to be
         for job in (self.making, self.fetching):
             if job is not None:
                 job.cancel()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import mrcfile
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 from PIL import Image
 
 from openem_nb import settings
-from openem_nb.errors import InvalidInput, NotFound
+from openem_nb.errors import CannotWrite, InvalidInput, NotFound
 from openem_nb.images import read_selection
 from openem_nb.mining import ImageFile
 from openem_nb.panels import _inspect_thumbnails, inspect
@@ -334,3 +337,22 @@ def test_a_notebook_waits_for_the_pictures(closing: Any, session: Path) -> None:
     assert panel.thumbnails.picture(NAMES[0], {}) is not None
     with pytest.raises(NotFound):
         closing(InspectPanel(session, pattern="*.xyz")).wait()
+
+
+WITHOUT: Final = """
+from openem_nb.errors import CannotWrite
+from openem_nb.panels.inspect import InspectPanel
+try:
+    InspectPanel()
+except CannotWrite:
+    print("said")
+"""
+
+
+def test_a_panel_without_a_place_to_write_says_one_thing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    places = {**os.environ, "OPENEM_HOME": str(tmp_path / "file" / "home")}
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT], env=places, capture_output=True, text=True, check=True
+    )
+    assert (ran.stdout, ran.stderr) == ("said\n", "")
