@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from openem_nb import settings
-from openem_nb.errors import CannotWrite, InvalidInput, NotFound
+from openem_nb.errors import InvalidInput, NotFound
 from openem_nb.images import read_selection
 from openem_nb.mining import ImageFile
 from openem_nb.panels import _inspect_thumbnails, inspect
