@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, overload
 
@@ -115,6 +115,7 @@ class Map:
         self, opened: Micrograph, *, voxel_size: float | Three | None = None, volume: int = 0
     ) -> None:
         self._opened, self._pixels = opened, opened._pixels  # noqa: SLF001  (the floor below it)
+        self._given: dict[str, Any] = {"voxel_size": voxel_size, "volume": volume}
         given: Three | None = None
         if voxel_size is not None:
             sizes = np.broadcast_to(np.asarray(voxel_size, np.float64), 3)
@@ -473,6 +474,10 @@ class Map:
     def _repr_html_(self) -> str:
         found: str = self.report()._repr_html_()
         return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy it, or send it to another process, as what opens the same file there."""
+        return partial(Map, **self._given), (self._opened,)
 
     def close(self) -> None:
         """Close the file."""
