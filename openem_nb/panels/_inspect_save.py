@@ -25,7 +25,7 @@ _KEEP: Final = (
 )
 
 
-_SURE: Final = "There is such a file, which was not written here. Press Save again to replace it."
+_SURE: Final = "There is such a file, which was not written here. Tick this to replace it."
 
 
 class SaveForm(Form):
@@ -51,13 +51,13 @@ class SaveForm(Form):
     ) -> None:
         self._gallery, self._folder, self._start = gallery, folder, start
         self._written: set[Path] = set()  # what may be replaced without another word
-        self._warned: Path | None = None
         self.problems = ErrorView()
         """What came in between, to be shown below the form, where the person is."""
         super().__init__(
             [
-                Field("path", "Save as", placeholder="selection.star or selection.csv"),
+                Field("path", "Save as", placeholder="selection.star or selection.csv", wide=True),
                 Field("keep", "Images", kind="choice", value="all", choices=_KEEP),
+                Field("replace", "Replace a file that is there", kind="check", value=False),
             ],
             label="Save marks and notes",
             submit_label="Save",
@@ -70,10 +70,8 @@ class SaveForm(Form):
             return {"path": wrong}
         if not path.parent.is_dir():
             return {"path": f"There is no folder {path.parent}."}
-        warned, self._warned = self._warned, None
-        if path.exists() and path not in self._written and path != warned:
-            self._warned = path
-            return {"path": _SURE}
+        if path.exists() and path not in self._written and values.get("replace") is not True:
+            return {"replace": _SURE}
         self.problems.clear()
         keep: Any = str(values["keep"])
 
@@ -82,6 +80,7 @@ class SaveForm(Form):
 
         def show(written: Path) -> None:
             self._written.add(written)
+            self.fill(replace=False)  # the next name is another matter
             said = f"Written: {_html.plain(str(written))}"
             frame = self._gallery.table
             if written.suffix.lower() == ".star" and frame is not None:
@@ -110,11 +109,12 @@ class LoadForm(Form):
         self.problems = ErrorView()
         """What came in between, to be shown below the form, where the person is."""
         super().__init__(
-            [Field("path", "Load from", placeholder="selection.star or selection.csv")],
+            [Field("path", "Load from", placeholder="selection.star or selection.csv", wide=True)],
             label="Load marks and notes",
             submit_label="Load",
             submit=self._load,
         )
+        self.layout.margin = "14px 0 0"  # below that of saving
 
     def _load(self, values: Values) -> Mapping[str, str]:
         path, wrong = _path_of(values)

@@ -224,8 +224,11 @@ def test_no_file_is_replaced_unasked_and_marks_are_loaded_again(
     panel.gallery.mark([NAMES[0]], "bad", note="ice")
     asked = {"path": "~/mine.csv", "keep": "all"}
     panel.save_form.submit(asked)
-    assert "Press Save again" in panel.save_form.errors["path"]
+    assert "Tick this to replace it" in panel.save_form.errors["replace"]
     assert theirs.read_text() == "precious"
+    panel.save_form.submit({**asked, "replace": True})
+    ended(panel.job)
+    assert panel.save_form.values["replace"] is False
     for mark in ("bad", "good"):  # what was written here is replaced at once
         panel.gallery.mark([NAMES[0]], mark)
         panel.save_form.submit(asked)
