@@ -57,7 +57,9 @@ class SaveForm(Form):
             [
                 Field("path", "Save as", placeholder="selection.star or selection.csv", wide=True),
                 Field("keep", "Images", kind="choice", value="all", choices=_KEEP),
-                Field("replace", "Replace a file that is there", kind="check", value=False),
+                Field(
+                    "replace", "Replace a file that is there", kind="check", value=False, wide=True
+                ),
             ],
             label="Save marks and notes",
             submit_label="Save",
