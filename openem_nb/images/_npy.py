@@ -19,7 +19,8 @@ import numpy as np
 from openem_nb.errors import InvalidInput, OpenEMError
 from openem_nb.formats.mrc import LONGEST
 from openem_nb.formats.pickled import Refused, plain
-from openem_nb.formats.source import STEP, Section, Unpacked, as_file, damaged, truncated
+from openem_nb.formats.source import STEP, Section, as_file, damaged, truncated
+from openem_nb.formats.unpacking import Unpacked
 from openem_nb.images._pixels import About
 from openem_nb.images._raw import RawPixels
 

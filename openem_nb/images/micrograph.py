@@ -82,7 +82,9 @@ class Micrograph:
                 "without a key can be opened again.",
                 hint="Send its pixels, .frame(i) or .average(), or what it was opened from.",
             )
-        return _opened, (self._again, self.options, self._told)
+        from openem_nb.images.opening import open_again
+
+        return open_again, (self._again, self.options, self._told)
 
     @property
     def format(self) -> str:
@@ -487,15 +489,3 @@ _PLURALS: Final = {
     "y": "frames",
     "z": "sections",
 }
-
-
-def _opened(
-    source: str, options: Mapping[str, Any], told: Iterable[Mapping[str, Any]]
-) -> Micrograph:
-    """Open a file as another process, or a copy, has it."""
-    from openem_nb.images.opening import open_image
-
-    found = open_image(source, **options)
-    for words in told:
-        found.told(**words)
-    return found

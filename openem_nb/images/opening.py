@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 from openem_nb._folders import path_of, status_of
 from openem_nb.errors import InvalidInput
 from openem_nb.formats.mrc import HEADER, byte_order
-from openem_nb.formats.source import LocalFile, Memory, Source, damaged, unpacked
+from openem_nb.formats.source import LocalFile, Memory, Source, damaged
 from openem_nb.formats.tiff import is_tiff
+from openem_nb.formats.unpacking import unpacked
 from openem_nb.images._tilts import with_tilts_beside
 from openem_nb.images.micrograph import Micrograph
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from openem_nb.images._pixels import About, Pixels
     from openem_nb.images.remote import RemoteFile
     from openem_nb.jobs import Progress
 
-__all__ = ["open_image", "sniff"]
+__all__ = ["open_again", "open_image", "sniff"]
 
 
 def open_image(
@@ -141,6 +142,24 @@ def open_image(
         options=options,
         again=again,
     )
+
+
+def open_again(
+    source: str, options: Mapping[str, Any], told: Iterable[Mapping[str, Any]]
+) -> Micrograph:
+    """Open a file as another process, or a copy, has it.
+
+    Parameters
+    ----------
+    options :
+        What :func:`open_image` was given beside the source.
+    told :
+        What :meth:`Micrograph.told` was given since.
+    """
+    found = open_image(source, **options)
+    for words in told:
+        found.told(**words)
+    return found
 
 
 def _again(source: Any) -> str:
