@@ -7,14 +7,15 @@ import { GalleryDetails } from "../shared/gallery_details.mjs";
 import { GalleryGrid } from "../shared/gallery_grid.mjs";
 import { GalleryPictures } from "../shared/gallery_pictures.mjs";
 import { GalleryRanges } from "../shared/gallery_ranges.mjs";
+import { GalleryReading } from "../shared/gallery_reading.mjs";
 import { GalleryTable } from "../shared/gallery_table.mjs";
 import { GalleryTools } from "../shared/gallery_tools.mjs";
+import { galleryWords } from "../shared/gallery_words.mjs";
 
 /** @typedef {import("../shared/gallery_table.mjs").GalleryView} GalleryView */
 
 /** Room below a picture for its name and a value. */
 const TEXT = 44;
-const AGAIN_MS = 2_000;
 const KEYS = "Arrows move, G good, B bad, U no mark, with Shift on to the next; N writes a note, Space selects, Ctrl+A selects all, Enter opens.";
 
 /** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
@@ -26,7 +27,6 @@ function render({ model, el }) {
   let shown = [];
   /** @type {Map<number, number>} place of each row that is shown */
   let places = new Map();
-  let [reading, waited, ended] = [false, false, false]; // waited: for a kernel that did not answer
   const trouble = make("p", { class: "oem-gallery-trouble", role: "alert" });
   const told = make("p", { class: "oem-muted", role: "status" });
 
@@ -46,6 +46,16 @@ function render({ model, el }) {
   const redraw = (/** @type {Iterable<number>} */ rows) => {
     for (const row of rows) if (places.has(row)) grid.redraw(places.get(row) ?? 0);
   };
+  const say = galleryWords(table, ask, (rows) => {
+    redraw(rows);
+    tools.show(table, view, shown.length);
+    showDetails();
+  });
+  const reading = new GalleryReading(model, {
+    version: () => table.version,
+    take: (answer) => take(answer),
+    tell: (message) => (trouble.textContent = message),
+  });
   const pictures = new GalleryPictures(model, redraw, (message) => (trouble.textContent = message));
   const grid = new GalleryGrid({
     draw: (cell, place) => {
@@ -147,25 +157,6 @@ function render({ model, el }) {
     if (rows.some((row) => table.notes[row] !== text)) await say("notes", rows, text);
   }
 
-  /**
-   * Show a mark or note and tell it to the kernel; where that does not take it, it goes away again.
-   *
-   * @param {"marks" | "notes"} what @param {number[]} rows @param {string} text
-   */
-  async function say(what, rows, text) {
-    const { version } = table;
-    const before = rows.map((row) => table[what][row]);
-    const put = (/** @type {string[]} */ texts) => {
-      rows.forEach((row, place) => (table[what][row] = texts[place]));
-      redraw(rows);
-      tools.show(table, view, shown.length);
-      showDetails();
-    };
-    put(rows.map(() => text));
-    const answer = await ask(what === "marks" ? "mark" : "note", { rows, version, [what === "marks" ? "mark" : "note"]: text });
-    if (!answer && table.version === version) put(before); // a newer table has what the kernel knows
-  }
-
   async function open() {
     if (active() < 0 || !model.get("opens")) return;
     told.textContent = `Opening ${table.names[active()]} …`;
@@ -195,31 +186,6 @@ function render({ model, el }) {
     show(answer.anew && names.length > 0);
   }
 
-  /**
-   * Read what is new; one reading at a time. A kernel that has other work is asked again until it
-   * answers: nothing else would bring the images of a gallery that came up empty.
-   */
-  async function read() {
-    if (reading) return;
-    reading = true;
-    do {
-      try {
-        const answer = await request(model, "rows", { since: table.version });
-        if (ended) return;
-        if (waited) trouble.textContent = "";
-        waited = false;
-        take(answer);
-      } catch (error) {
-        if (ended) return;
-        waited = true;
-        trouble.textContent = error instanceof Error ? error.message : String(error);
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-      }
-    } while (!ended && (waited || behind()));
-    reading = false;
-  }
-  // what is here may be newer than what the model says: an update gets lost while a page connects
-  const behind = () => table.version < model.get("version");
   const onPictures = () => pictures.retry();
   const onLabel = () => {
     heading.textContent = model.get("label");
@@ -233,7 +199,7 @@ function render({ model, el }) {
     show();
   };
   const listeners = /** @type {const} */ ([
-    ["change:version", () => behind() && void read()],
+    ["change:version", () => reading.behind && void reading.read()],
     ["change:pictures", onPictures],
     ["change:label", onLabel],
     ["change:hidden", onLabel],
@@ -244,12 +210,11 @@ function render({ model, el }) {
 
   onLabel();
   grid.resize(168, 168 + TEXT - 8);
-  void read(); // whatever version is known
+  void reading.read(); // whatever version is known
   for (const [name, listener] of listeners) model.on(name, listener);
   return () => {
-    ended = true;
     for (const [name, listener] of listeners) model.off(name, listener);
-    for (const part of [pictures, grid, tools, ranges]) part.end();
+    for (const part of [reading, pictures, grid, tools, ranges]) part.end();
     releaseKeys();
     root.remove();
   };
