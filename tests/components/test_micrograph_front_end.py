@@ -194,7 +194,7 @@ def test_two_questions_are_under_way_at_most_and_late_answers_are_dropped(
         "() => { const held = window.held; window.held = null; for (const one of held) one(); }"
     )
     until(page, "document.querySelector('.oem-image-stage').dataset.view === '7 1'")
-    page.get_by_text("8 of 9").wait_for()
+    page.get_by_text("8 of 9", exact=True).wait_for()
 
 
 def test_values_are_read_where_the_pointer_is(viewer: Any, write: Any) -> None:
