@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -18,8 +17,8 @@ _LEAST: Final = 1.0
 """Å or pixels from side to side at least, so that a specimen that stood looks as if it did."""
 
 
-def drawn(motion: Motion, kind: str) -> bytes:
-    """Return the track over x and y, with what each frame was seen at, as SVG or PNG."""
+def drawn(motion: Motion) -> Any:
+    """Return a figure of the track over x and y, with what each frame was seen at."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.4, 4.6), dpi=110, layout="constrained")
@@ -43,6 +42,4 @@ def drawn(motion: Motion, kind: str) -> bytes:
     if not motion.reliable:
         axes.set_title("No motion to rely on", fontsize=10)
     axes.legend(fontsize=8)
-    out = io.BytesIO()
-    figure.savefig(out, format=kind)
-    return out.getvalue()
+    return figure

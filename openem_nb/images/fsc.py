@@ -16,7 +16,6 @@ correlates is measured on maps of random phases and taken out (Chen et al. 2013,
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
-from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
 from openem_nb.images._half_maps import back, pair, transform, volume
 
@@ -130,12 +128,13 @@ class Fsc:
         path :
             Where it is written, of the kind that its ending says; this is then what is returned.
         """
+        from openem_nb.images._figures import picture_of
+
+        return picture_of(self._figure, path, kind)
+
+    def _figure(self) -> Any:
         from matplotlib.figure import Figure
 
-        if path is not None:
-            kind = Path(path).suffix.lstrip(".").lower()
-        if kind not in ("svg", "png"):
-            raise InvalidInput(f"There is no picture of kind {kind!r}.", hint="Choose svg or png.")
         figure = Figure(figsize=(6, 3.6), dpi=110, layout="constrained")
         axes = figure.add_subplot()
         lowest = float(np.nanmin(self.correlation, initial=0.0))
@@ -155,13 +154,7 @@ class Fsc:
         axes.set_ylim(min(-0.15, lowest - 0.05), 1.05)
         axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         axes.legend(fontsize=8)
-        out = io.BytesIO()
-        figure.savefig(out, format=kind)
-        if path is None:
-            return out.getvalue()
-        written = Path(path).expanduser()
-        write_whole(written, out.getvalue())
-        return written
+        return figure
 
     def __repr__(self) -> str:
         return f"<Fsc {len(self.frequency)} shells: {' '.join(self.words)}>"

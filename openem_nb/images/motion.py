@@ -17,14 +17,12 @@ import base64
 import html
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 import scipy.fft
 
 from openem_nb._amounts import counted
-from openem_nb._folders import write_whole
 from openem_nb.errors import InvalidInput
 from openem_nb.images._sources import ImageLike, known_pixel_size, of_one_exposure, positive
 from openem_nb.images.gain import as_gain
@@ -32,6 +30,7 @@ from openem_nb.images.reduce import block_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -149,18 +148,10 @@ class Motion:
         InvalidInput
             If the kind is another one.
         """
+        from openem_nb.images._figures import picture_of
         from openem_nb.images._motion_picture import drawn
 
-        if path is not None:
-            kind = Path(path).suffix.lstrip(".").lower()
-        if kind not in ("svg", "png"):
-            raise InvalidInput(f"There is no picture of kind {kind!r}.", hint="Choose svg or png.")
-        picture = drawn(self, kind)
-        if path is None:
-            return picture
-        written = Path(path).expanduser()
-        write_whole(written, picture)
-        return written
+        return picture_of(lambda: drawn(self), path, kind)
 
     def __repr__(self) -> str:
         return f"<Motion {counted(len(self.track), 'frame')}: {self.words}>"

@@ -116,8 +116,22 @@ class Folder:
         return repr(str(self.path))
 
 
+class _Several:
+    """Images that somebody has put together, which no name stands for."""
+
+    @property
+    def given(self) -> str:
+        """Nothing: they cannot be written into a field."""
+        return ""
+
+    @property
+    def facts(self) -> Facts:
+        """Nothing but what each of them knows."""
+        return Facts()
+
+
 @dataclass(frozen=True)
-class Listed:
+class Listed(_Several):
     """A list of files."""
 
     paths: tuple[Any, ...]
@@ -128,16 +142,6 @@ class Listed:
     def key(self) -> str:
         """All paths."""
         return "\n".join(sorted(os.path.abspath(one) for one in self.paths))  # noqa: PTH100
-
-    @property
-    def given(self) -> str:
-        """Nothing: a list cannot be written into a field."""
-        return ""
-
-    @property
-    def facts(self) -> Facts:
-        """Nothing."""
-        return Facts()
 
     def find(self, *, pattern: str | None = None, progress: Progress | None = None) -> ImageFiles:
         """Return them by name; whoever lists files wants all of them."""
@@ -150,7 +154,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Chosen(_Several):
     """Images that :func:`images_of` has found, or some of them."""
 
     files: ImageFiles
@@ -167,16 +171,6 @@ class Chosen:
         return "\n".join(
             f"{one.source}\t{one.name if one.source else one.text}" for one in self.files
         )
-
-    @property
-    def given(self) -> str:
-        """Nothing: they cannot be written into a field."""
-        return ""
-
-    @property
-    def facts(self) -> Facts:
-        """Nothing but what each of them knows."""
-        return Facts()
 
     def find(self, *, pattern: str | None = None, progress: Progress | None = None) -> ImageFiles:
         """Return those that are like the pattern."""

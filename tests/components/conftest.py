@@ -9,12 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import _gallery
+import _tree
 import pytest
 from _viewer import CONNECT
 from browser import pytest_runtest_makereport, watched
 from image_files import write_mrc
 
 from openem_nb.panels._front_end import module, style
+from openem_nb.panels.metadata_tree import MetadataTree
 from openem_nb.panels.micrograph import MicrographView
 
 if TYPE_CHECKING:
@@ -198,3 +200,34 @@ def gallery_page(
     yield show
     for gallery in opened:
         gallery.close()
+
+
+@pytest.fixture
+def tree(mount: Any) -> Callable[..., Any]:
+    """Return ``tree(document, **what to show)``, which gives the page of a shown document."""
+
+    def show(
+        shown: dict[str, Any], *, edit: Any = None, remove: Any = None, **known: Any
+    ) -> tuple[Any, MetadataTree]:
+        python = MetadataTree(label="Metadata of a session", edit=edit, remove=remove)
+        python.show(shown, **known)
+        state = python.get_state()
+        page = mount(
+            "metadata_tree",
+            **{name: state[name] for name in ("label", "editable", "fields", "version", "target")},
+        )
+
+        def kernel(message: dict[str, Any]) -> dict[str, Any]:
+            answers: list[dict[str, Any]] = []
+            python.send = answers.append  # what would go to the browser
+            python._dispatch(python, message, [])
+            (answer,) = answers
+            return answer
+
+        page.expose_function("kernel", kernel)
+        page.evaluate(_tree.CONNECT)
+        if shown or known:
+            page.get_by_role("treeitem").first.wait_for()
+        return page, python
+
+    return show

@@ -2,102 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _tree import FIELDS, document, many, row
 from browser import contrast
 
 from openem_nb.errors import InvalidInput
-from openem_nb.panels.metadata_tree import MetadataTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from openem_nb.panels.metadata_tree import MetadataTree
 
 pytestmark = pytest.mark.component
 
 EVIL = '<img src=x onerror="window.hacked = 1">\n\u202egpj.exe'
-CONNECT = """() => {
-  const model = window.model;
-  model.send = async (message) => {
-    if (!model.sent.some((one) => one.key === message.key)) model.sent.push(message); // or a repeat
-    const answer = await window.kernel(message);
-    model.fire("msg:custom", answer);
-  };
-  for (const message of model.sent.splice(0)) model.send(message);
-}"""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A field as the model of OSC-EM describes it."""
-
-    path: str
-    type: str = "text"
-    unit: str = ""
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    description: str = ""
-    item: str | None = None
-
-
-FIELDS = (
-    Known("acquisition", "object", required=True, description="How the data were acquired"),
-    Known(
-        "acquisition.pixel_size", "quantity", "Å", required=True, description="Length of a pixel"
-    ),
-    Known("acquisition.date_time", "date-time", required=True),
-    Known("acquisition.counting", "truth"),
-    Known("acquisition.frames", "integer"),
-    Known("acquisition.technique", "choice", choices=("spa", "subtomo")),
-    Known("acquisition.detectors", "list", required=True, item="object"),
-    Known("acquisition.detectors[].name"),
-    Known("instrument", "object", required=True),
-    Known("instrument.microscope", required=True),
-)
-
-
-def document() -> dict[str, Any]:
-    return {
-        "acquisition": {
-            "pixel_size": {"value": 0.65, "unit": "Å"},
-            "frames": 40,
-            "technique": "spa",
-            "detectors": [{"name": "Falcon 4i"}],
-        },
-        "instrument": {"microscope": "Krios"},
-    }
-
-
-@pytest.fixture
-def tree(mount: Any) -> Callable[..., Any]:
-    """Return ``tree(document, **what to show)``, which gives the page of a shown document."""
-
-    def show(
-        shown: dict[str, Any], *, edit: Any = None, remove: Any = None, **known: Any
-    ) -> tuple[Any, MetadataTree]:
-        python = MetadataTree(label="Metadata of a session", edit=edit, remove=remove)
-        python.show(shown, **known)
-        state = python.get_state()
-        page = mount(
-            "metadata_tree",
-            **{name: state[name] for name in ("label", "editable", "fields", "version", "target")},
-        )
-
-        def kernel(message: dict[str, Any]) -> dict[str, Any]:
-            answers: list[dict[str, Any]] = []
-            python.send = answers.append  # what would go to the browser
-            python._dispatch(python, message, [])
-            (answer,) = answers
-            return answer
-
-        page.expose_function("kernel", kernel)
-        page.evaluate(CONNECT)
-        if shown or known:
-            page.get_by_role("treeitem").first.wait_for()
-        return page, python
-
-    return show
 
 
 def names(page: Any) -> list[str]:
@@ -106,14 +24,6 @@ def names(page: Any) -> list[str]:
 
 def focused(page: Any) -> str:
     return page.evaluate("document.activeElement.querySelector('.oem-tree-key')?.textContent")
-
-
-def row(page: Any, name: str) -> Any:
-    return page.get_by_role("treeitem", name=name)
-
-
-def many(page: Any, count: int) -> None:
-    page.wait_for_function(f"document.querySelectorAll('[role=treeitem]').length === {count}")
 
 
 def test_rows_come_when_a_node_is_opened_and_say_where_they_are(tree: Any) -> None:
@@ -490,70 +400,3 @@ def test_keys_stay_in_the_tree_and_nothing_is_left_after_the_end(tree: Any) -> N
     page.evaluate("window.end()")
     assert page.evaluate("window.model.count") == 0
     assert page.locator("#root").inner_html() == ""
-
-
-HOLD = """(action) => {
-  const at = window.model, send = at.send;
-  window.held = [];
-  at.send = (message) => {
-    if (message.action === action) window.held.push(() => send(message));
-    else send(message);
-  };
-  window.letGo = () => {
-    at.send = send;
-    for (const one of window.held.splice(0)) one();
-  };
-}"""
-
-
-def held(page: Any) -> None:
-    page.wait_for_function("window.held.length > 0")
-
-
-def tell(page: Any, python: MetadataTree) -> None:
-    """Tell the page that the document has changed."""
-    page.evaluate("version => window.model.update({ version })", python.version)
-
-
-@pytest.mark.parametrize("first", ["children", "rows"])
-def test_what_is_opened_while_the_document_changes_is_open_at_the_end(
-    tree: Any, first: str
-) -> None:
-    page, python = tree(document())
-    page.evaluate(HOLD, first)
-    if first == "children":  # the click's answer comes after the one with all rows
-        old = row(page, "acquisition").element_handle()
-        row(page, "acquisition").click()
-        held(page)
-        python.show(document())
-        tell(page, python)
-        page.wait_for_function("old => !old.isConnected", arg=old)
-    else:
-        python.show(document())
-        tell(page, python)
-        held(page)
-        row(page, "acquisition").click()
-        many(page, 6)
-    page.evaluate("window.letGo()")
-    page.wait_for_function("window.model.sent.filter(m => m.action === 'rows').length >= 2")
-    many(page, 6)
-    page.wait_for_timeout(200)
-    many(page, 6)
-    assert row(page, "acquisition").get_attribute("aria-expanded") == "true"
-
-
-def test_more_members_asked_for_while_the_document_changes_come(tree: Any) -> None:
-    long = {"tilts": list(range(450))}
-    page, python = tree(long)
-    row(page, "tilts").click()
-    many(page, 202)
-    page.evaluate(HOLD, "children")
-    last = page.get_by_role("treeitem").last
-    old = last.element_handle()
-    last.click()
-    held(page)
-    python.show(long)
-    tell(page, python)
-    page.wait_for_function("old => !old.isConnected", arg=old)
-    page.evaluate("window.letGo()")
-    many(page, 402)
